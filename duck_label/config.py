@@ -1,0 +1,359 @@
+"""What a run is asked to do: the models of the configuration, their defaults and their rules.
+
+The keys and their meaning are those of the TOML file (see docs/configuration.md). Numbers that fix
+prices (ticks, increments, gaps) are decimals, so that 0.1 is one tenth and nothing else. Where the
+values come from (files, options) is the business of `settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from duck_label.errors import ConfigError
+
+PRICES = ("open", "high", "low", "close")
+BAR_COLUMNS = ("timestamp", *PRICES, "volume", "symbol")
+
+_CHUNK = re.compile(r"auto|[1-9]\d*(?:d|w|mo)?")
+_LIMIT = re.compile(r"auto|\d+(?:\.\d+)?\s*(?:[KMGT]i?B)?", re.IGNORECASE)
+
+
+def _decimal(value: object) -> object:
+    """Read a float as the decimal it was written as."""
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
+def _off(value: object) -> object:
+    return 0 if value in (None, "none", "off") else value
+
+
+def _chunk(value: object) -> object:
+    text = str(value)
+    if not _CHUNK.fullmatch(text):
+        raise ValueError("expected auto, days, weeks or months (5d, 1w, 1mo) or a number of rows")
+    return text
+
+
+def _limit(value: object) -> object:
+    text = str(value).strip()
+    if not _LIMIT.fullmatch(text):
+        raise ValueError("expected auto, a size (8GB, 512MiB) or a fraction of the machine (0.5)")
+    return text
+
+
+Ticks = Annotated[
+    Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)
+]
+Points = Annotated[
+    Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=24, decimal_places=15)
+]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Threshold = Annotated[float, BeforeValidator(_off), Field(ge=0, le=10, allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, type(self))) from None
+
+    # Models inside models are validated in place, without this constructor, so that a mistake is
+    # reported once, from the outermost one, with its whole path.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+class TradingMode(_Model):
+    """A way to trade every bar: enter at the next open, leave at a stop or a target (in ticks)."""
+
+    name: str = Field(min_length=1, description="names the output columns, label_NAME and so on")
+    direction: Literal["long", "short"] = Field(description="long or short")
+    stop: Ticks = Field(description="distance of the stop from the entry, in ticks")
+    target: Ticks = Field(description="distance of the target from the entry, in ticks")
+
+
+class Instrument(_Model):
+    """The price grid of the symbols that match a pattern."""
+
+    tick_size: Points | None = Field(default=None, description="default: the top-level tick_size")
+    price_increment: Points | None = Field(default=None, description="default: its tick_size")
+
+
+class Weights(_Model):
+    """The constants of the weight of an example."""
+
+    decay_rate: Finite = Field(default=0.05, ge=0, description="decay per month of age")
+    quality_best: Finite = Field(default=2.0, gt=0, le=1e6, description="quality without MAE")
+    quality_slope: Finite = Field(default=1.5, ge=0, description="loss of quality per MAE of a stop")
+    velocity_best: Finite = Field(default=2.0, gt=0, le=1e6, description="the highest velocity")
+    velocity_slope: Finite = Field(default=1.5, ge=0, description="loss of velocity per span")
+    optimal_seconds: Finite = Field(default=300, ge=0, description="time to target without loss")
+    velocity_span_seconds: Finite = Field(default=600, gt=0, description="the span of the slope")
+    floor: Finite = Field(default=0.5, gt=0, description="the lowest quality and velocity")
+
+    @model_validator(mode="after")
+    def _floor_is_lowest(self) -> Self:
+        if self.floor > min(self.quality_best, self.velocity_best):
+            raise ValueError("floor is above quality_best or velocity_best")
+        return self
+
+
+class Memory(_Model):
+    """The memory budget of the process, and when to act on it (fractions of it; 0 is off)."""
+
+    limit: Annotated[str, BeforeValidator(_limit)] = Field(
+        default="8GB", description="a size, a fraction of the machine such as 0.5, or auto"
+    )
+    cleanup_threshold: Threshold = Field(default=0.8, description="clean up between steps")
+    critical_threshold: Threshold = Field(default=0.95, description="interrupt, then try smaller")
+    emergency_threshold: Threshold = Field(default=1.2, description="the promise was broken")
+    cleanup_frequency: int = Field(default=10, ge=1, description="progress updates per check")
+
+
+class Run(_Model):
+    """How a run goes about its work; none of this can change a label."""
+
+    chunk: Annotated[str, BeforeValidator(_chunk)] = Field(
+        default="auto", description="auto, days, weeks or months (5d, 1w, 1mo) or rows"
+    )
+    order: Literal["auto", "chronological", "largest-first", "smallest-first"] = Field(
+        default="auto", description="the order of the chunks"
+    )
+    threads: int | None = Field(default=None, ge=1, le=1024, description="default: all cores")
+    temp_dir: str | None = Field(default=None, description="where to spill; default: in the output")
+    max_temp_size: Annotated[str, BeforeValidator(_limit)] | None = Field(
+        default=None, description="the most that may be spilled; default: the free disk"
+    )
+
+
+def _mode(name: str, direction: Literal["long", "short"], stop: int) -> TradingMode:
+    return TradingMode(name=name, direction=direction, stop=Decimal(stop), target=Decimal(2 * stop))
+
+
+DEFAULT_MODES = tuple(
+    _mode(f"{regime}_vol_{direction}", direction, stop)
+    for regime, stop in (("low", 6), ("normal", 8), ("high", 10))
+    for direction in ("long", "short")
+)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Prices as whole numbers: level = price * denominator / numerator.
+
+    `roll_gap` is the largest move between two closes that is no jump, in increments, or None.
+    """
+
+    pattern: str
+    numerator: int
+    denominator: int
+    increments_per_tick: int
+    roll_gap: int | None
+
+
+class LabelingConfig(_Model):
+    """Everything a run can be told. Field names are the keys of the configuration file.
+
+    Also takes the flat keywords `memory_limit_gb`, `chunk_size` (rows), `threads` and
+    `enable_memory_optimization` (False switches all memory thresholds off).
+
+    Raises:
+        ConfigError: for an unknown key or an impossible value, naming the key.
+    """
+
+    tick_size: Points = Field(default=Decimal("0.25"), description="points per tick")
+    price_increment: Points | None = Field(
+        default=None, description="the grid that prices lie on; default: tick_size"
+    )
+    timeout_seconds: Ticks | None = Field(
+        default=None, description="the horizon in seconds; 900 unless timeout_bars is given"
+    )
+    timeout_bars: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="the horizon in bars instead of seconds"
+    )
+    roll_gap_points: Annotated[
+        Decimal,
+        BeforeValidator(_off),
+        BeforeValidator(_decimal),
+        Field(ge=0, max_digits=24, decimal_places=15),
+    ] = Field(default=Decimal("20.0"), description="a larger move between closes is a roll; 0: off")
+    as_of: datetime | date | None = Field(
+        default=None, description="the reference date of the decay; default: the latest timestamp"
+    )
+    unresolved: Literal["zero", "null"] = Field(
+        default="zero", description="what bars get whose outcome is roll, censored or none"
+    )
+    details: bool = Field(default=False, description="also write outcomes, excursions and times")
+    on_bad_rows: Literal["fail", "quarantine"] = Field(
+        default="fail", description="stop at bad bars, or set them aside and label the rest"
+    )
+    allow_nonpositive_prices: bool = Field(default=False, description="crude oil closed at -37.63")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="our column name = the name in the files"
+    )
+    weights: Weights = Field(default_factory=Weights)
+    modes: tuple[TradingMode, ...] = Field(default=DEFAULT_MODES)
+    instruments: dict[str, Instrument] = Field(
+        default_factory=dict, description="price grids by symbol pattern; the first match holds"
+    )
+    memory: Memory = Field(default_factory=Memory)
+    run: Run = Field(default_factory=Run)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat_keywords(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        values = dict(values)
+        memory, run = values.get("memory", {}), values.get("run", {})
+        memory = memory.model_dump() if isinstance(memory, Memory) else dict(memory)
+        run = run.model_dump() if isinstance(run, Run) else dict(run)
+        if (limit := values.pop("memory_limit_gb", None)) is not None:
+            memory["limit"] = f"{limit}GB"
+        if values.pop("enable_memory_optimization", True) is False:
+            memory |= dict.fromkeys(
+                ("cleanup_threshold", "critical_threshold", "emergency_threshold"), 0
+            )
+        if (rows := values.pop("chunk_size", None)) is not None:
+            run["chunk"] = rows
+        if (threads := values.pop("threads", None)) is not None:
+            run["threads"] = threads
+        return values | {"memory": memory, "run": run}
+
+    @model_validator(mode="after")
+    def _rules_between_keys(self) -> Self:
+        if self.timeout_seconds is not None and self.timeout_bars is not None:
+            raise ValueError("timeout_seconds and timeout_bars exclude each other: give one")
+        for ours in self.columns:
+            if ours not in BAR_COLUMNS:
+                raise ValueError(f"columns.{ours}: {unknown(ours, BAR_COLUMNS)}")
+        if not self.modes:
+            raise ValueError("modes: give at least one")
+        names = [mode.name.casefold() for mode in self.modes]
+        for mode in self.modes:
+            if names.count(mode.name.casefold()) > 1:
+                raise ValueError(
+                    f"modes: {mode.name!r} is given twice (upper and lower case are the same)"
+                )
+            if "\0" in mode.name:
+                raise ValueError(f"modes: {mode.name!r} cannot name a column")
+        self.grids()
+        return self
+
+    def column(self, ours: str) -> str:
+        """The name in the files of one of our columns."""
+        return self.columns.get(ours, ours)
+
+    def horizon_seconds(self) -> Decimal:
+        """The horizon in seconds, where it is not counted in bars."""
+        return self.timeout_seconds if self.timeout_seconds is not None else Decimal(900)
+
+    def grids(self) -> list[Grid]:
+        """One price grid per instrument pattern, in order; the last, `*`, is everyone else's."""
+        patterns = [
+            (
+                pattern,
+                f"instruments.{pattern!r}.",
+                instrument.tick_size or self.tick_size,
+                instrument.price_increment
+                or instrument.tick_size
+                or self.price_increment
+                or self.tick_size,
+            )
+            for pattern, instrument in self.instruments.items()
+        ]
+        patterns.append(("*", "", self.tick_size, self.price_increment or self.tick_size))
+        return [self._grid(*pattern) for pattern in patterns]
+
+    def _grid(self, pattern: str, where: str, tick_size: Decimal, increment: Decimal) -> Grid:
+        per_tick = Fraction(tick_size) / Fraction(increment)
+        if per_tick.denominator != 1:
+            raise ValueError(
+                f"{where}price_increment = {increment} does not divide tick_size = {tick_size}"
+            )
+        numerator, denominator = Fraction(increment).as_integer_ratio()
+        gap = Fraction(self.roll_gap_points) / Fraction(increment)
+        return Grid(
+            pattern,
+            numerator,
+            denominator,
+            per_tick.numerator,
+            int(gap) if gap else None,
+        )
+
+    def barriers(self) -> dict[str, tuple[Decimal, ...]]:
+        """The distances in ticks that some mode asks for above and below the entry, ascending."""
+        up = {mode.target if mode.direction == "long" else mode.stop for mode in self.modes}
+        down = {mode.stop if mode.direction == "long" else mode.target for mode in self.modes}
+        return {"up": tuple(sorted(up)), "down": tuple(sorted(down))}
+
+    def output_columns(self) -> tuple[str, ...]:
+        """The names of the columns that labeling adds, in order."""
+        details = ("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time")
+        kinds = ("label", "weight", *(details if self.details else ()))
+        return tuple(f"{kind}_{mode.name}" for mode in self.modes for kind in kinds)
+
+    def label_identity(self) -> dict[str, Any]:
+        """The part of the configuration that labels depend on, as plain JSON values."""
+        identity = self.model_dump(mode="json", exclude={"memory", "run", "on_bad_rows", "as_of"})
+        identity["as_of"] = self.reference_month()
+        if self.timeout_bars is None:
+            identity["timeout_seconds"] = str(self.horizon_seconds())
+        return identity
+
+    def reference_month(self) -> int | None:
+        """12 * year + month of `as_of` in UTC, or None where the input's latest bar decides."""
+        when = self.as_of
+        if isinstance(when, datetime) and when.tzinfo is not None:
+            when = when.astimezone(UTC)
+        return None if when is None else 12 * when.year + when.month
+
+
+def unknown(name: str, known: tuple[str, ...] | list[str]) -> str:
+    """Say that a name is unknown, with the nearest one that is not."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
+    return f"unknown key {name!r}; {hint}"
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """One line per mistake, each naming the key it is about."""
+    return "\n".join(_explain_one(dict(item), model) for item in error.errors())
+
+
+def _explain_one(item: dict[str, Any], model: type[BaseModel]) -> str:
+    path = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        *parents, name = (str(part) for part in item["loc"])
+        known = list(_model_at(model, parents).model_fields)
+        return f"{'.'.join([*parents, ''])}{name}: {unknown(name, known)}"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "value_error" and not path:
+        return message
+    has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
+    given = f", not {item['input']!r}" if has_value else ""
+    return f"{path}: {message[0].lower()}{message[1:]}{given}"
+
+
+def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    """The model that describes the keys below a path such as memory, or modes.0."""
+    if not path:
+        return model
+    tables: dict[str, type[BaseModel]] = {
+        "weights": Weights,
+        "memory": Memory,
+        "run": Run,
+        "modes": TradingMode,
+        "instruments": Instrument,
+    }
+    return tables.get(path[0], model)

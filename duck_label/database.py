@@ -1,0 +1,110 @@
+"""One DuckDB connection under a memory budget: its limits, its queries, its errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from duck_label.errors import DuckLabelError, MemoryBudgetError, OutputError
+from duck_label.memory import MemoryBudget, format_bytes
+
+# What DuckDB says when the spill directory, or the disk below it, is full.
+_DISK_FULL = ("max_temp_directory_size", "offload data block", "no space left", "disk full")
+
+
+class Database:
+    """A DuckDB in memory that spills to a folder of its own.
+
+    Use as a context manager: an open connection at the interpreter's exit is noisy.
+    """
+
+    def __init__(
+        self, budget: MemoryBudget, threads: int, temp_dir: Path, max_temp_size: str | None = None
+    ) -> None:
+        self.budget = budget
+        self.temp_dir = temp_dir
+        settings: dict[str, Any] = {
+            "memory_limit": f"{budget.duckdb}B",
+            "threads": threads,
+            "temp_directory": str(temp_dir),
+            # Order is made by ORDER BY wherever it matters; keeping it elsewhere costs memory.
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        }
+        if max_temp_size is not None:
+            settings["max_temp_directory_size"] = max_temp_size
+        self._connection = duckdb.connect(":memory:", config=settings)
+        self.run("set TimeZone = 'UTC'")
+        self.run("create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none')")
+
+    def run(self, query: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Execute every statement of a query, each with those of the parameters that it names."""
+        for statement in self._connection.extract_statements(query):
+            self._execute(statement, parameters or {}).fetchall()
+
+    def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query of one statement."""
+        (statement,) = self._connection.extract_statements(query)
+        rows: list[tuple[Any, ...]] = self._execute(statement, parameters or {}).fetchall()
+        return rows
+
+    def row(self, query: str, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+        """The only row of a query of one statement."""
+        (row,) = self.rows(query, parameters)
+        return row
+
+    def _execute(self, statement: duckdb.Statement, parameters: Mapping[str, Any]) -> Any:
+        named = {name: parameters[name] for name in statement.named_parameters}
+        return self._connection.execute(statement, named)
+
+    def drop_tables(self) -> None:
+        """Drop all temporary tables but those that hold for the whole run."""
+        for (name,) in self.rows(
+            "select table_name from duckdb_tables() "
+            "where temporary and table_name not in ('grids', 'spans', 'duplicates')"
+        ):
+            self.run(f'drop table "{name}"')
+
+    def release(self) -> None:
+        """Give freed memory back to the operating system: setting the limit again evicts it."""
+        self.run(f"set memory_limit = '{self.budget.duckdb}B'")
+
+    def interrupt(self) -> None:
+        """End the statement that another thread is running."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Close the connection and remove what it spilled."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelError:
+    """One of our errors for an error of DuckDB's, naming the step in which it happened."""
+    reason = str(error).strip().splitlines()[0]
+    if any(sign in str(error).lower() for sign in _DISK_FULL):
+        return OutputError(
+            f"{doing}: the disk is full ({reason}). Free some, or pass --temp-dir for the spilled "
+            f"data (now {database.temp_dir}) and --max-temp-size for more of it"
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        limit = format_bytes(database.budget.limit)
+        return MemoryBudgetError(
+            f"{doing}: does not fit in {limit} ({reason}). Pass a larger --memory-limit, "
+            "a smaller --chunk or fewer --threads"
+        )
+    return DuckLabelError(f"{doing}: {reason}")

@@ -1,0 +1,174 @@
+"""Labels one chunk: finds its margins, runs the steps of `sql/label/`, writes and checks its part."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from duck_label.config import LabelingConfig
+from duck_label.database import Database, explain
+from duck_label.errors import DuckLabelError, OutputError
+from duck_label.ledger import ChunkRecord, Ledger
+from duck_label.monitor import MemorySampler
+from duck_label.plan import Chunk
+from duck_label.queries import LABEL_STEPS, render
+from duck_label.source import Source
+
+_HOUR = 3_600_000_000
+# How much wider the next search for a margin is: four reach from an hour over a long weekend.
+_WIDER = 8
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The input as the steps see it: its files, the names in it, and the values all chunks share."""
+
+    source: Source
+    context: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+
+    def between(self, start: int, end: int) -> dict[str, Any]:
+        """The parameters of a query over the files that may hold bars of a range."""
+        return {**self.parameters, "files": self.source.paths_between(start, end)}
+
+
+class ChunkLabeler:
+    """Labels the chunks of one run, one at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        bars: Bars,
+        config: LabelingConfig,
+        ledger: Ledger,
+        sampler: MemorySampler,
+    ) -> None:
+        self._database = database
+        self._bars = bars
+        self._ledger = ledger
+        self._sampler = sampler
+        self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
+        groups = list(bars.source.row_groups)
+        self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
+        bars_ahead = config.timeout_bars or 0
+        self._horizon = bars_ahead * 1_000_000 or int(config.horizon_seconds() * 1_000_000)
+
+    def label(self, chunk: Chunk) -> ChunkRecord:
+        """Label a chunk and write its part file, whole or not at all.
+
+        Raises:
+            MemoryBudgetError: if a step does not fit in the budget.
+            OutputError: if the part cannot be written, or is not what was to be written.
+        """
+        began = time.perf_counter()
+        self._sampler.mark()
+        try:
+            part = self._labeled_part(chunk)
+        finally:
+            self._database.drop_tables()
+            self._database.release()
+        record = ChunkRecord(
+            start=chunk.start,
+            end=chunk.end,
+            file=None if part is None else part.file,
+            rows=0 if part is None else part.rows,
+            size_bytes=0 if part is None else part.size_bytes,
+            predicted_rows=chunk.rows,
+            seconds=round(time.perf_counter() - began, 3),
+            peak_rss_bytes=self._sampler.mark(),
+        )
+        self._ledger.finish(record)
+        return record
+
+    def _labeled_part(self, chunk: Chunk) -> _Part | None:
+        source = self._bars.source
+        values: dict[str, Any] = {
+            "chunk_from": source.moment(chunk.start),
+            "chunk_until": source.moment(chunk.end),
+        }
+        read = self._find_margins(chunk, values)
+        if read is None:
+            return None
+        read_from, read_until = read
+        values |= self._bars.between(read_from, read_until)
+        values |= {"read_from": source.moment(read_from), "read_to": source.moment(read_until)}
+        part = self._ledger.unfinished(f"{chunk.name}.parquet")
+        values["part"] = str(part)
+        for step in LABEL_STEPS[1:]:
+            self._run(step, chunk, values)
+        return self._check(part, chunk, values)
+
+    def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> tuple[int, int] | None:
+        """The range to read so that labels do not depend on the cut; None if the chunk is empty."""
+        source, first, end = self._bars.source, *self._extent
+        width = _HOUR
+        while True:
+            search_from = max(min(first, chunk.start), chunk.start - width)
+            search_until = min(max(end, chunk.end), chunk.end + self._horizon + width)
+            searched = {
+                **values,
+                **self._bars.between(search_from, search_until),
+                "search_from": source.moment(search_from),
+                "search_until": source.moment(search_until),
+            }
+            self._run(LABEL_STEPS[0], chunk, searched)
+            clock = self._bars.context["clock"]
+            incomplete, read_from, read_to = self._database.row(
+                f"select count_if(not is_complete), min({clock('read_from')}), "
+                f"max({clock('read_to')}) from series"
+            )
+            if read_from is None:
+                return None
+            if incomplete == 0:
+                scale = source.bars.clocks_per_second // 1_000_000
+                return read_from // scale, read_to // scale + 1
+            width *= _WIDER
+
+    def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
+        try:
+            self._database.run(self._steps[step], values)
+        except duckdb.Error as error:
+            raise explain(error, f"{chunk.name}: {step}", self._database) from error
+
+    def _check(self, part: Path, chunk: Chunk, values: Mapping[str, Any]) -> _Part:
+        """Make sure that a part holds every bar of the chunk once, with all columns."""
+        context = self._bars.context
+        source, timestamp = context["source"], context["timestamp"]
+        (expected,) = self._database.row(
+            f"select count(*) from {source} as source where source.{timestamp} >= $chunk_from "
+            f"and source.{timestamp} < $chunk_until",
+            values,
+        )
+        (rows,) = self._database.row(
+            "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", values
+        )
+        described = self._database.rows("describe from read_parquet($part)", values)
+        columns = [(name, kind) for name, kind, *_ in described]
+        given = list(self._bars.source.columns)
+        outputs = context["output_columns"]
+        if rows != expected or columns[: len(given)] != given or len(columns) != len(given) + len(outputs):
+            part.unlink(missing_ok=True)
+            raise DuckLabelError(
+                f"{chunk.name}: the part file came out wrong: {rows:,} rows of {expected:,}, "
+                f"{len(columns)} columns of {len(given) + len(outputs)}: nothing of it was kept"
+            )
+        try:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+                size = file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
+        return _Part(f"{chunk.name}.parquet", rows, size)
+
+
+@dataclass(frozen=True)
+class _Part:
+    file: str
+    rows: int
+    size_bytes: int

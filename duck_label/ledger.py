@@ -1,0 +1,230 @@
+"""The records of an output folder: what was labeled, from what, by whom, so that a run can go on.
+
+`OUT/_duck_label/` holds `runs.jsonl` and `chunks.jsonl`, one JSON object a line, appended as the
+run goes: a crash loses at most the chunk in hand, and another process can read along. A part file
+is recorded before it appears under its name; a record whose file is missing counts for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from duck_label.config import LabelingConfig
+from duck_label.errors import OutputConflictError, OutputError
+from duck_label.source import Source
+
+FOLDER = "_duck_label"
+
+
+@dataclass(frozen=True)
+class ChunkRecord:
+    """A finished chunk: its range (microseconds since 1970), its file, and what it took.
+
+    `file` is None for a range that turned out to hold no bar.
+    """
+
+    start: int
+    end: int
+    file: str | None
+    rows: int
+    size_bytes: int
+    predicted_rows: int
+    seconds: float
+    peak_rss_bytes: int
+
+
+class Ledger:
+    """The records of one output folder, held by one run at a time.
+
+    Use as a context manager.
+
+    Raises:
+        OutputError: where another run holds the folder, or it cannot be written to.
+        OutputConflictError: where the folder holds other files than ours.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.folder = output / FOLDER
+        self._lock = FileLock(self.folder / "lock", timeout=0)
+
+    def __enter__(self) -> Self:
+        if self.output.exists() and not self.folder.exists():
+            self._refuse_foreign_files()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            raise OutputError(
+                f"{self.output}: another run is writing here ({self._holder()}): "
+                "wait for it, end it, or choose another --output"
+            ) from None
+        except OSError as error:
+            raise OutputError(f"{self.output}: cannot be written to: {error.strerror}") from error
+        holder = f"process {os.getpid()} on {socket.gethostname()} since {_now()}"
+        (self.folder / "holder").write_text(holder)
+        for leftover in self.folder.glob("*.tmp"):
+            leftover.unlink()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        (self.folder / "holder").unlink(missing_ok=True)
+        self._lock.release()
+
+    def _refuse_foreign_files(self) -> None:
+        if not self.output.is_dir():
+            raise OutputConflictError(f"{self.output}: is a file; --output is a folder")
+        foreign = next(self.output.iterdir(), None)
+        if foreign is not None:
+            raise OutputConflictError(
+                f"{self.output}: holds files that are not from duck-label ({foreign.name}): "
+                "choose an empty or new folder"
+            )
+
+    def _holder(self) -> str:
+        try:
+            return (self.folder / "holder").read_text()
+        except OSError:
+            return "unknown"
+
+    @property
+    def quarantine(self) -> Path:
+        """Where bad bars are set aside."""
+        return self.folder / "quarantine.parquet"
+
+    def unfinished(self, part: str) -> Path:
+        """Where a part file lies until it is whole."""
+        return self.folder / f"{part}.tmp"
+
+    def chunks(self) -> list[ChunkRecord]:
+        """The finished chunks whose part file is still there as it was written."""
+        records = {
+            (record["start"], record["end"]): ChunkRecord(**record)
+            for record in _lines(self.folder / "chunks.jsonl")
+        }
+        return [record for record in records.values() if self._is_there(record)]
+
+    def _is_there(self, record: ChunkRecord) -> bool:
+        if record.file is None:
+            return True
+        try:
+            return (self.output / record.file).stat().st_size == record.size_bytes
+        except OSError:
+            return False
+
+    def identity(self) -> dict[str, Any] | None:
+        """What the labels in this folder were made of, once the bars were found good."""
+        identity = None
+        for line in _lines(self.folder / "runs.jsonl"):
+            if line["event"] == "checked":
+                identity = line["identity"]
+            elif line["event"] == "anew":
+                identity = None
+        return identity
+
+    def refuse_conflict(self, identity: Mapping[str, Any]) -> None:
+        """Make sure that this folder holds nothing, or labels of the same input and configuration.
+
+        Raises:
+            OutputConflictError: saying what differs.
+        """
+        before = self.identity()
+        difference = None if before is None else _difference(before, identity)
+        if difference is not None:
+            raise OutputConflictError(
+                f"{self.output}: holds labels of another input or configuration: {difference}. "
+                "Pass --overwrite to replace them, or choose another --output"
+            )
+
+    def start_anew(self) -> None:
+        """Remove the labels of this folder and forget them."""
+        for record in _lines(self.folder / "chunks.jsonl"):
+            if record["file"] is not None:
+                (self.output / record["file"]).unlink(missing_ok=True)
+        (self.folder / "chunks.jsonl").unlink(missing_ok=True)
+        self.quarantine.unlink(missing_ok=True)
+        self.append("runs", {"event": "anew"})
+
+    def append(self, name: str, record: Mapping[str, Any]) -> None:
+        """Add a line to a record, on disk before this returns."""
+        path = self.folder / f"{name}.jsonl"
+        # A run that was killed may have left half a line: end it, so that only it is lost.
+        broken = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" * broken + json.dumps({"time": _now(), **record}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def finish(self, record: ChunkRecord) -> None:
+        """Record a chunk, then give its part file its name."""
+        self.append("chunks", asdict(record))
+        if record.file is not None:
+            os.replace(self.unfinished(record.file), self.output / record.file)
+
+
+def identify(source: Source, config: LabelingConfig) -> dict[str, Any]:
+    """Everything that labels depend on: the configuration, and of every file what tells it apart."""
+    return {
+        "config": config.label_identity(),
+        "input": {
+            os.path.realpath(file.path): [file.size, file.modified_ns, file.footer]
+            for file in source.files
+        },
+    }
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """The first few differences between two identities, in words."""
+    changes = []
+    old, new = before["config"], now["config"]
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            changes.append(f"{key} was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}")
+    old, new = before["input"], now["input"]
+    changes += [f"{path} is new" for path in sorted(new.keys() - old.keys())]
+    changes += [f"{path} is gone" for path in sorted(old.keys() - new.keys())]
+    changes += [
+        f"{path} has changed" for path in sorted(old.keys() & new.keys()) if old[path] != new[path]
+    ]
+    if not changes:
+        return None
+    shown = "; ".join(changes[:3])
+    return shown if len(changes) <= 3 else f"{shown}; and {len(changes) - 3} more"
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            try:
+                record = json.loads(line)
+            except ValueError:  # half a line, from a run that was killed
+                continue
+            record.pop("time", None)
+            yield record
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,152 @@
+"""What this process may use: the budget that `--memory-limit` promises, and how it is divided.
+
+Covers the reading of limits and of the process's own memory. Acting on pressure is not done here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from duck_label.errors import ConfigError, MemoryBudgetError
+
+MB = 1_000_000
+_UNITS = {"": 1, "B": 1} | {
+    f"{prefix}{infix}B": base**power
+    for power, prefix in enumerate("KMGT", start=1)
+    for infix, base in (("", 1000), ("I", 1024))
+}
+# A cgroup without a limit reports a number of this size or above.
+_UNLIMITED = 2**60
+
+# Measured: what the interpreter with DuckDB and our imports holds before any work, and the least
+# that DuckDB needs to get any chunk done.
+SMALLEST_BUDGET = 256 * MB
+_OUTSIDE_DUCKDB = 250 * MB
+_OUTSIDE_SMALL_DUCKDB = 160 * MB
+_SMALL = 420 * MB
+
+# Measured: the peak of labeling a chunk by the bar, with the six default modes; and the size beyond
+# which larger chunks are not faster.
+_BYTES_PER_ROW = 400
+_MOST_ROWS = 2_000_000
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as 8GB (decimal) or 512MiB (binary), as DuckDB reads them.
+
+    Raises:
+        ConfigError: if the text is no size.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text.strip())
+    if match is None or match[2].upper() not in _UNITS:
+        raise ConfigError(f"{text!r} is no size; write it as 8GB, 512MB or 512MiB")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+def rss_bytes() -> int:
+    """The memory of this process, as the operating system counts it: the one place it is read."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def machine_limit() -> tuple[int, str]:
+    """The least of machine, cgroups (v1 and v2, every ancestor) and rlimits; and which one it is."""
+    limits = [(psutil.virtual_memory().total, "the machine's memory"), *_cgroups(), *_rlimits()]
+    return min(limit for limit in limits if 0 < limit[0] < _UNLIMITED)
+
+
+def _cgroups() -> Iterator[tuple[int, str]]:
+    try:
+        memberships = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in memberships:
+        _, controllers, group = line.split(":", 2)
+        if controllers == "":
+            root, name = Path("/sys/fs/cgroup"), "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"
+        else:
+            continue
+        # Inside a container the group's path may be the host's; the mounted root is its own.
+        own = root / group.lstrip("/")
+        for folder in [own, *own.parents]:
+            try:
+                value = (folder / name).read_text().strip()
+            except OSError:
+                continue
+            if value.isdigit():
+                yield int(value), f"the cgroup limit in {folder / name}"
+
+
+def _rlimits() -> Iterator[tuple[int, str]]:
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    for kind in ("RLIMIT_DATA", "RLIMIT_AS"):
+        soft, _ = resource.getrlimit(getattr(resource, kind))
+        if soft != resource.RLIM_INFINITY:
+            yield soft, f"the process limit {kind}"
+
+
+@dataclass(frozen=True)
+class MemoryBudget:
+    """The promise (`limit`) and DuckDB's share of it (`duckdb`), in bytes.
+
+    `warning` says so where the promise had to be made smaller than what was asked for.
+    """
+
+    limit: int
+    duckdb: int
+    warning: str | None = None
+
+    @property
+    def rows_per_chunk(self) -> int:
+        """The bars that a chunk may hold so that it is labeled without spilling much."""
+        return min(_MOST_ROWS, int(0.6 * self.duckdb / _BYTES_PER_ROW))
+
+    @classmethod
+    def resolve(cls, asked: str, machine: tuple[int, str] | None = None) -> MemoryBudget:
+        """The budget for `8GB`, `0.5` (of the machine) or `auto` (0.8 of it), within the machine.
+
+        Raises:
+            MemoryBudgetError: if no chunk could be labeled in it.
+        """
+        available, source = machine or machine_limit()
+        if asked == "auto":
+            limit = int(0.8 * available)
+        elif re.fullmatch(r"0?\.\d+|1(\.0*)?", asked):
+            limit = int(float(asked) * available)
+        else:
+            limit = parse_size(asked)
+        warning = None
+        if limit > available:
+            warning = f"memory limit {asked} lowered to {format_bytes(available)}: {source}"
+            limit = available
+        if limit < SMALLEST_BUDGET:
+            raise MemoryBudgetError(
+                f"a memory limit of {format_bytes(limit)} is too small: "
+                f"pass --memory-limit {format_bytes(SMALLEST_BUDGET)} or more"
+            )
+        if limit < _SMALL:
+            return cls(limit, limit - _OUTSIDE_SMALL_DUCKDB, warning)
+        return cls(limit, min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB), warning)
+
+
+def default_threads() -> int:
+    """The processors that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def format_bytes(size: float) -> str:
+    """A size as people write it, decimal: 512 MB, 8 GB."""
+    for unit, factor in (("GB", 1000 * MB), ("MB", MB), ("kB", 1000)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size:.0f} B"

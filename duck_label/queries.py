@@ -1,0 +1,192 @@
+"""Finds the files in `sql/` and renders them.
+
+Values reach a query as parameters. Rendered are only the things that a parameter cannot express:
+names of columns and a column per mode or barrier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from duck_label.config import PRICES, LabelingConfig
+
+LABEL_STEPS = (
+    "label/1_series",
+    "label/2_bars",
+    "label/3_crossings",
+    "label/4_touches",
+    "label/5_outcomes",
+    "label/6_weights",
+    "label/7_part",
+)
+
+# Later than any bar: where a barrier is not touched.
+_NEVER = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class BarColumns:
+    """The names that the files give to the columns of a bar, and the type of their timestamp."""
+
+    timestamp: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str | None
+    symbol: str | None
+    time_type: str
+
+    @property
+    def in_nanoseconds(self) -> bool:
+        """Whether a clock unit is a nanosecond; else it is a microsecond."""
+        return self.time_type.endswith("_NS")
+
+    @property
+    def clocks_per_second(self) -> int:
+        """Clock units in a second."""
+        return 1_000_000_000 if self.in_nanoseconds else 1_000_000
+
+
+@cache
+def sql_folder() -> Path:
+    """The folder of the SQL files: inside the installed package, or beside it in a checkout."""
+    package = Path(str(files("duck_label")))
+    shipped = package / "sql"
+    return shipped if shipped.is_dir() else package.parent / "sql"
+
+
+def identifier(name: str) -> str:
+    """Quote a name so that DuckDB takes it for a column, whatever characters it is made of."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(sql_folder()),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - this renders SQL, whose names `identifier` quotes
+    )
+    environment.filters["identifier"] = identifier
+    return environment
+
+
+def render(name: str, context: Mapping[str, Any]) -> str:
+    """The text of `sql/NAME.sql` for one configuration and input."""
+    return _environment().get_template(f"{name}.sql").render(context)
+
+
+def context(
+    config: LabelingConfig,
+    bars: BarColumns,
+    input_columns: Sequence[str],
+    *,
+    has_quarantine: bool,
+) -> dict[str, Any]:
+    """What the templates may name: columns, modes and barriers, never a value."""
+    timestamp = identifier(bars.timestamp)
+    barriers = config.barriers()
+
+    def symbol_of(table: str) -> str:
+        return f"{table}.{identifier(bars.symbol)}" if bars.symbol else "''"
+
+    def clock(time: str) -> str:
+        return f"epoch_ns({time})" if bars.in_nanoseconds else f"epoch_us({time})"
+
+    def utc(clock: str) -> str:
+        return f"make_timestamp{'_ns' if bars.in_nanoseconds else ''}({clock})"
+
+    return {
+        "source": _source(bars, symbol_of, has_quarantine=has_quarantine),
+        "source_with_files": (
+            "(select *, file_row_number as duck_label_row "
+            f"from {_FILES}, filename = 'duck_label_file'))"
+        ),
+        "join_grids": (
+            f"inner join grids on {symbol_of('source')} is not distinct from grids.symbol"
+            if bars.symbol
+            else "cross join grids"
+        ),
+        "input_columns": [identifier(name) for name in input_columns],
+        "output_columns": config.output_columns(),
+        "timestamp": timestamp,
+        "columns": {price: identifier(getattr(bars, price)) for price in PRICES},
+        "volume": identifier(bars.volume) if bars.volume else None,
+        "has_symbol": bars.symbol is not None,
+        "symbol_of": symbol_of,
+        "clock": clock,
+        "time_of": lambda clock: f"{utc(clock)}::{bars.time_type}",
+        # The month of a TIMESTAMP is a tenth of the work of that of a TIMESTAMP WITH TIME ZONE.
+        "month_of": lambda clock: f"(12 * year({utc(clock)}) + month({utc(clock)}))",
+        "cell": lambda level, width: f"floor(({level}) / {width})::bigint",
+        "grids": config.grids(),
+        "horizon_in_bars": config.timeout_bars is not None,
+        "allow_nonpositive_prices": config.allow_nonpositive_prices,
+        "details": config.details,
+        "unresolved_is_null": config.unresolved == "null",
+        "never": _NEVER,
+        "up": barriers["up"],
+        "down": barriers["down"],
+        "modes": [
+            {
+                "name": mode.name,
+                "direction": mode.direction,
+                "target": _barrier(barriers, mode.direction == "long", mode.target),
+                "stop": _barrier(barriers, mode.direction == "short", mode.stop),
+            }
+            for mode in config.modes
+        ],
+    }
+
+
+def _barrier(barriers: Mapping[str, tuple[Any, ...]], is_above: bool, ticks: Any) -> str:
+    side = "up" if is_above else "down"
+    return f"{side}_{barriers[side].index(ticks) + 1}"
+
+
+_FILES = "read_parquet($files, union_by_name = true, hive_partitioning = false"
+
+
+def _source(bars: BarColumns, symbol_of: Callable[[str], str], *, has_quarantine: bool) -> str:
+    if not has_quarantine:
+        return f"{_FILES})"
+    # A bar is known by its symbol and time; a duplicate is quarantined with all its copies.
+    timestamp = identifier(bars.timestamp)
+    same_symbol = f" and {symbol_of('source')} = {symbol_of('bad')}" if bars.symbol else ""
+    return (
+        f"(select source.* from {_FILES}) as source anti join read_parquet($quarantine) as bad "
+        f"on source.{timestamp} = bad.{timestamp}{same_symbol})"
+    )
+
+
+def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
+    """The values that a configuration gives to the queries, the same for every chunk."""
+    values: dict[str, Any] = {"clocks_per_second": bars.clocks_per_second}
+    for number, grid in enumerate(config.grids(), start=1):
+        values |= {
+            f"grid_{number}_pattern": grid.pattern,
+            f"grid_{number}_numerator": grid.numerator,
+            f"grid_{number}_denominator": grid.denominator,
+            f"grid_{number}_increments_per_tick": grid.increments_per_tick,
+            f"grid_{number}_roll_gap": grid.roll_gap,
+        }
+    if config.timeout_bars is not None:
+        values["timeout_bars"] = config.timeout_bars
+    else:
+        # The first clock past the horizon: a fraction of a clock unit still lies inside it.
+        values["timeout"] = -int(-config.horizon_seconds() * bars.clocks_per_second // 1)
+    for side, distances in config.barriers().items():
+        for number, ticks in enumerate(distances, start=1):
+            values[f"{side}_{number}_ticks"] = ticks
+    for number, mode in enumerate(config.modes, start=1):
+        values[f"mode_{number}_stop"] = float(mode.stop)
+    return values | config.weights.model_dump()

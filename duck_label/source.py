@@ -1,0 +1,321 @@
+"""The input: which Parquet files, what columns they have, and where in time their row groups lie.
+
+Reads footers only, never a bar. What the bars themselves must be like is the business of `checks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
+from duck_label.database import Database
+from duck_label.errors import ConfigError, InputError
+from duck_label.queries import BarColumns, identifier
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_UNSIGNED = tuple(f"U{name}" for name in _NUMERIC[:5])
+_TIMES = ("TIMESTAMP", "DATE")
+# Names that the checks give to columns of their own.
+_RESERVED = "duck_label_"
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """Rows between two times (microseconds since 1970, both included)."""
+
+    first: int
+    last: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class BarFile:
+    """A Parquet file, what identifies its content, and its row groups."""
+
+    path: str
+    size: int
+    modified_ns: int
+    footer: str
+    row_groups: tuple[RowGroup, ...]
+
+    @property
+    def rows(self) -> int:
+        """The number of bars."""
+        return sum(group.rows for group in self.row_groups)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bars of a run: files in order of path, their common columns, and the names of ours."""
+
+    files: tuple[BarFile, ...]
+    columns: tuple[tuple[str, str], ...]
+    bars: BarColumns
+    # Files that together have every column: a query that reads these too sees them all.
+    complete: tuple[str, ...]
+
+    @property
+    def paths(self) -> list[str]:
+        """All files, for a query."""
+        return [file.path for file in self.files]
+
+    @property
+    def rows(self) -> int:
+        """The number of bars, bad ones included."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def row_groups(self) -> Iterator[RowGroup]:
+        """The row groups of all files."""
+        return (group for file in self.files for group in file.row_groups)
+
+    def paths_between(self, start: int, end: int) -> list[str]:
+        """The files that may hold bars from `start` until before `end`, and the complete ones."""
+        return [
+            file.path
+            for file in self.files
+            if file.path in self.complete
+            or any(group.first < end and group.last >= start for group in file.row_groups)
+        ]
+
+    def moment(self, clock: int) -> datetime:
+        """Microseconds since 1970 as a query parameter that compares with the timestamps."""
+        time = _EPOCH + timedelta(microseconds=clock)
+        has_zone = self.bars.time_type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+        return time if has_zone else time.replace(tzinfo=None)
+
+
+def find_files(inputs: Sequence[str]) -> list[str]:
+    """The Parquet files that paths, folders and globs stand for, each once, in order of path.
+
+    Folders are searched to any depth; names that start with `_` or `.` are skipped.
+
+    Raises:
+        InputError: for an input that stands for no file.
+    """
+    found: dict[str, str] = {}
+    for item in inputs:
+        for path in _files_of(item):
+            found.setdefault(os.path.realpath(path), path)
+    return sorted(found.values())
+
+
+def _files_of(item: str) -> list[str]:
+    if os.path.isfile(item):
+        return [item]
+    if os.path.isdir(item):
+        root = Path(item)
+        files = [
+            str(path)
+            for path in root.rglob("*.parquet")
+            if path.is_file()
+            and not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
+        ]
+        if not files:
+            raise InputError(f"{item}: there is no .parquet file in this folder")
+        return files
+    files = [path for path in glob(item, recursive=True) if os.path.isfile(path)]
+    if not files:
+        raise InputError(f"{item}: no such file or folder, and no file matches it as a pattern")
+    return files
+
+
+def open_source(database: Database, inputs: Sequence[str], config: LabelingConfig) -> Source:
+    """Read the footers of the input.
+
+    Raises:
+        InputError: for a file that is no Parquet file, a missing column, a wrong type, files that
+            do not agree, or an input without a single bar.
+        ConfigError: where an output column would take the name of an input column.
+    """
+    paths = find_files(inputs)
+    footers = {path: _footer_digest(path) for path in paths}
+    columns, complete = _common_columns(database, paths)
+    bars = _bar_columns(columns, config, paths[0])
+    taken = {name.casefold() for name, _ in columns}
+    for name in config.output_columns():
+        if name.casefold() in taken:
+            raise ConfigError(f"the input has a column {name!r} already: rename the mode or the column")
+    groups = _row_groups(database, paths, bars)
+    files = []
+    for path in paths:
+        status = os.stat(path)
+        files.append(
+            BarFile(
+                path, status.st_size, status.st_mtime_ns, footers[path], tuple(groups.get(path, ()))
+            )
+        )
+    source = Source(tuple(files), columns, bars, complete)
+    if source.rows == 0:
+        raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
+    return source
+
+
+def _footer_digest(path: str) -> str:
+    """A digest of a file's footer: it changes with the schema, the counts and the statistics."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 8))
+            tail = file.read(8)
+            if size < 12 or tail[4:] != b"PAR1":
+                raise InputError(
+                    f"{path}: not a whole Parquet file (it does not end in PAR1): "
+                    "truncated, still being written, or of another format"
+                )
+            (length,) = struct.unpack("<I", tail[:4])
+            file.seek(max(0, size - 8 - length))
+            return hashlib.blake2b(file.read(length), digest_size=16).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _common_columns(
+    database: Database, paths: list[str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The columns of all files, those of the first before the others', and who brought them.
+
+    Files may lack columns (their bars get nulls there), but not give one name two types.
+    """
+    columns: dict[str, tuple[str, str, str]] = {}
+    for path in paths:
+        for name, kind in _columns_of(database, path):
+            known, known_kind, first = columns.setdefault(name.casefold(), (name, kind, path))
+            if known != name:
+                raise InputError(
+                    f"{path}: column {name!r} is called {known!r} in {first}: "
+                    "upper and lower case must agree"
+                )
+            if known_kind != kind:
+                raise InputError(
+                    f"{path}: column {name!r} is {kind}, but {known_kind} in {first}: "
+                    "write all files with one type"
+                )
+    complete = {path: None for _, _, path in columns.values()}
+    return tuple((name, kind) for name, kind, _ in columns.values()), tuple(complete)
+
+
+def _columns_of(database: Database, path: str) -> list[tuple[str, str]]:
+    try:
+        described = database.rows(
+            "describe from read_parquet($files, hive_partitioning = false)", {"files": [path]}
+        )
+        schema = database.rows(
+            "select name, coalesce(num_children, 0) from parquet_schema($files) order by column_id",
+            {"files": [path]},
+        )
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: cannot be read as Parquet: {reason}") from error
+    # DuckDB renames one of two columns that differ only in case; the file's own names tell.
+    for (name, *_), own in zip(described, _top_level(schema), strict=True):
+        if name != own:
+            raise InputError(
+                f"{path}: has a second column {own!r} but for upper and lower case: rename it"
+            )
+        if name.startswith(_RESERVED):
+            raise InputError(f"{path}: column {name!r}: names with {_RESERVED} are ours: rename it")
+    return [(name, kind) for name, kind, *_ in described]
+
+
+def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:
+    """The names of the columns in a schema listed depth first, root first, with child counts."""
+    names: list[str] = []
+    position = 1
+    while position < len(schema):
+        names.append(schema[position][0])
+        pending = 1
+        while pending:
+            pending += schema[position][1] - 1
+            position += 1
+    return names
+
+
+def _bar_columns(
+    columns: tuple[tuple[str, str], ...], config: LabelingConfig, path: str
+) -> BarColumns:
+    kinds = dict(columns)
+    for ours in BAR_COLUMNS:
+        theirs, optional = config.column(ours), ours in ("volume", "symbol")
+        if theirs not in kinds and not (optional and ours not in config.columns):
+            hint = unknown(theirs, list(kinds)).partition("; ")[2]
+            raise InputError(
+                f"{path}: no column {theirs!r} for the {ours}: {hint} "
+                f"Pass --column {ours}=NAME or set it under [columns]"
+            )
+    timestamp = config.column("timestamp")
+    if not kinds[timestamp].startswith(_TIMES):
+        raise InputError(
+            f"{path}: column {timestamp!r} is {kinds[timestamp]}, not a TIMESTAMP or DATE: "
+            "convert it to UTC timestamps"
+        )
+    present = {ours: config.column(ours) for ours in BAR_COLUMNS if config.column(ours) in kinds}
+    for ours, theirs in present.items():
+        is_number = ours in (*PRICES, "volume")
+        if is_number and not kinds[theirs].startswith(_NUMERIC + _UNSIGNED):
+            raise InputError(
+                f"{path}: column {theirs!r} is {kinds[theirs]}, but the {ours} must be a number"
+            )
+    return BarColumns(
+        timestamp=timestamp,
+        **{price: present[price] for price in PRICES},
+        volume=present.get("volume"),
+        symbol=present.get("symbol"),
+        time_type=kinds[timestamp],
+    )
+
+
+def _row_groups(
+    database: Database, paths: list[str], bars: BarColumns
+) -> dict[str, list[RowGroup]]:
+    """The row groups of every file; one that keeps no statistics counts as one whole group."""
+    to_clock = f"epoch_us(value::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'})"
+    groups: dict[str, list[RowGroup]] = {}
+    without_statistics = set()
+    for path, rows, first, last in database.rows(
+        f"""
+        select
+            file_name,
+            row_group_num_rows,
+            {to_clock.replace("value", "coalesce(stats_min_value, stats_min)")},
+            {to_clock.replace("value", "coalesce(stats_max_value, stats_max)")}
+        from parquet_metadata($files)
+        where path_in_schema = $timestamp and row_group_num_rows > 0
+        """,
+        {"files": paths, "timestamp": bars.timestamp},
+    ):
+        if first is None or last is None:
+            without_statistics.add(path)
+        else:
+            groups.setdefault(path, []).append(RowGroup(first, last, rows))
+    for path in without_statistics:
+        groups[path] = _measured(database, path, bars)
+    return groups
+
+
+def _measured(database: Database, path: str, bars: BarColumns) -> list[RowGroup]:
+    timestamp = identifier(bars.timestamp)
+    column = f"{timestamp}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
+    first, last, rows = database.row(
+        f"select epoch_us(min({column})), epoch_us(max({column})), count(*) "
+        "from read_parquet($files, hive_partitioning = false)",
+        {"files": [path]},
+    )
+    # Without a single time there is no range; the checks will name the nulls.
+    return [RowGroup(first or 0, last or 0, rows)]

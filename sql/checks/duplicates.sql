@@ -1,0 +1,18 @@
+-- Purpose:    symbols and times that more than one bar of a range of dates claims
+-- Grain:      one row per symbol and time: a clean input returns none
+-- In:         the input files
+-- Out:        rows added to temp table `duplicates` (symbol, bar_time)
+-- Parameters: $files; $chunk_from, $chunk_until (the range, half open)
+insert into duplicates
+select
+    {{ symbol_of("source") }} as symbol,
+    source.{{ timestamp }} as bar_time
+from {{ source }} as source
+where
+    source.{{ timestamp }} >= $chunk_from
+    and source.{{ timestamp }} < $chunk_until
+    {%- if has_symbol %}
+    and {{ symbol_of("source") }} is not null
+    {%- endif %}
+group by all
+having count(*) > 1;

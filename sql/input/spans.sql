@@ -1,0 +1,14 @@
+-- Purpose:    where every symbol of the input begins and ends
+-- Grain:      one row per symbol (one in all where the input has no symbols)
+-- In:         the input files
+-- Out:        temp table `spans`: symbol, first_time, last_time, bars
+-- Parameters: $files
+create or replace temp table spans as
+select
+    {{ symbol_of("source") }} as symbol,
+    min(source.{{ timestamp }}) as first_time,
+    max(source.{{ timestamp }}) as last_time,
+    count(*) as bars
+from {{ source }} as source
+where source.{{ timestamp }} is not null
+group by {{ symbol_of("source") }};

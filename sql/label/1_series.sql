@@ -1,0 +1,97 @@
+-- Purpose:    the series (symbols) of one chunk, their price grids, and how far beyond the chunk each must be read
+-- Grain:      one row per symbol that has a bar in the chunk
+-- In:         the input files; `grids` and `spans`: the price grid, the first and the last bar of every symbol
+-- Out:        temp table `series`
+-- Parameters: $files; $chunk_from, $chunk_until (the chunk, half open); $search_from, $search_until (where its
+--             margins are looked for, half open); $timeout in clock units or $timeout_bars
+--
+-- A margin is complete when it holds every bar that a label of the chunk can depend on. Before the chunk: the
+-- six bars that roll detection looks back on. After it: the entry bar, the horizon that opens there, and one
+-- bar more, because a jump affects the bar before it. Bars may lie any time apart, so a margin is searched for:
+-- while a symbol is not `is_complete`, this step is run again with a wider search.
+create or replace temp table series as
+with
+nearby_bars as (
+    select
+        {{ symbol_of("source") }} as symbol,
+        source.{{ timestamp }} as bar_time
+    from {{ source }} as source
+    where
+        source.{{ timestamp }} >= $search_from
+        and source.{{ timestamp }} < $search_until
+),
+
+symbols_of_the_chunk as (
+    select distinct symbol
+    from nearby_bars
+    where bar_time >= $chunk_from and bar_time < $chunk_until
+),
+
+bars_before as (
+    select
+        nearby_bars.symbol,
+        nearby_bars.bar_time,
+        row_number() over (
+            partition by nearby_bars.symbol
+            order by nearby_bars.bar_time desc
+        ) as distance
+    from nearby_bars
+    inner join symbols_of_the_chunk using (symbol)
+    where nearby_bars.bar_time < $chunk_from
+),
+
+margins_before as (
+    select
+        symbol,
+        min(bar_time) as read_from,
+        count(*) = 6 as is_complete
+    from bars_before
+    where distance <= 6
+    group by symbol
+),
+
+bars_after as (
+    select
+        nearby_bars.symbol,
+        nearby_bars.bar_time,
+        row_number() over following as distance,
+        first_value({{ clock("nearby_bars.bar_time") }}) over following as entry_clock
+    from nearby_bars
+    inner join symbols_of_the_chunk using (symbol)
+    where nearby_bars.bar_time >= $chunk_until
+    window following as (partition by nearby_bars.symbol order by nearby_bars.bar_time)
+),
+
+margins_after as (
+    select
+        symbol,
+        max(bar_time) as last_seen,
+        {%- if horizon_in_bars %}
+        min(bar_time) filter (where distance > $timeout_bars) as last_needed
+        {%- else %}
+        min(bar_time) filter (where {{ clock("bar_time") }} >= entry_clock + $timeout) as last_needed
+        {%- endif %}
+    from bars_after
+    group by symbol
+)
+
+select
+    spans.symbol,
+    row_number() over (order by spans.symbol)::integer as series,
+    {{ clock("spans.last_time") }} as last_clock,
+    grids.numerator,
+    grids.denominator,
+    grids.increments_per_tick,
+    grids.roll_gap,
+    coalesce(margins_before.read_from, $chunk_from) as read_from,
+    coalesce(margins_after.last_needed, margins_after.last_seen, $chunk_until) as read_to,
+    (
+        coalesce(margins_before.is_complete, false) or spans.first_time >= $search_from
+    ) and (
+        margins_after.last_needed is not null or spans.last_time < $search_until
+    ) as is_complete
+from symbols_of_the_chunk
+inner join spans using (symbol)
+inner join grids using (symbol)
+left join margins_before using (symbol)
+left join margins_after using (symbol);

@@ -1,0 +1,83 @@
+-- Purpose:    the bars of one chunk and its margins, numbered, on the price grid, each with its entry and horizon
+-- Grain:      one row per bar
+-- In:         the input files; `series`
+-- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar
+-- Parameters: $files; $chunk_from, $chunk_until (the bars to label); $read_from, $read_to (they and all margins,
+--             both included); $timeout in clock units or $timeout_bars
+--
+-- Prices are whole numbers of price increments, times are whole clock units (micro- or nanoseconds since 1970),
+-- so that every comparison from here on is exact. `horizon` is the first clock that is no longer on the path.
+create or replace temp table bars as
+with
+bars_on_the_grid as (
+    select
+        series.series,
+        series.roll_gap,
+        series.last_clock,
+        source.{{ timestamp }} as bar_time,
+        {{ clock("source." ~ timestamp) }} as clock,
+        {%- for price in ("open", "high", "low", "close") %}
+        round(source.{{ columns[price] }}::double * series.denominator / series.numerator)::bigint as {{ price }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from {{ source }} as source
+    inner join series on {{ symbol_of("source") }} = series.symbol
+    where
+        source.{{ timestamp }} >= $read_from
+        and source.{{ timestamp }} <= $read_to
+        and source.{{ timestamp }} >= series.read_from
+        and source.{{ timestamp }} <= series.read_to
+),
+
+bars_with_their_neighbours as (
+    select
+        series,
+        bar_time,
+        clock,
+        high,
+        low,
+        last_clock,
+        row_number() over in_order as bar,
+        lag(high) over in_order as previous_high,
+        lag(low) over in_order as previous_low,
+        abs(close - lag(close) over in_order) > roll_gap as jumps,
+        lead(open) over in_order as entry,
+        lead(clock) over in_order as entry_clock,
+        lead(high) over in_order as entry_high,
+        lead(low) over in_order as entry_low
+        {%- if horizon_in_bars %},
+        lead(clock, $timeout_bars::bigint) over in_order as last_path_clock
+        {%- endif %}
+    from bars_on_the_grid
+    window in_order as (partition by series order by clock)
+)
+
+select
+    * exclude (last_clock {{- ", last_path_clock" if horizon_in_bars }}),
+    bar_time >= $chunk_from and bar_time < $chunk_until as is_wanted,
+    {%- if horizon_in_bars %}
+    coalesce(last_path_clock + 1, 9223372036854775807) as horizon,
+    last_path_clock is null as is_cut_short
+    {%- else %}
+    entry_clock + $timeout as horizon,
+    last_clock < entry_clock + $timeout as is_cut_short
+    {%- endif %}
+from bars_with_their_neighbours;
+
+-- A jump at a bar affects the bar before it and the five bars after it.
+create or replace temp table rolls as
+with
+affected_bars as (
+    select distinct
+        series,
+        unnest(range(bar - 1, bar + 6)) as bar
+    from bars
+    where jumps
+)
+
+select
+    bars.series,
+    bars.bar,
+    bars.clock
+from bars
+inner join affected_bars using (series, bar);

@@ -1,0 +1,106 @@
+-- Purpose:    how far each trade moved on its path, and from that its label and weight
+-- Grain:      one row per bar of the chunk
+-- In:         `outcomes`, `series`
+-- Out:        temp table `labels`: symbol, bar_time, and the output columns of every mode
+-- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
+--             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
+--             $clocks_per_second
+--
+-- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path. Weights are computed
+-- in double and rounded to FLOAT once; they stay above zero even where the decay is too small for a FLOAT.
+create or replace temp table labels as
+with
+excursions as (
+    select
+        outcomes.*,
+        series.symbol,
+        series.increments_per_tick
+        {%- for mode in modes %}
+        {%- set path %}over (
+            partition by series order by bar rows between 1 following and path_{{ loop.index }} following
+        )
+        {%- endset %}
+        {%- if details or mode.direction == "long" %},
+        min(low) {{ path }} as lowest_{{ loop.index }}
+        {%- endif %}
+        {%- if details or mode.direction == "short" %},
+        max(high) {{ path }} as highest_{{ loop.index }}
+        {%- endif %}
+        {%- endfor %}
+    from outcomes
+    inner join series using (series)
+),
+
+factors as (
+    select
+        symbol,
+        bar_time,
+        exp(
+            -$decay_rate::double
+            * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
+        ) as decay
+        {%- for mode in modes %}
+        {%- set fall = "greatest(0, entry - lowest_%d) / increments_per_tick" % loop.index %}
+        {%- set rise = "greatest(0, highest_%d - entry) / increments_per_tick" % loop.index %},
+        outcome_{{ loop.index }},
+        decided_{{ loop.index }},
+        (decided_{{ loop.index }} - entry_clock) / $clocks_per_second::double as seconds_{{ loop.index }},
+        case
+            when path_{{ loop.index }} > 0 then {{ fall if mode.direction == "long" else rise }}
+        end as mae_ticks_{{ loop.index }}
+        {%- if details %},
+        case
+            when path_{{ loop.index }} > 0 then {{ rise if mode.direction == "long" else fall }}
+        end as mfe_ticks_{{ loop.index }}
+        {%- endif %}
+        {%- endfor %}
+    from excursions
+    where is_wanted
+),
+
+weights as (
+    select
+        *
+        {%- for mode in modes %},
+        case
+            when outcome_{{ loop.index }} = 'target' then
+                least($quality_best::double, greatest(
+                    $floor::double,
+                    $quality_best::double
+                    - $quality_slope::double * mae_ticks_{{ loop.index }} / $mode_{{ loop.index }}_stop::double
+                ))
+                * least($velocity_best::double, greatest(
+                    $floor::double,
+                    $velocity_best::double
+                    - $velocity_slope::double * (seconds_{{ loop.index }} - $optimal_seconds::double)
+                    / $velocity_span_seconds::double
+                ))
+                * decay
+            else decay
+        end as weight_{{ loop.index }}
+        {%- endfor %}
+    from factors
+)
+
+select
+    symbol,
+    bar_time
+    {%- for mode in modes %},
+    {%- set known = "outcome_%d not in ('roll', 'censored', 'none')" % loop.index if unresolved_is_null else "true" %}
+    case
+        when {{ known }} then outcome_{{ loop.index }} = 'target'
+    end::tinyint as {{ ("label_" ~ mode.name) | identifier }},
+    case
+        when {{ known }} then greatest(weight_{{ loop.index }}, 1.1754943508222875e-38)
+    end::float as {{ ("weight_" ~ mode.name) | identifier }}
+    {%- if details %},
+    outcome_{{ loop.index }} as {{ ("outcome_" ~ mode.name) | identifier }},
+    mae_ticks_{{ loop.index }} as {{ ("mae_ticks_" ~ mode.name) | identifier }},
+    mfe_ticks_{{ loop.index }} as {{ ("mfe_ticks_" ~ mode.name) | identifier }},
+    seconds_{{ loop.index }} as {{ ("seconds_" ~ mode.name) | identifier }},
+    {{ time_of("decided_%d" % loop.index) }} as {{ ("touch_time_" ~ mode.name) | identifier }}
+    {%- endif %}
+    {%- endfor %}
+from weights;
+
+drop table outcomes;

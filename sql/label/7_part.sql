@@ -1,0 +1,24 @@
+-- Purpose:    the part file of one chunk
+-- Grain:      one row per bar of the chunk, ordered by symbol and time
+-- In:         the input files; `labels`
+-- Out:        a Parquet file: every input column under its own name and type, then the output columns
+-- Parameters: $files; $chunk_from, $chunk_until; $part
+--
+-- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
+-- identify a bar.
+copy (
+    select
+        {%- for column in input_columns %}
+        source.{{ column }},
+        {%- endfor %}
+        labels.* exclude (symbol, bar_time)
+    from {{ source }} as source
+    inner join labels
+        on
+            source.{{ timestamp }} = labels.bar_time
+            and {{ symbol_of("source") }} = labels.symbol
+    where
+        source.{{ timestamp }} >= $chunk_from
+        and source.{{ timestamp }} < $chunk_until
+    order by labels.symbol, labels.bar_time
+) to $part (format parquet, compression zstd);

@@ -1,0 +1,105 @@
+# mypy: disable-error-code="import-untyped"
+"""The golden cases in `golden/`: bars, the rules they are labeled under, and the expected rows.
+
+Also `differences`, which tells where two labeled tables part.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from scan import Rules
+
+FOLDER = Path(__file__).with_name("golden")
+
+# What each case sets beside the defaults, in the words of the configuration file.
+_OVERRIDES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "gaps": {},
+    "bars_horizon": {"timeout_bars": 60},
+    "months": {},
+    "months_as_of": {"as_of": date(2024, 12, 20)},
+    "rolls": {},
+    "rolls_off": {"roll_gap_points": 0},
+    "symbols_unsorted": {},
+    "cents": {"tick_size": 0.01, "timeout_seconds": 3600, "roll_gap_points": 5},
+    "adjusted": {"price_increment": 0.05},
+    "wide_bars": {},
+    "tiny": {},
+    "one": {},
+}
+
+CASES: tuple[str, ...] = tuple(_OVERRIDES)
+
+
+def config_overrides(case: str) -> dict[str, object]:
+    """What the case sets beside the defaults, keyed as in the configuration file."""
+    return dict(_OVERRIDES[case])
+
+
+def rules(case: str) -> Rules:
+    return Rules(**_OVERRIDES[case])
+
+
+def bars(case: str) -> pa.Table:
+    """The input, in the order of its file."""
+    return pq.read_table(FOLDER / f"{case}.bars.parquet")
+
+
+def expected(case: str) -> pa.Table:
+    """Every input column and, in every mode, every label and detail; sorted by (symbol, timestamp).
+
+    Where the input has no `symbol`, the expectation has an empty one.
+    """
+    return pq.read_table(FOLDER / f"{case}.expected.parquet")
+
+
+def differences(
+    actual: pa.Table, expected: pa.Table, columns: Sequence[str] | None = None
+) -> list[str]:
+    """Say where two tables with the same sort differ, a line per column, the first ten columns.
+
+    Everything must match exactly, type included, but weights may be one ulp apart and text may be
+    kept any way (ENUM, large). A `symbol` that is empty throughout may be absent from `actual`.
+    """
+    if len(actual) != len(expected):
+        return [f"{len(actual)} rows, expected {len(expected)}"]
+    lines = []
+    for name in expected.column_names if columns is None else columns:
+        if name in actual.column_names:
+            lines += _column_differences(name, actual, expected)
+        elif name != "symbol" or pc.any(pc.not_equal(_comparable(expected[name]), "")).as_py():
+            lines.append(f"{name}: missing")
+    return lines[:10]
+
+
+def _column_differences(name: str, actual: pa.Table, expected: pa.Table) -> list[str]:
+    got, want = (_comparable(table[name]) for table in (actual, expected))
+    if got.type != want.type:
+        return [f"{name}: {got.type}, expected {want.type}"]
+    differ = pc.not_equal(got, want).fill_null(False).to_numpy()
+    if name.startswith("weight_"):
+        a, b = (weight.fill_null(0).to_numpy() for weight in (got, want))
+        differ &= (a != np.nextafter(b, np.float32(np.inf))) & (a != np.nextafter(b, np.float32(0)))
+    if pa.types.is_floating(got.type):
+        both_nan = pc.and_(pc.is_nan(got), pc.is_nan(want))
+        differ &= ~both_nan.fill_null(False).to_numpy()
+    differ |= pc.not_equal(got.is_null(), want.is_null()).to_numpy()
+    rows = np.flatnonzero(differ)
+    examples = "; ".join(f"row {r}: {got[r]}, expected {want[r]}" for r in rows[:3].tolist())
+    return [f"{name}: {len(rows)} of {len(got)} rows differ, {examples}"] if len(rows) else []
+
+
+def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same values under one name per type: text is text, UTC has many names."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+        kind = pa.large_string()
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        kind = pa.timestamp(kind.unit, "UTC")
+    return column.cast(kind)
