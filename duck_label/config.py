@@ -230,9 +230,15 @@ class LabelingConfig(_Model):
             run["threads"] = threads
         return values | {"memory": memory, "run": run}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _horizon(cls, values: Any) -> Any:
+        is_given = isinstance(values, dict) and values.keys() & {"timeout_seconds", "timeout_bars"}
+        return values if is_given else {**values, "timeout_seconds": 900}
+
     @model_validator(mode="after")
     def _rules_between_keys(self) -> Self:
-        if self.timeout_seconds is not None and self.timeout_bars is not None:
+        if (self.timeout_seconds is None) == (self.timeout_bars is None):
             raise ValueError("timeout_seconds and timeout_bars exclude each other: give one")
         for ours in self.columns:
             if ours not in BAR_COLUMNS:
@@ -253,10 +259,6 @@ class LabelingConfig(_Model):
     def column(self, ours: str) -> str:
         """The name in the files of one of our columns."""
         return self.columns.get(ours, ours)
-
-    def horizon_seconds(self) -> Decimal:
-        """The horizon in seconds, where it is not counted in bars."""
-        return self.timeout_seconds if self.timeout_seconds is not None else Decimal(900)
 
     def grids(self) -> list[Grid]:
         """One price grid per instrument pattern, in order; the last, `*`, is everyone else's."""
@@ -306,10 +308,7 @@ class LabelingConfig(_Model):
     def label_identity(self) -> dict[str, Any]:
         """The part of the configuration that labels depend on, as plain JSON values."""
         identity = self.model_dump(mode="json", exclude={"memory", "run", "on_bad_rows", "as_of"})
-        identity["as_of"] = self.reference_month()
-        if self.timeout_bars is None:
-            identity["timeout_seconds"] = str(self.horizon_seconds())
-        return identity
+        return identity | {"as_of": self.reference_month()}
 
     def reference_month(self) -> int | None:
         """12 * year + month of `as_of` in UTC, or None where the input's latest bar decides."""

@@ -5,22 +5,21 @@ Decides what is done and in what order; what a chunk goes through is the busines
 
 from __future__ import annotations
 
+import os
 import shutil
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from duck_label import checks, queries
+from duck_label.bars import Bars, admit, quarantined
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
-from duck_label.labeler import Bars, ChunkLabeler
+from duck_label.labeler import ChunkLabeler
 from duck_label.ledger import Ledger, identify
 from duck_label.memory import MemoryBudget, default_threads
 from duck_label.monitor import MemorySampler
@@ -59,18 +58,15 @@ class WeightedLabelingEngine:
         """
         budget = MemoryBudget.resolve(self.config.memory.limit)
         ledger = Ledger(Path(output))
-        with (
-            tempfile.TemporaryDirectory(prefix="duck_label_") as temp,
-            self._database(budget, Path(temp)) as database,
-        ):
+        with self._database(budget, self._spill(ledger)) as database:
             source = self._source(database, inputs, ledger)
-            if not overwrite:
-                ledger.refuse_conflict(identify(source, self.config))
-            done = [] if overwrite or not resume else ledger.chunks()
-            left = without(_range(source, start, end), ((c.start, c.end) for c in done))
-            chunks = plan(list(source.row_groups), self.config.run.chunk, budget, left)
+        ledger.refuse_foreign_files()
+        if not overwrite:
+            ledger.refuse_conflict(identify(source, self.config))
+        done = [] if overwrite or not resume else ledger.chunks()
+        left = without(_range(source, start, end), ((c.start, c.end) for c in done))
         return RunPlan(
-            chunks=tuple(self._in_order(chunks)),
+            chunks=tuple(self._chunks(source, budget, left)),
             input_files=len(source.files),
             input_rows=source.rows,
             rows_done=sum(record.rows for record in done),
@@ -105,69 +101,74 @@ class WeightedLabelingEngine:
         budget = MemoryBudget.resolve(self.config.memory.limit)
         summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
         if budget.warning is not None:
-            summary.warnings.append(budget.warning)
-            self._progress.note(f"warning: {budget.warning}")
-        with (
-            Ledger(Path(output)) as ledger,
-            self._temp_dir(ledger) as temp_dir,
-            self._database(budget, temp_dir) as database,
-            MemorySampler() as sampler,
-        ):
+            self._warn(summary, budget.warning)
+        ledger = Ledger(Path(output))
+        spill = self._spill(ledger)
+        with MemorySampler() as sampler, self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
-            if not overwrite:
-                ledger.refuse_conflict(identify(source, self.config))
             wanted = _range(source, start, end)
-            try:
-                bars = self._good_bars(
-                    database, source, ledger, summary, is_new=overwrite or not resume
-                )
-                _refuse_emptiness(database, bars, wanted)
-            except duckdb.Error as error:
-                raise explain(error, "checking the input", database) from error
-            done = ledger.chunks()
-            summary.chunks_resumed = len(done)
-            summary.rows_resumed = sum(record.rows for record in done)
-            left = without(wanted, ((record.start, record.end) for record in done))
-            chunks = plan(list(source.row_groups), self.config.run.chunk, budget, left)
-            labeler = ChunkLabeler(database, bars, self.config, ledger, sampler)
-            self._progress.begin(chunks, budget)
-            try:
-                for chunk in self._in_order(chunks):
-                    record = labeler.label(chunk)
-                    summary.rows_labeled += record.rows
-                    summary.chunks_labeled += 1
-                    self._progress.advance(chunk, record)
-            finally:
-                summary.parts = sorted(c.file for c in ledger.chunks() if c.file is not None)
-                summary.seconds = round(time.perf_counter() - began, 3)
-                summary.rows_per_second = round(summary.rows_labeled / summary.seconds, 1)
-                sampler.mark()
-                summary.peak_rss_bytes = sampler.peak
-                ledger.append("runs", {"event": "end", **summary.to_json()})
+            with ledger, _folder(spill):
+                try:
+                    if not overwrite:
+                        ledger.refuse_conflict(identify(source, self.config))
+                    anew = overwrite or not resume
+                    bars = admit(database, source, self.config, ledger, anew=anew)
+                    _refuse_emptiness(database, bars, wanted)
+                    summary.rows_quarantined = quarantined(database, ledger)
+                except duckdb.Error as error:
+                    raise explain(error, "checking the input", database) from error
+                if summary.rows_quarantined:
+                    count, path = summary.rows_quarantined, ledger.quarantine
+                    self._warn(summary, f"{count:,} bad bars were set aside in {path}")
+                summary.reference_month = bars.reference_month
+                labeler = ChunkLabeler(database, bars, self.config, ledger, sampler)
+                try:
+                    self._label(labeler, source, ledger, wanted, summary)
+                finally:
+                    sampler.mark()
+                    summary.parts = sorted(c.file for c in ledger.chunks() if c.file is not None)
+                    summary.finish(time.perf_counter() - began, sampler.peak)
+                    ledger.append("runs", {"event": "end", **summary.to_json()})
         return summary
 
-    def _database(self, budget: MemoryBudget, temp_dir: Path) -> Database:
-        return Database(budget, self._threads, temp_dir, self.config.run.max_temp_size)
+    def _label(
+        self,
+        labeler: ChunkLabeler,
+        source: Source,
+        ledger: Ledger,
+        wanted: tuple[int, int],
+        summary: RunSummary,
+    ) -> None:
+        done = ledger.chunks()
+        summary.chunks_resumed = len(done)
+        summary.rows_resumed = sum(record.rows for record in done)
+        left = without(wanted, ((record.start, record.end) for record in done))
+        chunks = self._chunks(source, labeler.budget, left)
+        self._progress.begin(chunks, labeler.budget)
+        for chunk in chunks:
+            record = labeler.label(chunk)
+            summary.rows_labeled += record.rows
+            summary.chunks_labeled += 1
+            self._progress.advance(chunk, record)
 
-    @contextmanager
-    def _temp_dir(self, ledger: Ledger) -> Iterator[Path]:
-        """A folder of this run's own to spill to, tried before the work and removed after it."""
-        parent = ledger.folder if self.config.run.temp_dir is None else Path(self.config.run.temp_dir)
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix="spill_", dir=parent))
-        except OSError as error:
-            raise OutputError(
-                f"{parent}: cannot hold spilled data: {error.strerror}: pass another --temp-dir"
-            ) from error
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    def _chunks(
+        self, source: Source, budget: MemoryBudget, left: Sequence[tuple[int, int]]
+    ) -> list[Chunk]:
+        """The chunks of the ranges that are left, in the order in which they are to be done."""
+        chunks = plan(list(source.row_groups), self.config.run.chunk, budget, left)
+        order = self.config.run.order
+        if order in ("largest-first", "smallest-first"):
+            chunks.sort(key=lambda chunk: chunk.rows, reverse=order == "largest-first")
+        return chunks
 
-    def _source(
-        self, database: Database, inputs: Sequence[str | Path], ledger: Ledger
-    ) -> Source:
+    def _spill(self, ledger: Ledger) -> Path:
+        parent = self.config.run.temp_dir or ledger.folder
+        return Path(parent) / f"spill_{os.getpid()}"
+
+    def _database(self, budget: MemoryBudget, spill: Path) -> Database:
+        return Database(budget, self._threads, spill, self.config.run.max_temp_size)
+
+    def _source(self, database: Database, inputs: Sequence[str | Path], ledger: Ledger) -> Source:
         source = open_source(database, [str(item) for item in inputs], self.config)
         output = ledger.output.resolve()
         for path in source.paths:
@@ -175,65 +176,24 @@ class WeightedLabelingEngine:
                 raise ConfigError(f"{path}: is inside the output folder {ledger.output}")
         return source
 
-    def _good_bars(
-        self,
-        database: Database,
-        source: Source,
-        ledger: Ledger,
-        summary: RunSummary,
-        *,
-        is_new: bool,
-    ) -> Bars:
-        """The bars to label, checked once per input and configuration; bad ones are set aside."""
-        names = [name for name, _ in source.columns]
-        raw = queries.context(self.config, source.bars, names, has_quarantine=False)
-        values = {**queries.parameters(self.config, source.bars), "files": source.paths}
-        database.run(queries.render("input/grids", raw), values)
-        may_skip_bad = self.config.on_bad_rows == "quarantine"
-        known = ledger.identity() is not None and not is_new
-        if not known or (ledger.quarantine.exists() and not may_skip_bad):
-            ranges = [(chunk.start, chunk.end) for chunk in self._check_ranges(source)]
-            bad = checks.find_bad_bars(database, source, raw, ranges)
-            if bad and not may_skip_bad:
-                raise checks.complaint(database, source, self.config, raw, bad)
-            ledger.start_anew()
-            if bad:
-                checks.quarantine(database, source, raw, ledger.quarantine)
-            identity = identify(source, self.config)
-            ledger.append("runs", {"event": "checked", "bad_bars": bad.bars, "identity": identity})
-        if ledger.quarantine.exists():
-            values["quarantine"] = str(ledger.quarantine)
-            (summary.rows_quarantined,) = database.row(
-                "select count(*) from read_parquet($quarantine)", values
-            )
-            message = f"{summary.rows_quarantined:,} bad bars set aside in {ledger.quarantine}"
-            summary.warnings.append(message)
-            self._progress.note(f"warning: {message}")
-        context = queries.context(
-            self.config, source.bars, names, has_quarantine=ledger.quarantine.exists()
-        )
-        database.run(queries.render("input/spans", context), values)
-        month = self.config.reference_month()
-        if month is None:
-            (month,) = database.row(
-                f"select {context['month_of'](context['clock']('max(last_time)'))} from spans"
-            )
-        if month is None:
-            raise InputError("the input has no good bar")
-        summary.reference_month = f"{(month - 1) // 12:04d}-{(month - 1) % 12 + 1:02d}"
-        del values["files"]
-        return Bars(source, context, {**values, "reference_month": month})
+    def _warn(self, summary: RunSummary, message: str) -> None:
+        summary.warnings.append(message)
+        self._progress.note(f"warning: {message}")
 
-    def _check_ranges(self, source: Source) -> Iterable[Chunk]:
-        groups = list(source.row_groups)
-        budget = MemoryBudget.resolve(self.config.memory.limit)
-        return plan(groups, "auto", budget, [whole_days(groups)])
 
-    def _in_order(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
-        order = self.config.run.order
-        if order in ("largest-first", "smallest-first"):
-            return sorted(chunks, key=lambda c: c.rows, reverse=order == "largest-first")
-        return chunks
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """A folder to spill to, tried before the work and removed after it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot hold spilled data: {error.strerror}: pass another --temp-dir"
+        ) from error
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
@@ -252,7 +212,7 @@ def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
 
 def _clock(moment: date | datetime) -> int:
     if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day)
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return round((moment - _EPOCH).total_seconds() * 1_000_000)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from duck_label.bars import Bars
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import DuckLabelError, OutputError
@@ -18,24 +20,10 @@ from duck_label.ledger import ChunkRecord, Ledger
 from duck_label.monitor import MemorySampler
 from duck_label.plan import Chunk
 from duck_label.queries import LABEL_STEPS, render
-from duck_label.source import Source
 
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
-
-
-@dataclass(frozen=True)
-class Bars:
-    """The input as the steps see it: its files, the names in it, and the values all chunks share."""
-
-    source: Source
-    context: Mapping[str, Any]
-    parameters: Mapping[str, Any]
-
-    def between(self, start: int, end: int) -> dict[str, Any]:
-        """The parameters of a query over the files that may hold bars of a range."""
-        return {**self.parameters, "files": self.source.paths_between(start, end)}
 
 
 class ChunkLabeler:
@@ -49,6 +37,7 @@ class ChunkLabeler:
         ledger: Ledger,
         sampler: MemorySampler,
     ) -> None:
+        self.budget = database.budget
         self._database = database
         self._bars = bars
         self._ledger = ledger
@@ -56,8 +45,8 @@ class ChunkLabeler:
         self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
         groups = list(bars.source.row_groups)
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
-        bars_ahead = config.timeout_bars or 0
-        self._horizon = bars_ahead * 1_000_000 or int(config.horizon_seconds() * 1_000_000)
+        # A horizon in bars is first looked for as if they were a second apart.
+        self._horizon = math.ceil((config.timeout_seconds or config.timeout_bars or 0) * 1_000_000)
 
     def label(self, chunk: Chunk) -> ChunkRecord:
         """Label a chunk and write its part file, whole or not at all.

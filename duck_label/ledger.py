@@ -59,8 +59,7 @@ class Ledger:
         self._lock = FileLock(self.folder / "lock", timeout=0)
 
     def __enter__(self) -> Self:
-        if self.output.exists() and not self.folder.exists():
-            self._refuse_foreign_files()
+        self.refuse_foreign_files()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
@@ -86,7 +85,14 @@ class Ledger:
         (self.folder / "holder").unlink(missing_ok=True)
         self._lock.release()
 
-    def _refuse_foreign_files(self) -> None:
+    def refuse_foreign_files(self) -> None:
+        """Make sure that the folder is ours, empty, or not there yet.
+
+        Raises:
+            OutputConflictError: if it holds something else.
+        """
+        if self.folder.exists() or not self.output.exists():
+            return
         if not self.output.is_dir():
             raise OutputConflictError(f"{self.output}: is a file; --output is a folder")
         foreign = next(self.output.iterdir(), None)

@@ -6,6 +6,7 @@ names of columns and a column per mode or barrier.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -179,11 +180,11 @@ def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
             f"grid_{number}_increments_per_tick": grid.increments_per_tick,
             f"grid_{number}_roll_gap": grid.roll_gap,
         }
-    if config.timeout_bars is not None:
+    if config.timeout_seconds is None:
         values["timeout_bars"] = config.timeout_bars
     else:
-        # The first clock past the horizon: a fraction of a clock unit still lies inside it.
-        values["timeout"] = -int(-config.horizon_seconds() * bars.clocks_per_second // 1)
+        # A bar in the last fraction of a clock unit still lies inside the horizon.
+        values["timeout"] = math.ceil(config.timeout_seconds * bars.clocks_per_second)
     for side, distances in config.barriers().items():
         for number, ticks in enumerate(distances, start=1):
             values[f"{side}_{number}_ticks"] = ticks

@@ -73,6 +73,12 @@ class RunSummary:
     reference_month: str = ""
     warnings: list[str] = field(default_factory=list)
 
+    def finish(self, seconds: float, peak_rss_bytes: int) -> None:
+        """Note what the run took."""
+        self.seconds = round(seconds, 3)
+        self.rows_per_second = round(self.rows_labeled / seconds, 1)
+        self.peak_rss_bytes = peak_rss_bytes
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; keys carry units."""
         return asdict(self)

@@ -1,0 +1,52 @@
+"""Owns stderr and the exit codes: what goes wrong becomes a message, never a traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from duck_label.errors import DuckLabelError, Interrupted
+
+
+def say(message: str) -> None:
+    """Write a line to stderr, as it is."""
+    print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def exit_codes(wants_traceback: Callable[[], bool]) -> Iterator[None]:
+    """Turn what goes wrong inside into a message and the exit code of its kind.
+
+    A request to terminate ends the work as Ctrl-C does.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except DuckLabelError as error:
+        _fail(f"error: {error}", error.exit_code, wants_traceback())
+    except KeyboardInterrupt:
+        message = "interrupted: finished chunks are kept; the same command goes on from there"
+        _fail(message, Interrupted.exit_code, wants_traceback())
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        sys.stderr.close()
+        raise SystemExit(1) from None
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        _fail(f"error: {reason} (a bug in duck-label; --debug shows where)", 1, wants_traceback())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _fail(message: str, exit_code: int, wants_traceback: bool) -> None:
+    if wants_traceback:
+        traceback.print_exc()
+    say(message)
+    raise SystemExit(exit_code)

@@ -1,0 +1,216 @@
+"""Where the configuration of a command comes from: options over files over defaults.
+
+Every value keeps its origin, so that `duck-label config` can show it and an error can name it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from pydantic import BaseModel, ValidationError
+
+from duck_label.config import LabelingConfig, explain
+from duck_label.errors import ConfigError
+
+LOCAL_FILE = Path("duck_label.toml")
+_DEFAULT = "default"
+# Tables whose keys are layered one by one; a list of modes replaces the one below it.
+_TABLES = ("columns", "instruments", "weights", "memory", "run")
+_EXCLUSIVE = {"timeout_seconds": "timeout_bars", "timeout_bars": "timeout_seconds"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configuration in force, and for every dotted key that was set, by whom."""
+
+    config: LabelingConfig
+    origins: Mapping[str, str]
+
+    def origin(self, key: str) -> str:
+        """Who set a key: an option, a file, or the defaults."""
+        return self.origins.get(key, _DEFAULT)
+
+
+def load(
+    options: Mapping[str, Any],
+    config_file: Path | None = None,
+    assignments: Sequence[Mapping[str, Any]] = (),
+) -> Settings:
+    """Put together the options given, the `--config` file, and `duck_label.toml` in this folder.
+
+    `options` maps dotted keys (`run.chunk`) to values, `assignments` are those of `--set`.
+
+    Raises:
+        ConfigError: naming the key, the mistake, and the file or option that made it.
+    """
+    layers = [(path, _read(path)) for path in (LOCAL_FILE, config_file) if path is not None]
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for path, values in layers:
+        _lay(merged, origins, dict(_dotted(values)), str(path))
+    for assignment in assignments:
+        _lay(merged, origins, dict(_dotted(assignment)), "--set")
+    for key, value in options.items():
+        _lay(merged, origins, {key: value}, _option(key))
+    try:
+        return Settings(LabelingConfig.model_validate(_nested(merged)), origins)
+    except ValidationError as error:
+        raise ConfigError(_with_origins(explain(error, LabelingConfig), origins)) from None
+
+
+def parse_assignment(text: str) -> dict[str, Any]:
+    """A `KEY=VALUE` of the command line as TOML; a value that is not TOML is text.
+
+    Raises:
+        ConfigError: if it is not an assignment.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: write KEY=VALUE, such as --set weights.floor=0.4")
+    try:
+        return tomllib.loads(f"{key} = {value}")
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return tomllib.loads(f"{key} = {json.dumps(value.strip())}")
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"--set {text}: is not TOML: {error}") from error
+
+
+def parse_mode(text: str) -> dict[str, Any]:
+    """A mode of the command line, `NAME:DIRECTION:STOP:TARGET`.
+
+    Raises:
+        ConfigError: if there are not four parts.
+    """
+    parts = text.rsplit(":", 3)
+    if len(parts) != 4:
+        raise ConfigError(f"--mode {text}: write NAME:DIRECTION:STOP:TARGET, such as a:long:6:12")
+    return dict(zip(("name", "direction", "stop", "target"), parts, strict=True))
+
+
+def to_toml(settings: Settings) -> str:
+    """The configuration in force as a TOML file, each line with the origin of its value."""
+    document = tomlkit.document()
+    values = settings.config.model_dump(mode="python")
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict | tuple)}
+    _add(document, settings, "", plain)
+    for name in ("columns", "weights", "instruments", "memory", "run"):
+        table = tomlkit.table()
+        if name == "instruments":
+            for pattern, instrument in values[name].items():
+                inner = tomlkit.table()
+                _add(inner, settings, f"instruments.{pattern}.", instrument)
+                table.add(pattern, inner)
+        else:
+            _add(table, settings, f"{name}.", values[name])
+        if table:
+            document.add(name, table)
+    modes = tomlkit.aot()
+    for mode in values["modes"]:
+        table = tomlkit.table()
+        _add(table, settings, "modes.", mode)
+        modes.append(table)
+    document.add("modes", modes)
+    return tomlkit.dumps(document)
+
+
+def _add(container: Any, settings: Settings, prefix: str, values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        origin = settings.origin("modes" if prefix == "modes." else f"{prefix}{key}")
+        if value is None:
+            container.add(tomlkit.comment(f"{key} is not set"))
+        else:
+            item = tomlkit.item(_plain(value))
+            item.comment(origin)
+            container.add(key, item)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path == LOCAL_FILE and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+
+
+def _dotted(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if key in _TABLES and isinstance(value, dict):
+            for inner, item in value.items():
+                yield f"{key}.{inner}", item
+        else:
+            yield key, value
+
+
+def _lay(
+    merged: dict[str, Any], origins: dict[str, str], values: Mapping[str, Any], origin: str
+) -> None:
+    for key, value in values.items():
+        merged[key] = value
+        origins[key] = origin
+        if isinstance(value, dict):
+            origins |= {f"{key}.{inner}": origin for inner in value}
+        # A horizon set in one place replaces the other kind of horizon set below it.
+        other = _EXCLUSIVE.get(key)
+        if other is not None and other not in values:
+            merged.pop(other, None)
+            origins.pop(other, None)
+
+
+def _nested(merged: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in merged.items():
+        table, dot, inner = key.partition(".")
+        if dot:
+            nested.setdefault(table, {})[inner] = value
+        else:
+            nested[key] = value
+    return nested
+
+
+def _option(key: str) -> str:
+    names = {
+        "memory.limit": "--memory-limit",
+        "modes": "--mode",
+        "run.chunk": "--chunk",
+        "run.order": "--order",
+        "run.threads": "--threads",
+        "run.temp_dir": "--temp-dir",
+        "run.max_temp_size": "--max-temp-size",
+    }
+    if key.startswith("columns."):
+        return "--column"
+    return names.get(key, f"--{key.replace('_', '-')}")
+
+
+def _with_origins(message: str, origins: Mapping[str, str]) -> str:
+    """Say after each complaint who set the key that it is about."""
+    return "\n".join(
+        f"{line} ({origin})" if (origin := _origin_of(line.split(": ")[0], origins)) else line
+        for line in message.splitlines()
+    )
+
+
+def _origin_of(key: str, origins: Mapping[str, str]) -> str | None:
+    while key:
+        if key in origins:
+            return origins[key]
+        key = key.rpartition(".")[0]
+    return None
