@@ -1,0 +1,44 @@
+# mypy: disable-error-code="import-untyped"
+"""Runs the product on tables as a user runs it on files, and reads its output back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from duck_label import LabelingConfig, WeightedLabelingEngine
+
+
+def write(folder: Path, tables: Sequence[pa.Table], row_group_size: int | None = None) -> Path:
+    """A folder of Parquet files, one for each table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, table in enumerate(tables):
+        pq.write_table(table, folder / f"bars_{number:03d}.parquet", row_group_size=row_group_size)
+    return folder
+
+
+def label(
+    inputs: Path | Sequence[Path], output: Path, *, how: dict[str, Any] | None = None, **config: Any
+) -> pa.Table:
+    """Label files under a configuration and read all parts; `how` goes to `process_files`."""
+    paths = [inputs] if isinstance(inputs, Path) else inputs
+    WeightedLabelingEngine(LabelingConfig(**config)).process_files(paths, output, **(how or {}))
+    return read(output)
+
+
+def read(output: Path) -> pa.Table:
+    """All labeled bars of a folder, sorted by symbol and time; each part must be sorted already."""
+    parts = []
+    for path in sorted(output.glob("*.parquet")):
+        part = pq.read_table(path)
+        assert part.equals(part.sort_by(_keys(part))), f"{path.name} is not in order"
+        parts.append(part)
+    table = pa.concat_tables(parts)
+    return table.sort_by(_keys(table))
+
+
+def _keys(table: pa.Table) -> list[tuple[str, str]]:
+    names = [name for name in ("symbol", "timestamp") if name in table.column_names]
+    return [(name, "ascending") for name in names]
