@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,8 +14,8 @@ import duckdb
 from duck_label.errors import DuckLabelError, MemoryBudgetError, OutputError
 from duck_label.memory import MemoryBudget, format_bytes
 
-# What DuckDB says when the spill directory, or the disk below it, is full.
-_DISK_FULL = ("max_temp_directory_size", "offload data block", "no space left", "disk full")
+# What DuckDB says when the folder that it spills to is full.
+_SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
 
 
 class Database:
@@ -34,6 +36,9 @@ class Database:
             # Order is made by ORDER BY wherever it matters; keeping it elsewhere costs memory.
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
+            # With statistics a chunk without nulls would be written as if it could have none, and
+            # part files would differ in their schemas.
+            "disabled_optimizers": "statistics_propagation",
         }
         if max_temp_size is not None:
             settings["max_temp_directory_size"] = max_temp_size
@@ -95,16 +100,27 @@ class Database:
 
 def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelError:
     """One of our errors for an error of DuckDB's, naming the step in which it happened."""
-    reason = str(error).strip().splitlines()[0]
-    if any(sign in str(error).lower() for sign in _DISK_FULL):
+    reason = _reason(error)
+    if any(sign in reason for sign in _SPILL_FULL):
         return OutputError(
-            f"{doing}: the disk is full ({reason}). Free some, or pass --temp-dir for the spilled "
-            f"data (now {database.temp_dir}) and --max-temp-size for more of it"
+            f"{doing}: no room to spill to {database.temp_dir}: {reason}. "
+            "Pass another --temp-dir, a larger --max-temp-size or a smaller --chunk"
         )
     if isinstance(error, duckdb.OutOfMemoryException):
-        limit = format_bytes(database.budget.limit)
         return MemoryBudgetError(
-            f"{doing}: does not fit in {limit} ({reason}). Pass a larger --memory-limit, "
-            "a smaller --chunk or fewer --threads"
+            f"{doing}: does not fit in {format_bytes(database.budget.limit)}: {reason}. "
+            "Pass a larger --memory-limit, a smaller --chunk or fewer --threads"
+        )
+    if isinstance(error, duckdb.IOException) and "write" in reason:
+        return OutputError(
+            f"{doing}: cannot be written: {reason}. What is finished stays; once there is room, "
+            "the same command goes on from there"
         )
     return DuckLabelError(f"{doing}: {reason}")
+
+
+def _reason(error: duckdb.Error) -> str:
+    """The first line of DuckDB's message, or of the message that it wraps as JSON."""
+    text = str(error).strip()
+    wrapped = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', text)
+    return str(json.loads(wrapped[1])) if wrapped else text.splitlines()[0].rstrip(".")

@@ -139,6 +139,7 @@ class WeightedLabelingEngine:
         wanted: tuple[int, int],
         summary: RunSummary,
     ) -> None:
+        ledger.remove_unrecorded_parts()
         done = ledger.chunks()
         summary.chunks_resumed = len(done)
         summary.rows_resumed = sum(record.rows for record in done)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -24,6 +25,8 @@ from duck_label.errors import OutputConflictError, OutputError
 from duck_label.source import Source
 
 FOLDER = "_duck_label"
+_MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
+_PART = re.compile(rf"{_MOMENT}_{_MOMENT}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,17 @@ class Ledger:
             for record in _lines(self.folder / "chunks.jsonl")
         }
         return [record for record in records.values() if self._is_there(record)]
+
+    def remove_unrecorded_parts(self) -> None:
+        """Remove part files that no record vouches for: their range is labeled again.
+
+        They are damaged, or a crash lost their record; beside a new part of the same range, or of
+        another cut of it, they would count bars twice.
+        """
+        known = {record.file for record in self.chunks()}
+        for path in self.output.iterdir():
+            if _PART.fullmatch(path.name) and path.name not in known:
+                path.unlink()
 
     def _is_there(self, record: ChunkRecord) -> bool:
         if record.file is None:

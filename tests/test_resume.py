@@ -1,0 +1,263 @@
+# mypy: disable-error-code="import-untyped"
+"""Whatever ends a run, nothing written is lost or half-written, and the next run completes it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import golden
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from labeling import label, read, write
+
+from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.errors import OutputConflictError, OutputError
+from duck_label.ledger import FOLDER, Ledger
+
+CHUNK = {"chunk": "500"}
+
+# Dies by its own hand, as by kill -9, at the N-th call of one function of the program.
+DIE_AT = """
+import os, signal, sys
+from pathlib import Path
+import duck_label.{module} as module
+from duck_label import LabelingConfig, WeightedLabelingEngine
+
+original, calls = module.{function}, 0
+
+def last_call(*arguments, **keywords):
+    global calls
+    calls += 1
+    if calls == {call} and not {after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = original(*arguments, **keywords)
+    if calls == {call}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+
+module.{function} = last_call
+config = LabelingConfig(run={{"chunk": "500"}}, details=True)
+WeightedLabelingEngine(config).process_files([sys.argv[1]], sys.argv[2])
+"""
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bars")
+    return write(folder / "bars", [golden.bars("months")])
+
+
+@pytest.fixture(scope="module")
+def whole(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    """The labels of a run that nothing interrupted."""
+    return label(bars, tmp_path_factory.mktemp("whole") / "out", details=True, run=CHUNK)
+
+
+def parts(output: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in output.glob("*.parquet")}
+
+
+def assert_whole_parts(output: Path) -> None:
+    """Every part file under its final name can be read to its last row."""
+    for path in output.glob("*.parquet"):
+        assert pq.read_table(path).num_rows == pq.ParquetFile(path).metadata.num_rows > 0
+
+
+@pytest.mark.parametrize("call", [1, 3])
+@pytest.mark.parametrize(
+    ("module", "function", "after"),
+    [
+        ("ledger", "os.replace", False),  # the chunk is recorded, its file not yet there
+        ("ledger", "os.replace", True),
+        ("ledger", "os.fsync", False),  # a record is being written
+        ("labeler", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
+        ("labeler", "ChunkLabeler._find_margins", True),
+    ],
+)
+def test_a_run_killed_at_any_point_is_completed(
+    module: str, function: str, after: bool, call: int, bars: Path, whole: pa.Table, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    script = DIE_AT.format(module=module, function=function, call=call, after=after)
+    ended = subprocess.run([sys.executable, "-c", script, str(bars), str(output)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert_whole_parts(output)
+    before = parts(output)
+    # Cut in another way, so that what is left does not fall on the same borders.
+    label(bars, output, details=True, run={"chunk": "700"})
+    assert before.items() <= parts(output).items()
+    assert read(output).equals(whole)
+
+
+def test_a_run_killed_again_and_again_is_completed(
+    bars: Path, whole: pa.Table, tmp_path: Path
+) -> None:
+    """kill -9 at whatever happens to be going on, until a run gets through."""
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "duck_label", "run", str(bars), "-o", str(output)]
+    command += ["--details", "--chunk", "300"]
+    for attempt in range(8):
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            time.sleep(0.35 + 0.13 * attempt)
+            process.kill()
+        if output.exists():
+            assert_whole_parts(output)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    assert read(output).equals(whole)
+
+
+def test_a_finished_run_is_not_done_again(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", run=CHUNK)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.parquet")}
+    engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "1w"}))
+    summary = engine.process_files([bars], tmp_path / "out")
+    assert summary.rows_labeled == 0
+    assert summary.rows_resumed == golden.bars("months").num_rows
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_no_resume_does_everything_again(bars: Path, tmp_path: Path) -> None:
+    first = label(bars, tmp_path / "out", run=CHUNK)
+    again = label(bars, tmp_path / "out", how={"resume": False}, run={"chunk": "1mo"})
+    assert again.equals(first)
+    assert len(parts(tmp_path / "out")) < 8
+
+
+@pytest.mark.parametrize("damage", ["deleted", "cut short"])
+def test_a_damaged_part_is_done_again(damage: str, bars: Path, tmp_path: Path) -> None:
+    whole = label(bars, tmp_path / "out", run=CHUNK)
+    victim = sorted((tmp_path / "out").glob("*.parquet"))[3]
+    if damage == "deleted":
+        victim.unlink()
+    else:
+        victim.write_bytes(victim.read_bytes()[:-100])
+    assert label(bars, tmp_path / "out", run=CHUNK).equals(whole)
+
+
+def test_half_a_record_costs_its_chunk_only(bars: Path, tmp_path: Path) -> None:
+    """The last line of the records was cut by a crash: nothing vouches for its part file."""
+    whole = label(bars, tmp_path / "out", run=CHUNK)
+    records = tmp_path / "out" / FOLDER / "chunks.jsonl"
+    lines = [json.loads(line) for line in records.read_text().splitlines()]
+    records.write_bytes(records.read_bytes()[:-20])
+    engine = WeightedLabelingEngine(LabelingConfig(run=CHUNK))
+    last_rows = lines[-1]["rows"]
+    assert engine.process_files([bars], tmp_path / "out").rows_labeled == last_rows > 0
+    assert read(tmp_path / "out").equals(whole)
+    assert engine.process_files([bars], tmp_path / "out").chunks_labeled == 0
+
+
+def test_another_configuration_is_refused_and_named(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", run=CHUNK)
+    before = parts(tmp_path / "out")
+    with pytest.raises(OutputConflictError, match=r'tick_size was "0.25", is "0.5".*--overwrite'):
+        label(bars, tmp_path / "out", tick_size=0.5, price_increment=0.25)
+    assert parts(tmp_path / "out") == before
+
+
+def test_overwrite_replaces_all_labels(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", run=CHUNK)
+    config = {"timeout_seconds": 30, "run": {"chunk": "1mo"}}
+    replaced = label(bars, tmp_path / "out", how={"overwrite": True}, **config)
+    assert replaced.equals(label(bars, tmp_path / "fresh", **config))
+
+
+def test_overwrite_by_bad_bars_keeps_the_old_labels(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", run=CHUNK)
+    before = parts(tmp_path / "out")
+    bad = golden.bars("plain")
+    highs = pa.array([1.0] * len(bad))
+    bad = bad.set_column(bad.schema.get_field_index("high"), "high", highs)
+    with pytest.raises(Exception, match="bad bars"):
+        label(write(tmp_path / "bad", [bad]), tmp_path / "out", how={"overwrite": True})
+    assert parts(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("change", ["touched", "appended", "new file", "file gone"])
+def test_changed_input_is_noticed_and_named(change: str, tmp_path: Path) -> None:
+    table = golden.bars("months")
+    bars = write(tmp_path / "bars", [table[:4000], table[4000:]])
+    label(bars, tmp_path / "out")
+    path = bars / "bars_001.parquet"
+    if change == "touched":
+        os.utime(path, ns=(1, 1))
+    elif change == "appended":
+        pq.write_table(table[4000:5000], path)
+    elif change == "new file":
+        path = bars / "bars_002.parquet"
+        pq.write_table(table[:0], path)
+    else:
+        path.unlink()
+    word = {"new file": "is new", "file gone": "is gone"}.get(change, "has changed")
+    with pytest.raises(OutputConflictError, match=f"{path.name} {word}"):
+        label(bars, tmp_path / "out")
+
+
+def test_memory_threads_and_chunks_are_no_other_configuration(bars: Path, tmp_path: Path) -> None:
+    whole = label(bars, tmp_path / "out", run=CHUNK)
+    config = {"memory": {"limit": "1GB"}, "run": {"chunk": "2d", "threads": 1}}
+    assert label(bars, tmp_path / "out", **config).equals(whole)
+
+
+def test_as_of_of_the_same_month_is_the_same_configuration(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", as_of=date(2024, 12, 1))
+    label(bars, tmp_path / "out", as_of=date(2024, 12, 20))
+    with pytest.raises(OutputConflictError, match="as_of"):
+        label(bars, tmp_path / "out", as_of=date(2025, 1, 1))
+
+
+def test_a_held_output_says_who_holds_it(bars: Path, tmp_path: Path) -> None:
+    with (
+        Ledger(tmp_path / "out"),
+        pytest.raises(OutputError, match=rf"another run.*process {os.getpid()} on"),
+    ):
+        label(bars, tmp_path / "out")
+    label(bars, tmp_path / "out")
+
+
+def test_files_of_others_are_never_touched(bars: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "out" / "precious.parquet"
+    precious.parent.mkdir()
+    precious.write_text("not yours")
+    for overwrite in (False, True):
+        with pytest.raises(OutputConflictError, match=r"precious\.parquet"):
+            label(bars, tmp_path / "out", how={"overwrite": overwrite})
+    assert precious.read_text() == "not yours"
+
+
+def test_records_tell_what_was_done(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", run=CHUNK)
+    lines = (tmp_path / "out" / FOLDER / "chunks.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    assert sum(record["rows"] for record in records) == golden.bars("months").num_rows
+    for record in records:
+        if record["file"] is None:
+            continue
+        part = pq.ParquetFile(tmp_path / "out" / record["file"])
+        assert part.metadata.num_rows == record["rows"]
+        assert part.metadata.num_rows > 0
+        assert record["peak_rss_bytes"] > 10_000_000
+    left = {path.name for path in (tmp_path / "out" / FOLDER).iterdir()}
+    assert left == {"chunks.jsonl", "runs.jsonl", "lock"}
+
+
+def test_a_full_disk_is_one_message_and_loses_nothing(bars: Path, tmp_path: Path) -> None:
+    """No file may grow beyond 8 kB: writing a part fails as on a full disk."""
+    label(bars, tmp_path / "out", how={"end": date(2024, 11, 1)}, run=CHUNK)
+    before = parts(tmp_path / "out")
+    command = [sys.executable, "-m", "duck_label", "run", str(bars), "-o", str(tmp_path / "out")]
+    script = f"ulimit -f 8; trap '' XFSZ; exec {' '.join(command)}"
+    ended = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "7_part: cannot be written: Could not write file" in ended.stderr, ended.stderr
+    assert before.items() <= parts(tmp_path / "out").items()
+    assert_whole_parts(tmp_path / "out")
+    label(bars, tmp_path / "out")
+    assert read(tmp_path / "out").num_rows == golden.bars("months").num_rows
