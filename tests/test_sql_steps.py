@@ -1,0 +1,350 @@
+# mypy: disable-error-code="import-untyped"
+"""Each step of `sql/label/` by itself: small rows in, exact rows out, worked out by hand."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from duck_label import LabelingConfig
+from duck_label.database import Database
+from duck_label.memory import MemoryBudget
+from duck_label.queries import BarColumns, context, parameters, render
+
+START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+COLUMNS = BarColumns(
+    "timestamp", "open", "high", "low", "close", None, "symbol", "TIMESTAMP WITH TIME ZONE"
+)
+NAMES = ("timestamp", "open", "high", "low", "close", "symbol")
+NEVER = 2**63 - 1
+# One long mode that loses 2 ticks or wins 3, and within a minute.
+CONFIG = LabelingConfig(
+    timeout_seconds=60,
+    roll_gap_points=5,
+    modes=[{"name": "m", "direction": "long", "stop": 2, "target": 3}],
+)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(MemoryBudget.resolve("1GB"), 2, tmp_path / "spill") as database:
+        yield database
+
+
+def second(number: float) -> datetime:
+    return START + timedelta(seconds=number)
+
+
+def clock(number: float) -> int:
+    return round(second(number).timestamp() * 1_000_000)
+
+
+def run(
+    database: Database, step: str, config: LabelingConfig = CONFIG, **values: Any
+) -> None:
+    names = context(config, COLUMNS, NAMES, has_quarantine=False)
+    database.run(render(f"label/{step}", names), parameters(config, COLUMNS) | values)
+
+
+def make(database: Database, name: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """A temp table with columns `name type, …` and these rows."""
+    database.run(f"create temp table {name} ({columns})")
+    for row in rows:
+        places = ", ".join(f"${position + 1}" for position in range(len(row)))
+        values = {str(position + 1): value for position, value in enumerate(row)}
+        database.run(f"insert into {name} values ({places})", values)
+
+
+def bar_file(path: Path, rows: Sequence[tuple[float, float, float, float, float, str]]) -> str:
+    """Bars (second, open, high, low, close, symbol) as a file."""
+    table = pa.Table.from_pylist(
+        [dict(zip(NAMES, (second(row[0]), *row[1:]), strict=True)) for row in rows]
+    )
+    pq.write_table(table, path)
+    return str(path)
+
+
+def flat(seconds: Sequence[float], symbol: str) -> list[tuple[float, float, float, float, float, str]]:
+    return [(at, 10.0, 10.0, 10.0, 10.0, symbol) for at in seconds]
+
+
+GRIDS = (
+    "symbol varchar, numerator bigint, denominator bigint, increments_per_tick bigint, roll_gap bigint"
+)
+SPANS = "symbol varchar, first_time timestamptz, last_time timestamptz"
+
+
+def search(database: Database, files: list[str], search_from: float, search_until: float) -> Any:
+    """Look for the margins of the chunk from second 100 to second 200."""
+    run(
+        database,
+        "1_series",
+        files=files,
+        chunk_from=second(100),
+        chunk_until=second(200),
+        search_from=second(search_from),
+        search_until=second(search_until),
+    )
+    return database.rows(
+        "select symbol, series, epoch_us(read_from), epoch_us(read_to), is_complete, last_clock "
+        "from series order by series"
+    )
+
+
+def test_margins_hold_six_bars_before_and_one_past_the_horizon(
+    database: Database, tmp_path: Path
+) -> None:
+    """A: far bars on both sides. B: begins and ends in the chunk. C: has no bar in it."""
+    a = flat([0, 10, 20, 30, 40, 50, 60, 70, 150, 500, 520, 559, 560, 561, 9000], "A")
+    files = [bar_file(tmp_path / "bars.parquet", a + flat([120, 130], "B") + flat([50, 250], "C"))]
+    make(database, "grids", GRIDS, [(symbol, 1, 4, 1, 20) for symbol in "ABC"])
+    spans = [("A", 0, 9000), ("B", 120, 130), ("C", 50, 250)]
+    make(database, "spans", SPANS, [(s, second(a), second(b)) for s, a, b in spans])
+    # Six bars back from 150 lie from 20 to 70. The entry is at 500, its horizon ends before 560,
+    # and the bar at 560 is the one more that tells whether the bar at 559 is rolled.
+    b = ("B", 2, clock(100), clock(200), True, clock(130))
+    assert search(database, files, 0, 10_000) == [
+        ("A", 1, clock(20), clock(560), True, clock(9000)),
+        b,
+    ]
+    for search_from, search_until in ((30, 10_000), (0, 560), (0, 300)):
+        incomplete, other = search(database, files, search_from, search_until)
+        assert incomplete[4] is False
+        assert other == b
+
+
+def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
+    database: Database, tmp_path: Path
+) -> None:
+    """Two symbols in one file, out of order; the bar beyond the margin is not read."""
+    rows = [
+        (2, 10.25, 10.75, 10.25, 10.5, "A"),
+        (1, 10.0, 10.25, 9.75, 10.0, "A"),
+        (62, 11.0, 11.0, 11.0, 17.0, "A"),
+        (99, 1.0, 1.0, 1.0, 1.0, "A"),
+        (1, 5.0, 5.0, 5.0, 5.0, "B"),
+    ]
+    files = [bar_file(tmp_path / "bars.parquet", rows)]
+    make(
+        database,
+        "series",
+        "symbol varchar, series integer, last_clock bigint, numerator bigint, denominator bigint,"
+        " increments_per_tick bigint, roll_gap bigint, read_from timestamptz, read_to timestamptz",
+        [
+            ("A", 1, clock(62), 1, 4, 1, 20, second(0), second(98)),
+            ("B", 2, clock(1), 1, 4, 1, 20, second(0), second(98)),
+        ],
+    )
+    run(
+        database,
+        "2_bars",
+        files=files,
+        chunk_from=second(0),
+        chunk_until=second(62),
+        read_from=second(0),
+        read_to=second(99),
+    )
+    found = database.rows(
+        "select series, bar, clock, high, low, previous_high, previous_low, jumps, entry, "
+        "entry_clock, entry_high, entry_low, is_wanted, horizon, is_cut_short "
+        "from bars order by series, bar"
+    )
+    # A's last close jumps by 6.5 points, more than 5. Its second bar enters at second 62: a
+    # horizon of a minute from there is cut short by the end of the symbol; so is the first's.
+    assert found == [
+        (1, 1, clock(1), 41, 39, None, None, None, 41, clock(2), 43, 41, True, clock(62), False),
+        (1, 2, clock(2), 43, 41, 41, 39, False, 44, clock(62), 44, 44, True, clock(122), True),
+        (1, 3, clock(62), 44, 44, 43, 41, True, None, None, None, None, False, None, None),
+        (2, 1, clock(1), 20, 20, None, None, None, None, None, None, None, True, None, None),
+    ]
+    # The jump at bar 3 affects bars 2 to 8; bars 2 and 3 are there.
+    assert database.rows("select * from rolls order by bar") == [
+        (1, 2, clock(2)),
+        (1, 3, clock(62)),
+    ]
+
+
+BARS = (
+    "series integer, bar bigint, clock bigint, bar_time timestamptz, high bigint, low bigint, "
+    "previous_high bigint, previous_low bigint, entry bigint, entry_clock bigint, "
+    "entry_high bigint, entry_low bigint, is_wanted boolean, horizon bigint, is_cut_short boolean"
+)
+
+
+def bars_of(
+    highs: Sequence[int], lows: Sequence[int], opens: Sequence[int], horizon: int = 60
+) -> list[tuple[Any, ...]]:
+    """Rows of `bars` for one series of bars a second apart, all wanted."""
+    rows: list[tuple[Any, ...]] = []
+    last = len(highs) - 1
+    for i in range(len(highs)):
+        before = (highs[i - 1], lows[i - 1]) if i else (None, None)
+        entry: tuple[Any, ...] = (None, None, None, None)
+        if i < last:
+            entry = (opens[i + 1], clock(i + 1), highs[i + 1], lows[i + 1])
+        ends = clock(i + 1 + horizon) if i < last else None
+        is_cut_short = clock(last) < ends if ends is not None else None
+        own = (1, i + 1, clock(i), second(i), highs[i], lows[i])
+        rows.append((*own, *before, *entry, True, ends, is_cut_short))
+    return rows
+
+
+ROLLS = "series integer, bar bigint, clock bigint"
+
+
+def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
+    highs, lows = [10, 12, 11, 13, 13], [9, 10, 7, 8, 8]
+    make(database, "bars", BARS, bars_of(highs, lows, [10] * 5))
+    make(database, "rolls", ROLLS, [])
+    run(database, "3_crossings")
+    up = "select cell, visit, bar, reach from crossings_up order by cell, visit"
+    # From 10 to 12: over 11 and 12. From 11 to 13: over 12, for the second time, and 13.
+    assert database.rows(up) == [(11, 1, 2, 12), (12, 1, 2, 12), (12, 2, 4, 13), (13, 1, 4, 13)]
+    down = "select cell, visit, bar, reach from crossings_down order by cell, visit"
+    # From 10 down to 7, mirrored: over -9, -8 and -7.
+    assert database.rows(down) == [(-9, 1, 3, -7), (-8, 1, 3, -7), (-7, 1, 3, -7)]
+
+
+def test_rolled_bars_cross_nothing(database: Database) -> None:
+    make(database, "bars", BARS, bars_of([10, 12, 14], [9, 9, 9], [10] * 3))
+    make(database, "rolls", ROLLS, [(1, 2, clock(1))])
+    run(database, "3_crossings")
+    assert database.rows("select cell, bar from crossings_up order by cell") == [(13, 3), (14, 3)]
+
+
+def test_cells_widen_with_the_climbs(database: Database) -> None:
+    """Two climbs of 4000 over four bars: 8000 // (4 * 4) = 500 levels a cell."""
+    make(database, "bars", BARS, bars_of([0, 4000, 0, 4000], [0] * 4, [0] * 4))
+    make(database, "rolls", ROLLS, [])
+    run(database, "3_crossings")
+    assert database.rows("select width from cells_up") == [(500,)]
+    assert database.rows("select width from cells_down") == [(1,)]
+    # Each climb, over the levels 1 to 4000, overlaps the cells 0 to 8.
+    counts = database.rows("select bar, count(*) from crossings_up group by bar order by bar")
+    assert counts == [(2, 9), (4, 9)]
+
+
+SERIES = "symbol varchar, series integer, increments_per_tick bigint"
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: int) -> None:
+    """Whether a cell is one level or hundreds, and whether the ladder has one rung or two."""
+    modes = [
+        {"name": "near", "direction": "long", "stop": 1, "target": 2},
+        {"name": "far", "direction": "long", "stop": 1, "target": 4},
+    ]
+    config = CONFIG.model_copy(update={"modes": LabelingConfig(modes=modes).modes})
+    highs, lows, opens = [10, 11, 12, 10, 13, 14], [9, 9, 10, 8, 10, 13], [10, 10, 11, 10, 10, 13]
+    scaled = [[scale * price for price in prices] for prices in (highs, lows, opens)]
+    make(database, "bars", BARS, bars_of(*scaled))
+    make(database, "rolls", ROLLS, [])
+    make(database, "series", SERIES, [("A", 1, scale)])
+    run(database, "3_crossings", config)
+    run(database, "4_touches", config)
+    near = database.rows("select bar, touch_bar from touches_up_1 order by bar")
+    # Entries 10, 11, 10, 10, 13 at bars 2 to 6 look for 12, 13, 12, 12, 15.
+    assert near == [(1, 3), (2, 5), (3, 5), (4, 5)]
+    far = database.rows(f"select entry // {scale}, rung, bar_2 from ladder_up order by entry, rung")
+    # From there on, 14, 15 and 14.
+    assert far == [(10, 3, 6), (10, 5, 6), (11, 5, None)]
+    stops = database.rows("select bar, touch_bar from touches_down_1 order by bar")
+    # The stops at 9, 10, 9, 9, 12: the low of the entry bar counts.
+    assert stops == [(1, 2), (2, 3), (3, 4)]
+
+
+OUTCOME = "outcome_1::varchar, path_1, decided_1"
+
+
+def outcomes(
+    database: Database,
+    bars: Sequence[tuple[Any, ...]],
+    *,
+    rolls: Sequence[int] = (),
+    up: dict[int, int] | None = None,
+    down: dict[int, int] | None = None,
+) -> Any:
+    """Outcomes of bars whose target or stop, from some bar on, is first touched at another."""
+    make(database, "bars", BARS, bars)
+    make(database, "rolls", ROLLS, [(1, bar, clock(bar - 1)) for bar in rolls])
+    for side, touches in (("up", up or {}), ("down", down or {})):
+        columns = "series integer, bar bigint, entry bigint, touch_bar bigint"
+        sign = 1 if side == "up" else -1
+        make(database, f"touches_{side}_1", columns, [(1, a, sign * 10, b) for a, b in touches.items()])
+        columns = "series integer, entry bigint, rung bigint, bar_1 bigint, clock_1 bigint"
+        rungs = [(1, sign * 10, b, b, clock(b - 1)) for b in sorted(set(touches.values()))]
+        make(database, f"ladder_{side}", columns, rungs)
+    run(database, "5_outcomes")
+    return database.rows(f"select bar, {OUTCOME} from outcomes order by bar")
+
+
+def test_the_first_touch_decides_and_a_stop_beats_a_target(database: Database) -> None:
+    bars = bars_of([10] * 6, [10] * 6, [10] * 6, horizon=2)
+    found = outcomes(database, bars, up={1: 3, 2: 4, 3: 6}, down={1: 4, 2: 4, 3: 5})
+    # Bar 3: the stop at bar 5 comes before the target at bar 6, which is past the horizon anyway.
+    # Bar 4: nothing is touched and bar 6 is inside the horizon. Bar 6: there is no entry.
+    assert found == [
+        (1, "target", 2, clock(2)),
+        (2, "stop", 0, None),
+        (3, "stop", 0, None),
+        (4, "censored", 0, None),
+        (5, "censored", 0, None),
+        (6, "none", 0, None),
+    ]
+
+
+def test_a_touch_past_the_horizon_is_none(database: Database) -> None:
+    bars = bars_of([10] * 6, [10] * 6, [10] * 6, horizon=2)
+    # The path of bar 1 holds bars 2 and 3: bar 4 opens when the horizon ends.
+    assert outcomes(database, bars, up={1: 4})[0] == (1, "timeout", 0, None)
+
+
+def test_a_roll_beats_all_that_does_not_come_before_it(database: Database) -> None:
+    bars = bars_of([10] * 6, [10] * 6, [10] * 6)
+    found = outcomes(database, bars, rolls=[4], up={1: 3, 2: 4, 3: 5}, down={})
+    assert [row[1] for row in found] == ["target", "roll", "roll", "roll", "censored", "none"]
+
+
+def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
+    """Two winners; one dips by one tick of its stop of two, one takes 700 seconds."""
+    make(database, "series", SERIES, [("A", 1, 2)])
+    columns = (
+        "series integer, bar bigint, clock bigint, bar_time timestamptz, is_wanted boolean, "
+        "high bigint, low bigint, entry bigint, entry_clock bigint, outcome_1 outcome, "
+        "path_1 bigint, decided_1 bigint"
+    )
+    rows = [
+        (1, 1, clock(0), second(0), True, 20, 20, 20, clock(1), "target", 2, clock(2)),
+        (1, 2, clock(1), second(1), True, 20, 18, 20, clock(2), "target", 1, clock(702)),
+        (1, 3, clock(2), second(2), True, 26, 20, 20, clock(3), "timeout", 0, None),
+        (1, 4, clock(3), second(3), False, 26, 1, None, None, "none", 0, None),
+    ]
+    make(database, "outcomes", columns, rows)
+    # The bars are of March; the reference is June: three months of decay.
+    run(database, "6_weights", reference_month=12 * 2024 + 6)
+    decay = 0.8607079764250578  # exp(-0.15)
+    found = database.rows("select symbol, label_m, weight_m from labels order by bar_time")
+    # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
+    # both are clipped to 2.
+    expected = [("A", 1, 1.25 * 2 * decay), ("A", 1, 2 * 1 * decay), ("A", 0, decay)]
+    for row, wanted in zip(found, expected, strict=True):
+        assert row == (wanted[0], wanted[1], pytest.approx(wanted[2], rel=1e-7))
+
+
+def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
+    files = [bar_file(tmp_path / "bars.parquet", [*flat([3, 1], "B"), *flat([2, 9], "A")])]
+    columns = "symbol varchar, bar_time timestamptz, label_m tinyint, weight_m float"
+    labels = [("B", second(1), 0, 1.0), ("A", second(2), 1, 2.0), ("B", second(3), 0, 3.0)]
+    make(database, "labels", columns, labels)
+    part = tmp_path / "part.parquet"
+    limits = {"chunk_from": second(0), "chunk_until": second(9)}
+    run(database, "7_part", files=files, part=str(part), **limits)
+    table = pq.read_table(part)
+    assert table.column_names == [*NAMES, "label_m", "weight_m"]
+    assert table["symbol"].to_pylist() == ["A", "B", "B"]
+    assert table["weight_m"].to_pylist() == [2.0, 1.0, 3.0]
+    assert table["timestamp"].to_pylist() == [second(2), second(1), second(3)]
