@@ -1,0 +1,88 @@
+"""What the documentation shows works, and what the commands can do is documented."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import duckdb
+import pytest
+from cogapp import Cog
+
+from duck_label.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+GENERATED = ("docs/commands.md", "docs/configuration.md")
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    """The code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a reader has typed all `duck-label` commands of the README, in order."""
+    folder = tmp_path_factory.mktemp("reader")
+    commands = [line[2:] for block in blocks("console") for line in block.splitlines()]
+    typed = [command.split() for command in commands if command.startswith("duck-label")]
+    assert len(typed) >= 3
+    for _, *arguments in typed:
+        program = [sys.executable, "-m", "duck_label", *arguments]
+        ended = subprocess.run(program, cwd=folder, check=False, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    commands = blocks("console")[0].split("$ ")[1:]
+    assert [command.strip() for command in commands] == ["make label", "make test"]
+    for target in ("label", "test"):
+        dry = subprocess.run(["make", "-n", target], cwd=ROOT, check=False, capture_output=True)
+        assert dry.returncode == 0
+
+
+def test_python_of_the_readme(folder: Path) -> None:
+    (script,) = blocks("python")
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    header, *rows = ended.stdout.splitlines()
+    assert header.split() == ["timestamp", "label_scalp", "weight_scalp"]
+    assert len(rows) == 5
+
+
+def test_sql_of_the_readme(folder: Path) -> None:
+    (query,) = blocks("sql")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        rows = duckdb.sql(query).fetchall()
+    finally:
+        os.chdir(before)
+    assert {row[0] for row in rows} == {0, 1}
+
+
+@pytest.mark.parametrize("page", GENERATED)
+def test_generated_pages_are_up_to_date(page: str) -> None:
+    assert Cog().main(["cog", "--check", str(ROOT / page)]) == 0, "run: make docs"
+
+
+def test_every_command_and_option_has_help() -> None:
+    for name, command in main.commands.items():
+        assert command.help, name
+        assert f"duck-label {name}" in command.help, f"{name}: no worked example in its help"
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{name} {parameter.opts}"
+        assert f"duck-label {name}" in README, f"the README does not mention {name}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
