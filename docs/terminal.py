@@ -1,5 +1,6 @@
 """Draws docs/terminal.svg: runs the commands that it shows, and shows what they print."""
 
+import io
 import re
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def transcript() -> str:
 
 def draw(text: str, path: Path) -> None:
     """Write a picture of a terminal that shows a text."""
-    console = Console(record=True, width=100, file=Path("/dev/null").open("w"))
+    console = Console(record=True, width=100, file=io.StringIO())
     for line in text.splitlines():
         console.print(Text(line, style="bold" if line.startswith("$") else ""), soft_wrap=False)
     picture = console.export_svg(title="duck-label", unique_id="terminal")

@@ -1,4 +1,4 @@
-"""Label years of one-second bars with DuckDB, out of core, to the bit the same however it is cut."""
+"""Label years of one-second bars with DuckDB, out of core."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -17,7 +17,7 @@ from duck_label.source import Source
 
 @dataclass(frozen=True)
 class Bars:
-    """The input as the steps see it: its files, the names in it, and the values all chunks share."""
+    """The input as the steps see it: files, the names in them, and values all chunks share."""
 
     source: Source
     context: Mapping[str, Any]
@@ -58,7 +58,9 @@ def admit(
     has_quarantine = ledger.quarantine.exists()
     context = queries.context(config, source.bars, names, has_quarantine=has_quarantine)
     database.run(queries.render("input/spans", context), everything)
-    (latest,) = database.row(f"select {context['month_of'](context['clock']('max(last_time)'))} from spans")
+    (latest,) = database.row(
+        f"select {context['month_of'](context['clock']('max(last_time)'))} from spans"
+    )
     if latest is None:
         raise InputError("there is no good bar in the input")
     values["quarantine"] = str(ledger.quarantine)

@@ -27,6 +27,7 @@ _RULES = {
     "low_too_high": "the low is above the open or close",
     "negative_volume": "the volume is negative",
     "off_grid": "a price is off the price grid",
+    "beyond_grid": "a price is too large to count its price increments",
     "duplicate": "another bar has the same symbol and timestamp",
 }
 _SHOWN = 5
@@ -44,7 +45,10 @@ class BadBars:
 
 
 def find_bad_bars(
-    database: Database, source: Source, context: Mapping[str, Any], ranges: Iterable[tuple[int, int]]
+    database: Database,
+    source: Source,
+    context: Mapping[str, Any],
+    ranges: Iterable[tuple[int, int]],
 ) -> BadBars:
     """Check every bar of the input; duplicates range by range, so that no more is held at once.
 
@@ -73,23 +77,17 @@ def find_bad_bars(
     if not counts and database.row("select count(*) from duplicates") == (0,):
         return BadBars({}, 0)
     judged = render("checks/judged_bars", context)
-    counts += Counter(
-        dict(
-            ((file, "duplicate"), bars)
-            for file, bars in database.rows(
-                f"select duck_label_file, count(*) from ({judged}) "
-                "where list_contains(duck_label_rules, 'duplicate') group by all",
-                files,
-            )
-        )
+    copies = database.rows(
+        f"select duck_label_file, count(*) from ({judged}) "
+        "where list_contains(duck_label_rules, 'duplicate') group by all",
+        files,
     )
+    counts.update({(file, "duplicate"): bars for file, bars in copies})
     (bars,) = database.row(f"select count(*) from ({judged})", files)
     return BadBars(dict(sorted(counts.items())), bars)
 
 
-def quarantine(
-    database: Database, source: Source, context: Mapping[str, Any], path: Path
-) -> None:
+def quarantine(database: Database, source: Source, context: Mapping[str, Any], path: Path) -> None:
     """Write every bad bar, its file, row and broken rules, whole or not at all."""
     unfinished = path.with_suffix(".tmp")
     judged = render("checks/judged_bars", context)
@@ -113,9 +111,11 @@ def complaint(
         lines.append(f"  {file}: {bars:,} x {rule}: {_RULES[rule]}")
         lines += _examples(database, source, context, file, rule)
     if any(rule == "off_grid" for _, rule in bad.counts):
-        lines += [f"  {advice}" for advice in _fitting_increments(database, source, config, context)]
+        lines += [
+            f"  {advice}" for advice in _fitting_increments(database, source, config, context)
+        ]
     lines.append(
-        "Mend the input, or pass --on-bad-rows quarantine to set these bars aside and label the rest"
+        "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
     )
     return BadBarsError("\n".join(lines))
 
@@ -165,7 +165,8 @@ def _fitting_increment(
     )
     counts = database.row(
         f"select {misfits} from (select unnest([{prices}]) as price "
-        f"from {context['source']} as source {context['join_grids']} "
+        f"from {context['source']} as source "
+        f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
         "where grids.pattern = $pattern) where isfinite(price)",
         {"files": source.paths, "pattern": grid.pattern},
     )

@@ -175,9 +175,7 @@ def _configuration(command: Command) -> Command:
 def _settings(values: Mapping[str, Any]) -> Settings:
     from duck_label import settings
 
-    options = {
-        key: values[name] for name, key in _KEYS.items() if values.get(name) is not None
-    }
+    options = {key: values[name] for name, key in _KEYS.items() if values.get(name) is not None}
     for text in values["columns"]:
         ours, equals, theirs = text.partition("=")
         if not equals:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -49,9 +49,7 @@ def _limit(value: object) -> object:
     return text
 
 
-Ticks = Annotated[
-    Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)
-]
+Ticks = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)]
 Points = Annotated[
     Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=24, decimal_places=15)
 ]
@@ -94,7 +92,9 @@ class Weights(_Model):
 
     decay_rate: Finite = Field(default=0.05, ge=0, description="decay per month of age")
     quality_best: Finite = Field(default=2.0, gt=0, le=1e6, description="quality without MAE")
-    quality_slope: Finite = Field(default=1.5, ge=0, description="loss of quality per MAE of a stop")
+    quality_slope: Finite = Field(
+        default=1.5, ge=0, description="loss of quality per MAE of a stop"
+    )
     velocity_best: Finite = Field(default=2.0, gt=0, le=1e6, description="the highest velocity")
     velocity_slope: Finite = Field(default=1.5, ge=0, description="loss of velocity per span")
     optimal_seconds: Finite = Field(default=300, ge=0, description="time to target without loss")
@@ -170,6 +170,11 @@ class LabelingConfig(_Model):
     Raises:
         ConfigError: for an unknown key or an impossible value, naming the key.
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None:
+            """Take keys, flat keywords, and plain values such as TOML has in place of models."""
 
     tick_size: Points = Field(default=Decimal("0.25"), description="points per tick")
     price_increment: Points | None = Field(

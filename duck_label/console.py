@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import click
 
-from duck_label.errors import DuckLabelError, Interrupted
+from duck_label.errors import DuckLabelError, InterruptedRunError
 
 
 def say(message: str) -> None:
@@ -33,7 +33,7 @@ def exit_codes(wants_traceback: Callable[[], bool]) -> Iterator[None]:
         _fail(f"error: {error}", error.exit_code, wants_traceback())
     except KeyboardInterrupt:
         message = "interrupted: finished chunks are kept; the same command goes on from there"
-        _fail(message, Interrupted.exit_code, wants_traceback())
+        _fail(message, InterruptedRunError.exit_code, wants_traceback())
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         sys.stderr.close()

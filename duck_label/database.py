@@ -44,14 +44,18 @@ class Database:
             settings["max_temp_directory_size"] = max_temp_size
         self._connection = duckdb.connect(":memory:", config=settings)
         self.run("set TimeZone = 'UTC'")
-        self.run("create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none')")
+        self.run(
+            "create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none')"
+        )
 
     def run(self, query: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Execute every statement of a query, each with those of the parameters that it names."""
         for statement in self._connection.extract_statements(query):
             self._execute(statement, parameters or {}).fetchall()
 
-    def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def rows(
+        self, query: str, parameters: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         """The rows of a query of one statement."""
         (statement,) = self._connection.extract_statements(query)
         rows: list[tuple[Any, ...]] = self._execute(statement, parameters or {}).fetchall()

@@ -44,7 +44,7 @@ class MemoryBudgetError(DuckLabelError):
     exit_code = 4
 
 
-class Interrupted(DuckLabelError):
+class InterruptedRunError(DuckLabelError):
     """The user ended the run; what is finished stays and the next run goes on from there."""
 
     exit_code = 130

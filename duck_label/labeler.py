@@ -1,4 +1,4 @@
-"""Labels one chunk: finds its margins, runs the steps of `sql/label/`, writes and checks its part."""
+"""Labels one chunk: finds its margins, runs the steps of `sql/label/`, writes its part file."""
 
 from __future__ import annotations
 
@@ -141,7 +141,11 @@ class ChunkLabeler:
         columns = [(name, kind) for name, kind, *_ in described]
         given = list(self._bars.source.columns)
         outputs = context["output_columns"]
-        if rows != expected or columns[: len(given)] != given or len(columns) != len(given) + len(outputs):
+        if (
+            rows != expected
+            or columns[: len(given)] != given
+            or len(columns) != len(given) + len(outputs)
+        ):
             part.unlink(missing_ok=True)
             raise DuckLabelError(
                 f"{chunk.name}: the part file came out wrong: {rows:,} rows of {expected:,}, "

@@ -198,7 +198,7 @@ class Ledger:
 
 
 def identify(source: Source, config: LabelingConfig) -> dict[str, Any]:
-    """Everything that labels depend on: the configuration, and of every file what tells it apart."""
+    """Everything that labels depend on: the configuration, and what tells each file apart."""
     return {
         "config": config.label_identity(),
         "input": {
@@ -210,11 +210,12 @@ def identify(source: Source, config: LabelingConfig) -> dict[str, Any]:
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """The first few differences between two identities, in words."""
-    changes = []
     old, new = before["config"], now["config"]
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
-            changes.append(f"{key} was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}")
+    changes = [
+        f"{key} was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
     old, new = before["input"], now["input"]
     changes += [f"{path} is new" for path in sorted(new.keys() - old.keys())]
     changes += [f"{path} is gone" for path in sorted(old.keys() - new.keys())]

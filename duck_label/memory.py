@@ -55,7 +55,7 @@ def rss_bytes() -> int:
 
 
 def machine_limit() -> tuple[int, str]:
-    """The least of machine, cgroups (v1 and v2, every ancestor) and rlimits; and which one it is."""
+    """The least of machine, cgroups (v1, v2, every ancestor) and rlimits; and which it is."""
     limits = [(psutil.virtual_memory().total, "the machine's memory"), *_cgroups(), *_rlimits()]
     return min(limit for limit in limits if 0 < limit[0] < _UNLIMITED)
 

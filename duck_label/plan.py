@@ -124,9 +124,7 @@ def without(whole: tuple[int, int], done: Iterable[tuple[int, int]]) -> list[tup
     return [*left, (start, end)]
 
 
-def _cuts(
-    density: Density, spec: str, budget: MemoryBudget, start: int, end: int
-) -> Iterator[int]:
+def _cuts(density: Density, spec: str, budget: MemoryBudget, start: int, end: int) -> Iterator[int]:
     match = re.fullmatch(r"(\d+)(d|w|mo)", spec)
     if match is None:
         rows = budget.rows_per_chunk if spec == "auto" else int(spec)
@@ -153,7 +151,7 @@ def _by_months(count: int, start: int, end: int) -> Iterator[int]:
 
 
 def _by_rows(density: Density, rows: int, start: int, end: int) -> Iterator[int]:
-    """Equal shares of rows, cut at the roundest times that change a share by less than an eighth."""
+    """Equal shares of rows, cut at the roundest times that change a share by an eighth at most."""
     chunks = max(1, -(-density.between(start, end) // rows))
     share = (density.before(end) - density.before(start)) / chunks
     last = start

@@ -31,7 +31,7 @@ class _Memory(ProgressColumn):
         super().__init__()
         self._limit = limit
 
-    def render(self, task: Task) -> Text:
+    def render(self, task: Task) -> Text:  # noqa: ARG002 - the shape that rich calls
         return Text(f"{format_bytes(rss_bytes())} of {format_bytes(self._limit)}")
 
 
@@ -67,7 +67,9 @@ class TerminalProgress:
         """Show the bar."""
         self._chunks = len(chunks)
         if self._verbose:
-            self.note(f"{len(chunks)} chunks, {sum(chunk.rows for chunk in chunks):,} bars to label")
+            self.note(
+                f"{len(chunks)} chunks, {sum(chunk.rows for chunk in chunks):,} bars to label"
+            )
         if self._show_bar:
             self._bar = Progress(
                 TextColumn("{task.description}"),

@@ -108,15 +108,8 @@ def context(
 
     return {
         "source": _source(bars, symbol_of, has_quarantine=has_quarantine),
-        "source_with_files": (
-            "(select *, file_row_number as duck_label_row "
-            f"from {_FILES}, filename = 'duck_label_file'))"
-        ),
-        "join_grids": (
-            f"inner join grids on {symbol_of('source')} is not distinct from grids.symbol"
-            if bars.symbol
-            else "cross join grids"
-        ),
+        "files_with_names": f"{_FILES}, filename = 'duck_label_file')",
+        "prices": PRICES,
         "input_columns": [identifier(name) for name in input_columns],
         "output_columns": config.output_columns(),
         "timestamp": timestamp,
@@ -125,7 +118,7 @@ def context(
         "has_symbol": bars.symbol is not None,
         "symbol_of": symbol_of,
         "clock": clock,
-        "time_of": lambda clock: f"{utc(clock)}::{bars.time_type}",
+        "time_of": lambda clock: f"{utc(clock)}::{bars.time_type.lower()}",
         # The month of a TIMESTAMP is a tenth of the work of that of a TIMESTAMP WITH TIME ZONE.
         "month_of": lambda clock: f"(12 * year({utc(clock)}) + month({utc(clock)}))",
         "cell": lambda level, width: f"floor(({level}) / {width})::bigint",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from duck_label.config import LabelingConfig, explain
 from duck_label.errors import ConfigError

@@ -151,7 +151,9 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     taken = {name.casefold() for name, _ in columns}
     for name in config.output_columns():
         if name.casefold() in taken:
-            raise ConfigError(f"the input has a column {name!r} already: rename the mode or the column")
+            raise ConfigError(
+                f"the input has a column {name!r} already: rename the mode or the column"
+            )
     groups = _row_groups(database, paths, bars)
     files = []
     for path in paths:

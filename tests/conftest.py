@@ -1,4 +1,4 @@
-"""How hard hypothesis looks: HYPOTHESIS_PROFILE=thorough for a long search, ci and dev for a short one."""
+"""How hard hypothesis looks: HYPOTHESIS_PROFILE=thorough searches long, ci and dev briefly."""
 
 import os
 

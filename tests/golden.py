@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from scan import Rules
 
 FOLDER = Path(__file__).with_name("golden")
@@ -37,7 +38,7 @@ _OVERRIDES: dict[str, dict[str, Any]] = {
 CASES: tuple[str, ...] = tuple(_OVERRIDES)
 
 
-def config_overrides(case: str) -> dict[str, object]:
+def config_overrides(case: str) -> dict[str, Any]:
     """What the case sets beside the defaults, keyed as in the configuration file."""
     return dict(_OVERRIDES[case])
 

@@ -207,7 +207,7 @@ def _rolled(close: Ints, rules: Rules, increment: Fraction) -> Flags:
     """Which bars a price jump affects: the one before it to the fifth after it."""
     rolled = np.zeros(len(close), np.bool_)
     if rules.roll_gap_points:
-        # Closes differ by whole increments, and a whole number is above the gap when above its floor.
+        # Closes differ by whole increments: a whole number is above the gap when above its floor.
         gap = math.floor(_exact(rules.roll_gap_points) / increment)
         for jump in np.flatnonzero(np.abs(np.diff(close)) > gap) + 1:
             rolled[jump - 1 : jump + 6] = True

@@ -61,7 +61,7 @@ def test_sql_of_the_readme(folder: Path) -> None:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        rows = duckdb.sql(query).fetchall()
+        rows = duckdb.execute(query).fetchall()
     finally:
         os.chdir(before)
     assert {row[0] for row in rows} == {0, 1}

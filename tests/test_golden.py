@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import golden
 import pytest
+
+import golden
 from labeling import label
 
 LABEL_COLUMNS = ("label_", "weight_")
@@ -29,7 +30,7 @@ def test_golden_case_in_small_chunks(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", golden.CASES)
 def test_output_without_details(case: str, tmp_path: Path) -> None:
-    """Without details there are the input's columns, a label and a weight for each mode: no more."""
+    """Without details there are the input's columns, and a label and a weight for each mode."""
     bars = golden.FOLDER / f"{case}.bars.parquet"
     labeled = label(bars, tmp_path / "out", **golden.config_overrides(case))
     expected = golden.expected(case)

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="import-untyped"
-"""No cut changes a label: random bars under random rules, against the scan and against each other."""
+"""No cut changes a label: random bars under random rules, against the scan and each other."""
 
 import os
 import random
@@ -12,11 +12,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import golden
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import golden
 from labeling import label, write
 from scan import Mode, Rules, scan
 

@@ -10,15 +10,15 @@ import time
 from datetime import date
 from pathlib import Path
 
-import golden
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from labeling import label, read, write
 
+import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.ledger import FOLDER, Ledger
+from labeling import label, read, write
 
 CHUNK = {"chunk": "500"}
 

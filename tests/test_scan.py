@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
-import golden
 import numpy as np
 import pyarrow as pa
 import pytest
+
+import golden
 from golden import differences
 from scan import DEFAULT_MODES, Mode, Rules, scan
 

@@ -43,9 +43,7 @@ def clock(number: float) -> int:
     return round(second(number).timestamp() * 1_000_000)
 
 
-def run(
-    database: Database, step: str, config: LabelingConfig = CONFIG, **values: Any
-) -> None:
+def run(database: Database, step: str, config: LabelingConfig = CONFIG, **values: Any) -> None:
     names = context(config, COLUMNS, NAMES, has_quarantine=False)
     database.run(render(f"label/{step}", names), parameters(config, COLUMNS) | values)
 
@@ -68,12 +66,15 @@ def bar_file(path: Path, rows: Sequence[tuple[float, float, float, float, float,
     return str(path)
 
 
-def flat(seconds: Sequence[float], symbol: str) -> list[tuple[float, float, float, float, float, str]]:
+def flat(
+    seconds: Sequence[float], symbol: str
+) -> list[tuple[float, float, float, float, float, str]]:
     return [(at, 10.0, 10.0, 10.0, 10.0, symbol) for at in seconds]
 
 
 GRIDS = (
-    "symbol varchar, numerator bigint, denominator bigint, increments_per_tick bigint, roll_gap bigint"
+    "symbol varchar, numerator bigint, denominator bigint, "
+    "increments_per_tick bigint, roll_gap bigint"
 )
 SPANS = "symbol varchar, first_time timestamptz, last_time timestamptz"
 
@@ -274,7 +275,12 @@ def outcomes(
     for side, touches in (("up", up or {}), ("down", down or {})):
         columns = "series integer, bar bigint, entry bigint, touch_bar bigint"
         sign = 1 if side == "up" else -1
-        make(database, f"touches_{side}_1", columns, [(1, a, sign * 10, b) for a, b in touches.items()])
+        make(
+            database,
+            f"touches_{side}_1",
+            columns,
+            [(1, a, sign * 10, b) for a, b in touches.items()],
+        )
         columns = "series integer, entry bigint, rung bigint, bar_1 bigint, clock_1 bigint"
         rungs = [(1, sign * 10, b, b, clock(b - 1)) for b in sorted(set(touches.values()))]
         make(database, f"ladder_{side}", columns, rungs)

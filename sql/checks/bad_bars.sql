@@ -3,24 +3,29 @@
 -- In:         the input files; `grids`
 -- Out:        file, rule, bars
 -- Parameters: $files
-{%- from "checks/rules.sql" import rules with context %}
+{%- from "checks/rules.sql" import rows_on_trial, rules with context %}
 with
+{{ rows_on_trial() }},
+
 broken_rules as (
     select
-        source.duck_label_file as file,
-        {%- for rule, predicate in rules %}
-        count_if({{ predicate }}) as {{ rule }}{{ "," if not loop.last }}
+        duck_label_file
+        {%- for rule, predicate in rules %},
+        count_if(
+            {{ predicate.replace(" or ", "\n            or ") }}
+        ) as {{ rule }}
         {%- endfor %}
-    from {{ source_with_files }} as source
-    {{ join_grids }}
-    group by source.duck_label_file
+    from rows_on_trial
+    group by duck_label_file
 )
 
 select
-    file,
+    duck_label_file as file,
     rule,
     bars
 from broken_rules
-unpivot (bars for rule in ({{ rules | map("first") | join(", ") }}))
+unpivot (bars for rule in (
+    {{ rules | map("first") | join(",\n    ") }}
+))
 where bars > 0
 order by file, rule

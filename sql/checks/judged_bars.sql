@@ -6,25 +6,31 @@
 --
 -- All copies of a duplicate are bad: nothing in the input says which one is right, and the order of the files
 -- must not decide it.
-{%- from "checks/rules.sql" import rules with context %}
+{%- from "checks/rules.sql" import rows_on_trial, rules with context %}
 with
-judged_bars as (
+{{ rows_on_trial() }},
+
+judgements as (
     select
-        source.*,
+        rows_on_trial.duck_label_file,
+        rows_on_trial.duck_label_row,
         list_filter([
             {%- for rule, predicate in rules %}
-            case when {{ predicate }} then '{{ rule }}' end,
+            if(
+                {{ predicate.replace(" or ", "\n                or ") }},
+                '{{ rule }}',
+                null
+            ),
             {%- endfor %}
-            case when duplicates.bar_time is not null then 'duplicate' end
+            if(duplicates.bar_time is not null, 'duplicate', null)
         ], lambda rule: rule is not null) as duck_label_rules
-    from {{ source_with_files }} as source
-    {{ join_grids }}
-    left join duplicates
-        on
-            source.{{ timestamp }} = duplicates.bar_time
-            and {{ symbol_of("source") }} = duplicates.symbol
+    from rows_on_trial
+    left join duplicates using (symbol, bar_time)
 )
 
-select *
-from judged_bars
-where len(duck_label_rules) > 0
+select
+    placed_rows.*,
+    judgements.duck_label_rules
+from placed_rows
+inner join judgements using (duck_label_file, duck_label_row)
+where len(judgements.duck_label_rules) > 0

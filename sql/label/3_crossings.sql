@@ -60,4 +60,4 @@ select
     *,
     row_number() over (partition by series, cell order by bar) as visit
 from crossings;
-{% endfor %}
+{%- endfor %}

@@ -150,4 +150,4 @@ drop table rung_{{ side }}_{{ loop.index }};
 {%- endfor %}
 drop table crossings_{{ side }};
 drop table cells_{{ side }};
-{% endfor %}
+{%- endfor %}

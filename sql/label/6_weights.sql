@@ -31,7 +31,7 @@ excursions as (
     inner join series using (series)
 ),
 
-factors as (
+trades as (
     select
         symbol,
         bar_time,
@@ -58,28 +58,36 @@ factors as (
     where is_wanted
 ),
 
+qualities_and_velocities as (
+    select
+        *
+        {%- for _ in modes %},
+        $quality_best::double
+        - $quality_slope::double * mae_ticks_{{ loop.index }} / $mode_{{ loop.index }}_stop::double
+            as quality_{{ loop.index }},
+        $velocity_best::double
+        - $velocity_slope::double
+        * (seconds_{{ loop.index }} - $optimal_seconds::double)
+        / $velocity_span_seconds::double
+            as velocity_{{ loop.index }}
+        {%- endfor %}
+    from trades
+),
+
 weights as (
     select
         *
-        {%- for mode in modes %},
+        {%- for _ in modes %},
         case
-            when outcome_{{ loop.index }} = 'target' then
-                least($quality_best::double, greatest(
-                    $floor::double,
-                    $quality_best::double
-                    - $quality_slope::double * mae_ticks_{{ loop.index }} / $mode_{{ loop.index }}_stop::double
-                ))
-                * least($velocity_best::double, greatest(
-                    $floor::double,
-                    $velocity_best::double
-                    - $velocity_slope::double * (seconds_{{ loop.index }} - $optimal_seconds::double)
-                    / $velocity_span_seconds::double
-                ))
-                * decay
+            when outcome_{{ loop.index }} = 'target'
+                then
+                    least($quality_best::double, greatest($floor::double, quality_{{ loop.index }}))
+                    * least($velocity_best::double, greatest($floor::double, velocity_{{ loop.index }}))
+                    * decay
             else decay
         end as weight_{{ loop.index }}
         {%- endfor %}
-    from factors
+    from qualities_and_velocities
 )
 
 select

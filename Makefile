@@ -1,0 +1,66 @@
+# Two commands do everything on a machine with Python >= 3.11 and make: `make label`, `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# What to label: files, folders or patterns; where to; and any further options of `duck-label run`.
+INPUT ?= sample/bars.parquet
+OUTPUT ?= labels
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help label test check fix docs build smoke clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+label: $(VENV)/installed $(filter sample/bars.parquet,$(INPUT)) ## Set up, then label INPUT (the sample) into OUTPUT (labels)
+	$(BIN)/duck-label run $(INPUT) --output $(OUTPUT) $(ARGS)
+	@echo
+	@echo "The labels are in $(OUTPUT)/. A first query on them, the win rate of each label:"
+	@echo "  select columns('label_.*')::double.avg() from read_parquet('$(OUTPUT)/*.parquet')"
+	@$(BIN)/python -c "import duckdb; duckdb.sql(\"select avg(columns('label_.*')) from read_parquet('$(OUTPUT)/*.parquet')\").show()"
+
+sample/bars.parquet: | $(VENV)/installed
+	@mkdir -p sample
+	$(BIN)/duck-label sample $@ --days 5
+
+test: $(VENV)/developed check smoke ## Set up, then lint, types, the wheel, and all tests but the slow
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
+
+check: $(VENV)/developed ## Lint and types; changes nothing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fix: $(VENV)/developed ## Rewrite what the linters can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(VENV)/developed ## Make the generated pages and the picture anew
+	$(BIN)/cog -r docs/commands.md docs/configuration.md
+	$(BIN)/python docs/terminal.py
+
+build: $(VENV)/developed ## Build the wheel and the source distribution into dist/
+	rm -rf dist
+	$(BIN)/python -m build --quiet .
+
+smoke: build ## Install the wheel alone, elsewhere, and label with it
+	$(BIN)/python tests/smoke.py dist
+
+clean: ## Remove everything that was made here
+	rm -rf $(VENV) build dist sample labels .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "duck-label needs Python 3.11 or newer; make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/developed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@ $(VENV)/installed

@@ -1,0 +1,160 @@
+# mypy: disable-error-code="import-untyped"
+"""Tables of pandas, Polars and Arrow in place of files.
+
+A table takes the way of a file: the columns of its bars and a row number are written as one
+temporary Parquet file, which is labeled like any other; the labels that come out are put into the
+order of the rows and attached to the table as it was given. Neither pandas nor Polars is imported
+here: whoever passes one of their tables has done so.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from duck_label.config import BAR_COLUMNS, LabelingConfig, unknown
+from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.ledger import Ledger
+
+if TYPE_CHECKING:
+    from duck_label.engine import WeightedLabelingEngine
+
+_OPTIONAL = ("volume", "symbol")
+_OUTCOMES = pa.array(["target", "stop", "timeout", "roll", "censored", "none"])
+_SHOWN = 5
+
+
+def label(df: Any, engine: WeightedLabelingEngine) -> Any:
+    """See `WeightedLabelingEngine.process_dataframe`, which must be the caller of this."""
+    config, name = engine.config, type(df).__name__
+    frame = _frame(df, config)
+    _refuse(frame, config, name)
+    parent = config.run.temp_dir
+    try:
+        if parent is not None:
+            Path(parent).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix="duck_label_", dir=parent, ignore_cleanup_errors=True
+        ) as folder:
+            path, output = Path(folder, "bars.parquet"), Path(folder, "labels")
+            time_type, row = _write(frame, config, name, path)
+            try:
+                summary = engine.process_files([path], output)
+            except InputError as error:
+                raise type(error)(_in_python(str(error), path, name)) from None
+            parts = [str(output / part) for part in summary.parts]
+            labels = _read(parts, config.output_columns(), time_type, row, frame.rows)
+            if summary.rows_quarantined:
+                warnings.warn(_quarantined(Ledger(output), name), stacklevel=3)
+    except OSError as error:
+        where = parent or "the system's folder for temporary files"
+        raise OutputError(
+            f"{where}: cannot hold the bars and labels of the {name}: {error}: "
+            "set run.temp_dir to another folder"
+        ) from error
+    return frame.attach(labels)
+
+
+class _Frame(Protocol):
+    """A table of some library, column by column."""
+
+    names: Sequence[str]
+    rows: int
+
+    def column(self, name: str) -> Any:
+        """A column for Arrow, without a copy where the library can do that."""
+
+    def attach(self, labels: pa.Table) -> Any:
+        """The table as it was given, and the labels beside it."""
+
+
+def _frame(df: Any, config: LabelingConfig) -> _Frame:
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if pandas and isinstance(df, pandas.DataFrame):
+        return _Pandas(df, config, pandas)
+    if polars and isinstance(df, polars.DataFrame):
+        return _Polars(df, polars)
+    if polars and isinstance(df, polars.LazyFrame):
+        raise TypeError("a LazyFrame holds no bars yet: pass what its .collect() returns")
+    if isinstance(df, pa.Table | pa.RecordBatch):
+        return _Arrow(df)
+    if hasattr(df, "__arrow_c_stream__"):
+        with suppress(pa.ArrowInvalid):  # a stream of something else than rows
+            return _Arrow(pa.table(df))
+    raise TypeError(
+        "bars come as a DataFrame of pandas or Polars, as an Arrow Table or RecordBatch, or as "
+        f"anything with rows and __arrow_c_stream__, not as {type(df).__name__}"
+    )
+
+
+class _Pandas:
+    def __init__(self, df: Any, config: LabelingConfig, pandas: Any) -> None:
+        self._df, self._pandas = df, pandas
+        self._timestamp = config.column("timestamp")
+        # Only a configuration that may leave labels out turns them into an extension type, so
+        # that types do not depend on the bars.
+        may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
+        self._types = {pa.int8(): pandas.Int8Dtype()} if may_be_null else {}
+        names = [*df.columns, *(name for name in df.index.names if name not in df.columns)]
+        if self._timestamp not in names and isinstance(df.index, pandas.DatetimeIndex):
+            names.append(self._timestamp)
+        self.names = [name for name in names if isinstance(name, str)]
+        self.rows = len(df)
+
+    def _values(self, name: str) -> Any:
+        if name in self._df.columns:
+            return self._df[name]
+        index = self._df.index
+        return index.get_level_values(name) if index.nlevels > 1 else index
+
+    def column(self, name: str) -> Any:
+        return pa.array(self._values(name))
+
+    def attach(self, labels: pa.Table) -> Any:
+        added = labels.to_pandas(types_mapper=self._types.get)
+        for name in added.columns[added.columns.str.startswith("touch_time_")]:
+            added[name] = added[name].astype(self._values(self._timestamp).dtype)
+        added.index, added.attrs = self._df.index, self._df.attrs
+        return self._pandas.concat([self._df, added], axis="columns")
+
+
+@dataclass
+class _Polars:
+    _df: Any
+    _polars: Any
+
+    def __post_init__(self) -> None:
+        self.names, self.rows = self._df.columns, len(self._df)
+
+    def column(self, name: str) -> Any:
+        return self._df[name].to_arrow()
+
+    def attach(self, labels: pa.Table) -> Any:
+        return self._df.hstack(self._polars.from_arrow(labels))
+
+
+@dataclass
+class _Arrow:
+    _table: Any
+
+    def __post_init__(self) -> None:
+        self.names, self.rows = self._table.schema.names, self._table.num_rows
+
+    def column(self, name: str) -> Any:
+        return self._table.column(name)
+
+    def attach(self, labels: pa.Table) -> Any:
+        table = self._table
+        for name, values in zip(labels.column_names, labels.columns, strict=True):
+            table = table.append_column(name, values.combine_chunks())
+        return table

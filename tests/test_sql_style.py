@@ -1,0 +1,57 @@
+"""The SQL that runs, rendered for several configurations, is formatted as .sqlfluff says."""
+
+from pathlib import Path
+
+import pytest
+from sqlfluff.core import FluffConfig, Linter
+
+from duck_label import LabelingConfig
+from duck_label.queries import LABEL_STEPS, BarColumns, context, render
+
+ROOT = Path(__file__).parents[1]
+QUERIES = (
+    "input/grids",
+    "input/spans",
+    "checks/bad_bars",
+    "checks/duplicates",
+    "checks/judged_bars",
+    *LABEL_STEPS,
+)
+PLAIN = BarColumns("timestamp", "open", "high", "low", "close", None, None, "TIMESTAMP")
+RICH = BarColumns("ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE")
+CASES = {
+    "plain": (LabelingConfig(), PLAIN),
+    "rich": (
+        LabelingConfig(
+            timeout_bars=5,
+            details=True,
+            unresolved="null",
+            instruments={"GC*": {"tick_size": 0.1}},
+            modes=[{"name": "m", "direction": "short", "stop": 1, "target": 2}],
+        ),
+        RICH,
+    ),
+}
+
+
+def test_every_file_is_linted() -> None:
+    rendered = {f"{name}.sql" for name in QUERIES} | {"checks/rules.sql"}
+    assert rendered == {str(p.relative_to(ROOT / "sql")) for p in (ROOT / "sql").rglob("*.sql")}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("case", CASES)
+def test_rendered_sql_is_clean(query: str, case: str) -> None:
+    config, bars = CASES[case]
+    text = render(query, context(config, bars, ["timestamp"], has_quarantine=False))
+    linter = Linter(config=FluffConfig.from_path(str(ROOT / "sql")))
+    found = linter.lint_string(text).get_violations()
+    shown = [f"{v.line_no}: {v.rule_code()} {v.desc()}" for v in found]
+    assert shown == [], text
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_headers_say_what_goes_in_and_out(query: str) -> None:
+    header = (ROOT / "sql" / f"{query}.sql").read_text(encoding="utf-8").splitlines()[:6]
+    for word in ("Purpose", "Grain", "In", "Out"):
+        assert any(line.startswith(f"-- {word}:") for line in header), word
