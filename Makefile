@@ -8,6 +8,11 @@ INPUT ?= sample/bars.parquet
 OUTPUT ?= labels
 ARGS ?=
 
+export define QUERY
+unpivot (select avg(columns('label_.*')) from read_parquet('$(OUTPUT)/*.parquet'))
+on * into name label value win_rate
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help label test check fix docs build smoke clean
 
@@ -16,10 +21,8 @@ help: ## Show the targets
 
 label: $(VENV)/installed $(filter sample/bars.parquet,$(INPUT)) ## Set up, then label INPUT (the sample) into OUTPUT (labels)
 	$(BIN)/duck-label run $(INPUT) --output $(OUTPUT) $(ARGS)
-	@echo
-	@echo "The labels are in $(OUTPUT)/. A first query on them, the win rate of each label:"
-	@echo "  select columns('label_.*')::double.avg() from read_parquet('$(OUTPUT)/*.parquet')"
-	@$(BIN)/python -c "import duckdb; duckdb.sql(\"select avg(columns('label_.*')) from read_parquet('$(OUTPUT)/*.parquet')\").show()"
+	@printf '\nThe labels are in %s/. A first query on them, how often each label is 1:\n\n%s\n' "$(OUTPUT)" "$$QUERY"
+	@$(BIN)/python -c "import duckdb, os; duckdb.sql(os.environ['QUERY']).show()"
 
 sample/bars.parquet: | $(VENV)/installed
 	@mkdir -p sample

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -130,6 +131,28 @@ class WeightedLabelingEngine:
                     summary.finish(time.perf_counter() - began, sampler.peak)
                     ledger.append("runs", {"event": "end", **summary.to_json()})
         return summary
+
+    def process_dataframe(self, df: Any) -> Any:
+        """Label the bars of a pandas or Polars DataFrame or of an Arrow Table or RecordBatch.
+
+        Returns a table of the same kind with the columns, index and row order of `df`, which stays
+        as it is, and the labels beside them (`LabelingConfig.output_columns`); of anything else
+        with `__arrow_c_stream__`, an Arrow Table. In pandas the timestamp may also be the index, or
+        it and the symbol levels of it. Times without a zone are UTC.
+
+        With `on_bad_rows="quarantine"` bad bars stay, without labels, and a warning names them.
+        Where labels may be missing (`unresolved="null"` or quarantine), pandas has them as Int8.
+
+        Raises:
+            TypeError: for something that is no table.
+            ConfigError: if `df` has a column of the name of an output column.
+            InputError: for a missing column, a wrong type, bad bars, or no bar at all.
+            OutputError: if the folder for temporary files (`run.temp_dir`) cannot hold them.
+            MemoryBudgetError: if the work does not fit in the memory budget.
+        """
+        from duck_label.frames import label  # loads pyarrow, which files can do without
+
+        return label(df, self)
 
     def _label(
         self,

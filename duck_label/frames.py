@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _OPTIONAL = ("volume", "symbol")
 _OUTCOMES = pa.array(["target", "stop", "timeout", "roll", "censored", "none"])
 _SHOWN = 5
+_ROW_GROUP = 2**17
 
 
 def label(df: Any, engine: WeightedLabelingEngine) -> Any:
@@ -124,8 +125,10 @@ class _Pandas:
         added = labels.to_pandas(types_mapper=self._types.get)
         for name in added.columns[added.columns.str.startswith("touch_time_")]:
             added[name] = added[name].astype(self._values(self._timestamp).dtype)
-        added.index, added.attrs = self._df.index, self._df.attrs
-        return self._pandas.concat([self._df, added], axis="columns")
+        added.index = self._df.index
+        labeled = self._pandas.concat([self._df, added], axis="columns")
+        labeled.attrs = self._df.attrs
+        return labeled
 
 
 @dataclass
@@ -158,3 +161,76 @@ class _Arrow:
         for name, values in zip(labels.column_names, labels.columns, strict=True):
             table = table.append_column(name, values.combine_chunks())
         return table
+
+
+def _refuse(frame: _Frame, config: LabelingConfig, table: str) -> None:
+    """What can be wrong before a bar is looked at, said of the whole table."""
+    if frame.rows == 0:
+        raise InputError(f"{table}: there is not a single bar in it")
+    for ours in BAR_COLUMNS:
+        theirs = config.column(ours)
+        if theirs not in frame.names and (ours in config.columns or ours not in _OPTIONAL):
+            hint = unknown(theirs, list(frame.names)).partition("; ")[2]
+            raise InputError(
+                f"{table}: no column {theirs!r} for the {ours}: {hint} "
+                f"Set columns={{{ours!r}: NAME}} in the configuration"
+            )
+        if frame.names.count(theirs) > 1:
+            raise InputError(f"{table}: has several columns {theirs!r}: rename all but one")
+    taken = {name.casefold() for name in frame.names}
+    for name in config.output_columns():
+        if name.casefold() in taken:
+            raise ConfigError(
+                f"{table}: has a column {name!r} already: rename the mode or the column"
+            )
+
+
+def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tuple[Any, str]:
+    """Write the bars; returns the type of their timestamp and the name of the row number."""
+    columns = {}
+    for name in map(config.column, BAR_COLUMNS):
+        if name in frame.names:
+            try:
+                columns[name] = frame.column(name)
+            except pa.ArrowException as error:
+                raise InputError(f"{table}: column {name!r} cannot be read: {error}") from error
+    # Longer than each of the other names, and therefore none of them.
+    row = f"row_{'_'.join(columns)}"
+    bars = pa.table({**columns, row: pa.arange(0, frame.rows)})
+    pq.write_table(bars, path, row_group_size=_ROW_GROUP)
+    return bars.schema.field(config.column("timestamp")).type, row
+
+
+def _in_python(message: str, path: Path, table: str) -> str:
+    """A complaint about the file, as one about the table and the configuration."""
+    message = message.replace(str(path), table)
+    return message.replace("pass --on-bad-rows quarantine", 'set on_bad_rows="quarantine"')
+
+
+def _read(
+    parts: Sequence[str], names: Sequence[str], time_type: Any, row: str, rows: int
+) -> pa.Table:
+    """The labels in the order of the rows; null where a row has none."""
+
+    def read(name: str) -> Any:
+        return pq.read_table(parts, columns=[name], partitioning=None)[name].combine_chunks()
+
+    where = pc.inverse_permutation(read(row), max_index=rows - 1)
+    labels = {}
+    for name in names:  # one at a time, so that few are held twice
+        values = read(name).take(where)
+        if name.startswith("outcome_"):
+            codes = pc.index_in(values, _OUTCOMES).cast(pa.int8())
+            values = pa.DictionaryArray.from_arrays(codes, _OUTCOMES)
+        elif name.startswith("touch_time_"):
+            values = values.cast(time_type)
+        labels[name] = values
+    return pa.table(labels)
+
+
+def _quarantined(ledger: Ledger, table: str) -> str:
+    bad = pq.read_table(ledger.quarantine, columns=["duck_label_row", "duck_label_rules"])
+    first = bad.sort_by("duck_label_row").slice(0, _SHOWN).to_pylist()
+    rows = ", ".join(f"{b['duck_label_row']} ({', '.join(b['duck_label_rules'])})" for b in first)
+    more = ", …" if len(bad) > _SHOWN else ""
+    return f"{table}: {len(bad):,} bad bars have no label: rows {rows}{more}"

@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,6 +27,7 @@ CHUNK = {"chunk": "500"}
 DIE_AT = """
 import os, signal, sys
 from pathlib import Path
+from typing import Any
 import duck_label.{module} as module
 from duck_label import LabelingConfig, WeightedLabelingEngine
 
@@ -163,7 +165,7 @@ def test_another_configuration_is_refused_and_named(bars: Path, tmp_path: Path) 
 
 def test_overwrite_replaces_all_labels(bars: Path, tmp_path: Path) -> None:
     label(bars, tmp_path / "out", run=CHUNK)
-    config = {"timeout_seconds": 30, "run": {"chunk": "1mo"}}
+    config: dict[str, Any] = {"timeout_seconds": 30, "run": {"chunk": "1mo"}}
     replaced = label(bars, tmp_path / "out", how={"overwrite": True}, **config)
     assert replaced.equals(label(bars, tmp_path / "fresh", **config))
 
@@ -201,7 +203,7 @@ def test_changed_input_is_noticed_and_named(change: str, tmp_path: Path) -> None
 
 def test_memory_threads_and_chunks_are_no_other_configuration(bars: Path, tmp_path: Path) -> None:
     whole = label(bars, tmp_path / "out", run=CHUNK)
-    config = {"memory": {"limit": "1GB"}, "run": {"chunk": "2d", "threads": 1}}
+    config: dict[str, Any] = {"memory": {"limit": "1GB"}, "run": {"chunk": "2d", "threads": 1}}
     assert label(bars, tmp_path / "out", **config).equals(whole)
 
 
