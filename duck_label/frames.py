@@ -1,4 +1,3 @@
-# mypy: disable-error-code="import-untyped"
 """Tables of pandas, Polars and Arrow in place of files.
 
 A table takes the way of a file: the columns of its bars and a row number are written as one
@@ -14,10 +13,10 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,17 +28,14 @@ from duck_label.ledger import Ledger
 if TYPE_CHECKING:
     from duck_label.engine import WeightedLabelingEngine
 
-_OPTIONAL = ("volume", "symbol")
-_OUTCOMES = pa.array(["target", "stop", "timeout", "roll", "censored", "none"])
+_OUTCOMES = ["target", "stop", "timeout", "roll", "censored", "none"]
 _SHOWN = 5
-_ROW_GROUP = 2**17
 
 
 def label(df: Any, engine: WeightedLabelingEngine) -> Any:
     """See `WeightedLabelingEngine.process_dataframe`, which must be the caller of this."""
-    config, name = engine.config, type(df).__name__
+    config, table = engine.config, type(df).__name__
     frame = _frame(df, config)
-    _refuse(frame, config, name)
     parent = config.run.temp_dir
     try:
         if parent is not None:
@@ -48,35 +44,87 @@ def label(df: Any, engine: WeightedLabelingEngine) -> Any:
             prefix="duck_label_", dir=parent, ignore_cleanup_errors=True
         ) as folder:
             path, output = Path(folder, "bars.parquet"), Path(folder, "labels")
-            time_type, row = _write(frame, config, name, path)
+            time_type, row = _write(frame, config, table, path)
             try:
                 summary = engine.process_files([path], output)
             except InputError as error:
-                raise type(error)(_in_python(str(error), path, name)) from None
+                raise type(error)(_in_python(str(error), path, table)) from None
             parts = [str(output / part) for part in summary.parts]
             labels = _read(parts, config.output_columns(), time_type, row, frame.rows)
             if summary.rows_quarantined:
-                warnings.warn(_quarantined(Ledger(output), name), stacklevel=3)
+                warnings.warn(_quarantined(Ledger(output), table), stacklevel=3)
     except OSError as error:
         where = parent or "the system's folder for temporary files"
         raise OutputError(
-            f"{where}: cannot hold the bars and labels of the {name}: {error}: "
+            f"{where}: cannot hold the bars and labels of the {table}: {error.strerror or error}: "
             "set run.temp_dir to another folder"
         ) from error
     return frame.attach(labels)
 
 
-class _Frame(Protocol):
-    """A table of some library, column by column."""
+class _Pandas:
+    """A DataFrame and its index, whose levels count as columns."""
 
-    names: Sequence[str]
-    rows: int
+    def __init__(self, df: Any, config: LabelingConfig, pandas: Any) -> None:
+        self._df, self._pandas, self._timestamp = df, pandas, config.column("timestamp")
+        # Only a configuration that may leave labels out gives them an extension type, so that
+        # types do not depend on the bars.
+        may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
+        self._types = {pa.int8(): pandas.Int8Dtype()} if may_be_null else {}
+        names = [*df.columns, *(name for name in df.index.names if name not in df.columns)]
+        if self._timestamp not in names and isinstance(df.index, pandas.DatetimeIndex):
+            names.append(self._timestamp)
+        self.names = [name for name in names if isinstance(name, str)]
+        self.rows = len(df)
+
+    def _values(self, name: str) -> Any:
+        if name in self._df.columns:
+            return self._df[name]
+        index = self._df.index
+        return index.get_level_values(name) if index.nlevels > 1 else index
 
     def column(self, name: str) -> Any:
-        """A column for Arrow, without a copy where the library can do that."""
+        return pa.array(self._values(name))
 
-    def attach(self, labels: pa.Table) -> Any:
-        """The table as it was given, and the labels beside it."""
+    def attach(self, labels: dict[str, Any]) -> Any:
+        added = pa.table(labels).to_pandas(types_mapper=self._types.get)
+        added.index = self._df.index
+        for name in added:
+            if name.startswith("touch_time_"):
+                added[name] = added[name].astype(self._values(self._timestamp).dtype)
+        labeled = self._pandas.concat([self._df, added], axis="columns")
+        labeled.attrs = self._df.attrs
+        return labeled
+
+
+class _Polars:
+    def __init__(self, df: Any, polars: Any) -> None:
+        self._df, self._polars = df, polars
+        self.names, self.rows = df.columns, len(df)
+
+    def column(self, name: str) -> Any:
+        return self._df[name].to_arrow()
+
+    def attach(self, labels: dict[str, Any]) -> Any:
+        return self._df.hstack(self._polars.from_arrow(pa.table(labels)))
+
+
+class _Arrow:
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self.names, self.rows = table.schema.names, table.num_rows
+
+    def column(self, name: str) -> Any:
+        return self._table.column(name)
+
+    def attach(self, labels: dict[str, Any]) -> Any:
+        table = self._table
+        for name, values in labels.items():
+            table = table.append_column(name, values)
+        return table
+
+
+_Frame = _Pandas | _Polars | _Arrow
 
 
 def _frame(df: Any, config: LabelingConfig) -> _Frame:
@@ -98,107 +146,50 @@ def _frame(df: Any, config: LabelingConfig) -> _Frame:
     )
 
 
-class _Pandas:
-    def __init__(self, df: Any, config: LabelingConfig, pandas: Any) -> None:
-        self._df, self._pandas = df, pandas
-        self._timestamp = config.column("timestamp")
-        # Only a configuration that may leave labels out turns them into an extension type, so
-        # that types do not depend on the bars.
-        may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
-        self._types = {pa.int8(): pandas.Int8Dtype()} if may_be_null else {}
-        names = [*df.columns, *(name for name in df.index.names if name not in df.columns)]
-        if self._timestamp not in names and isinstance(df.index, pandas.DatetimeIndex):
-            names.append(self._timestamp)
-        self.names = [name for name in names if isinstance(name, str)]
-        self.rows = len(df)
-
-    def _values(self, name: str) -> Any:
-        if name in self._df.columns:
-            return self._df[name]
-        index = self._df.index
-        return index.get_level_values(name) if index.nlevels > 1 else index
-
-    def column(self, name: str) -> Any:
-        return pa.array(self._values(name))
-
-    def attach(self, labels: pa.Table) -> Any:
-        added = labels.to_pandas(types_mapper=self._types.get)
-        for name in added.columns[added.columns.str.startswith("touch_time_")]:
-            added[name] = added[name].astype(self._values(self._timestamp).dtype)
-        added.index = self._df.index
-        labeled = self._pandas.concat([self._df, added], axis="columns")
-        labeled.attrs = self._df.attrs
-        return labeled
-
-
-@dataclass
-class _Polars:
-    _df: Any
-    _polars: Any
-
-    def __post_init__(self) -> None:
-        self.names, self.rows = self._df.columns, len(self._df)
-
-    def column(self, name: str) -> Any:
-        return self._df[name].to_arrow()
-
-    def attach(self, labels: pa.Table) -> Any:
-        return self._df.hstack(self._polars.from_arrow(labels))
-
-
-@dataclass
-class _Arrow:
-    _table: Any
-
-    def __post_init__(self) -> None:
-        self.names, self.rows = self._table.schema.names, self._table.num_rows
-
-    def column(self, name: str) -> Any:
-        return self._table.column(name)
-
-    def attach(self, labels: pa.Table) -> Any:
-        table = self._table
-        for name, values in zip(labels.column_names, labels.columns, strict=True):
-            table = table.append_column(name, values.combine_chunks())
-        return table
-
-
-def _refuse(frame: _Frame, config: LabelingConfig, table: str) -> None:
-    """What can be wrong before a bar is looked at, said of the whole table."""
-    if frame.rows == 0:
-        raise InputError(f"{table}: there is not a single bar in it")
-    for ours in BAR_COLUMNS:
-        theirs = config.column(ours)
-        if theirs not in frame.names and (ours in config.columns or ours not in _OPTIONAL):
-            hint = unknown(theirs, list(frame.names)).partition("; ")[2]
-            raise InputError(
-                f"{table}: no column {theirs!r} for the {ours}: {hint} "
-                f"Set columns={{{ours!r}: NAME}} in the configuration"
-            )
-        if frame.names.count(theirs) > 1:
-            raise InputError(f"{table}: has several columns {theirs!r}: rename all but one")
-    taken = {name.casefold() for name in frame.names}
-    for name in config.output_columns():
-        if name.casefold() in taken:
-            raise ConfigError(
-                f"{table}: has a column {name!r} already: rename the mode or the column"
-            )
-
-
 def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tuple[Any, str]:
     """Write the bars; returns the type of their timestamp and the name of the row number."""
+    columns = _bars(frame, config, table)
+    timestamp = config.column("timestamp")
+    time_type = columns[timestamp].type
+    if pa.types.is_timestamp(time_type) and time_type.unit == "ns":
+        # DuckDB 2.0 does not compare nanoseconds that have a zone with anything else.
+        columns[timestamp] = columns[timestamp].cast(pa.timestamp("ns"))
+    # Longer than each of the other names, and therefore none of them.
+    row = f"row_{'_'.join(columns)}"
+    bars = pa.table({**columns, row: np.arange(frame.rows)})
+    try:
+        pq.write_table(bars, path, row_group_size=2**17)  # enough of them for all threads
+    except pa.ArrowException as error:  # Parquet has not every type
+        raise InputError(f"{table}: cannot be written as Parquet: {error}") from error
+    return time_type, row
+
+
+def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
+    """The columns of the bars, under the names that the table gives them."""
+    names = frame.names
+    if frame.rows == 0:
+        raise InputError(f"{table}: there is not a single bar in it")
+    taken = {name.casefold() for name in names}
+    for name in config.output_columns():
+        if name.casefold() in taken:
+            raise ConfigError(f"{table}: has a column {name!r} already: rename it or the mode")
     columns = {}
-    for name in map(config.column, BAR_COLUMNS):
-        if name in frame.names:
+    for ours in BAR_COLUMNS:
+        name = config.column(ours)
+        if names.count(name) > 1:
+            raise InputError(f"{table}: has several columns {name!r}: rename all but one")
+        if name in names:
             try:
                 columns[name] = frame.column(name)
             except pa.ArrowException as error:
                 raise InputError(f"{table}: column {name!r} cannot be read: {error}") from error
-    # Longer than each of the other names, and therefore none of them.
-    row = f"row_{'_'.join(columns)}"
-    bars = pa.table({**columns, row: pa.arange(0, frame.rows)})
-    pq.write_table(bars, path, row_group_size=_ROW_GROUP)
-    return bars.schema.field(config.column("timestamp")).type, row
+        elif ours in config.columns or ours not in ("volume", "symbol"):
+            hint = unknown(name, names).partition("; ")[2]
+            raise InputError(
+                f"{table}: no column {name!r} for the {ours}; "
+                f"set columns={{{ours!r}: NAME}} in the configuration: {hint}"
+            )
+    return columns
 
 
 def _in_python(message: str, path: Path, table: str) -> str:
@@ -209,7 +200,7 @@ def _in_python(message: str, path: Path, table: str) -> str:
 
 def _read(
     parts: Sequence[str], names: Sequence[str], time_type: Any, row: str, rows: int
-) -> pa.Table:
+) -> dict[str, Any]:
     """The labels in the order of the rows; null where a row has none."""
 
     def read(name: str) -> Any:
@@ -220,12 +211,13 @@ def _read(
     for name in names:  # one at a time, so that few are held twice
         values = read(name).take(where)
         if name.startswith("outcome_"):
-            codes = pc.index_in(values, _OUTCOMES).cast(pa.int8())
-            values = pa.DictionaryArray.from_arrays(codes, _OUTCOMES)
+            outcomes = pa.array(_OUTCOMES)
+            codes = pc.index_in(values, outcomes).cast(pa.int8())
+            values = pa.DictionaryArray.from_arrays(codes, outcomes)
         elif name.startswith("touch_time_"):
             values = values.cast(time_type)
         labels[name] = values
-    return pa.table(labels)
+    return labels
 
 
 def _quarantined(ledger: Ledger, table: str) -> str:

@@ -31,9 +31,10 @@ _OUTSIDE_DUCKDB = 250 * MB
 _OUTSIDE_SMALL_DUCKDB = 160 * MB
 _SMALL = 420 * MB
 
-# Measured: the peak of labeling a chunk by the bar, with the six default modes; and the size beyond
-# which larger chunks are not faster.
-_BYTES_PER_ROW = 400
+# Measured: what the process holds between chunks, what a bar of a chunk adds with the six default
+# modes, and the size beyond which larger chunks are not faster.
+_IDLE = 100 * MB
+_BYTES_PER_ROW = 1050
 _MOST_ROWS = 2_000_000
 
 
@@ -108,8 +109,8 @@ class MemoryBudget:
 
     @property
     def rows_per_chunk(self) -> int:
-        """The bars that a chunk may hold so that it is labeled without spilling much."""
-        return min(_MOST_ROWS, int(0.6 * self.duckdb / _BYTES_PER_ROW))
+        """The bars that a chunk may hold so that it is labeled within 60 % of the promise."""
+        return min(_MOST_ROWS, max(1, int(0.6 * self.limit - _IDLE) // _BYTES_PER_ROW))
 
     @classmethod
     def resolve(cls, asked: str, machine: tuple[int, str] | None = None) -> MemoryBudget:

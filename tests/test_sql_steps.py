@@ -241,8 +241,8 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     ]
     config = CONFIG.model_copy(update={"modes": LabelingConfig(modes=modes).modes})
     highs, lows, opens = [10, 11, 12, 10, 13, 14], [9, 9, 10, 8, 10, 13], [10, 10, 11, 10, 10, 13]
-    scaled = [[scale * price for price in prices] for prices in (highs, lows, opens)]
-    make(database, "bars", BARS, bars_of(*scaled))
+    highs, lows, opens = ([scale * price for price in row] for row in (highs, lows, opens))
+    make(database, "bars", BARS, bars_of(highs, lows, opens))
     make(database, "rolls", ROLLS, [])
     make(database, "series", SERIES, [("A", 1, scale)])
     run(database, "3_crossings", config)
@@ -347,7 +347,7 @@ def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_
     labels = [("B", second(1), 0, 1.0), ("A", second(2), 1, 2.0), ("B", second(3), 0, 3.0)]
     make(database, "labels", columns, labels)
     part = tmp_path / "part.parquet"
-    limits = {"chunk_from": second(0), "chunk_until": second(9)}
+    limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}
     run(database, "7_part", files=files, part=str(part), **limits)
     table = pq.read_table(part)
     assert table.column_names == [*NAMES, "label_m", "weight_m"]
