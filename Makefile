@@ -8,21 +8,24 @@ INPUT ?= sample/bars.parquet
 OUTPUT ?= labels
 ARGS ?=
 
-export define QUERY
+define QUERY
 unpivot (select avg(columns('label_.*')) from read_parquet('$(OUTPUT)/*.parquet'))
 on * into name label value win_rate
 endef
+export QUERY
 
 .DEFAULT_GOAL := help
 .PHONY: help label test check fix docs build smoke clean
+.NOTPARALLEL:
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 label: $(VENV)/installed $(filter sample/bars.parquet,$(INPUT)) ## Set up, then label INPUT (the sample) into OUTPUT (labels)
 	$(BIN)/duck-label run $(INPUT) --output $(OUTPUT) $(ARGS)
-	@printf '\nThe labels are in %s/. A first query on them, how often each label is 1:\n\n%s\n' "$(OUTPUT)" "$$QUERY"
-	@$(BIN)/python -c "import duckdb, os; duckdb.sql(os.environ['QUERY']).show()"
+	@ls $(OUTPUT)/*.parquet > /dev/null 2>&1 || exit 0; \
+		printf '\nThe labels are in %s. A first query on them, how often each label is 1:\n\n%s\n' '$(OUTPUT)' "$$QUERY"; \
+		$(BIN)/python -c "import duckdb, os; duckdb.sql(os.environ['QUERY']).show()"
 
 sample/bars.parquet: | $(VENV)/installed
 	@mkdir -p sample
@@ -31,10 +34,11 @@ sample/bars.parquet: | $(VENV)/installed
 test: $(VENV)/developed check smoke ## Set up, then lint, types, the wheel, and all tests but the slow
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
-check: $(VENV)/developed ## Lint and types; changes nothing
+check: $(VENV)/developed ## Lint (Python and SQL) and types; changes nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_sql_style.py
 
 fix: $(VENV)/developed ## Rewrite what the linters can mend
 	$(BIN)/ruff check --fix
@@ -51,19 +55,20 @@ build: $(VENV)/developed ## Build the wheel and the source distribution into dis
 smoke: build ## Install the wheel alone, elsewhere, and label with it
 	$(BIN)/python tests/smoke.py dist
 
-clean: ## Remove everything that was made here
-	rm -rf $(VENV) build dist sample labels .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean: ## Remove the environment and whatever was built or cached; labels stay
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "duck-label needs Python 3.11 or newer; make PYTHON=/path/to/python3.11 ..."; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is Python " + sys.version.split()[0])' || \
+		{ echo "duck-label needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
 
-$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+$(VENV)/installed: pyproject.toml | $(VENV)/made
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/developed: pyproject.toml | $(VENV)/bin/python
+$(VENV)/developed: pyproject.toml | $(VENV)/made
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@ $(VENV)/installed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from glob import escape
 from typing import Any
 
 from duck_label import checks, queries
@@ -48,7 +49,7 @@ def admit(
     """
     names = [name for name, _ in source.columns]
     values = queries.parameters(config, source.bars)
-    everything = {**values, "files": source.paths, "quarantine": str(ledger.quarantine)}
+    everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
     raw = queries.context(config, source.bars, names, has_quarantine=False)
     database.run(queries.render("input/grids", raw), everything)
     is_known = ledger.identity() is not None and not anew
@@ -63,7 +64,7 @@ def admit(
     )
     if latest is None:
         raise InputError("there is no good bar in the input")
-    values["quarantine"] = str(ledger.quarantine)
+    values["quarantine"] = escape(str(ledger.quarantine))
     values["reference_month"] = config.reference_month() or latest
     return Bars(source, context, values)
 
@@ -93,6 +94,6 @@ def quarantined(database: Database, ledger: Ledger) -> int:
         return 0
     (bars,) = database.row(
         "select sum(num_rows)::bigint from parquet_file_metadata($path)",
-        {"path": str(ledger.quarantine)},
+        {"path": escape(str(ledger.quarantine))},
     )
     return int(bars)

@@ -154,7 +154,8 @@ def _fitting_increment(
     database: Database, source: Source, context: Mapping[str, Any], grid: Grid
 ) -> str | None:
     tick_size = Fraction(grid.numerator * grid.increments_per_tick, grid.denominator)
-    parts = sorted({factor * 10**power for factor in (1, 2, 4, 5, 8) for power in range(9)})
+    factors = (1, 2, 4, 5, 8, 16, 25, 32)
+    parts = sorted({factor * 10**power for factor in factors for power in range(9)})
     current = Fraction(grid.numerator, grid.denominator)
     candidates = [current, *(tick_size / part for part in parts)]
     prices = ", ".join(f"source.{context['columns'][price]}::double" for price in PRICES)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import duckdb
 
-from duck_label.errors import DuckLabelError, MemoryBudgetError, OutputError
+from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError
 from duck_label.memory import MemoryBudget, format_bytes
 
 # What DuckDB says when the folder that it spills to is full.
@@ -68,7 +68,13 @@ class Database:
 
     def _execute(self, statement: duckdb.Statement, parameters: Mapping[str, Any]) -> Any:
         named = {name: parameters[name] for name in statement.named_parameters}
-        return self._connection.execute(statement, named)
+        try:
+            return self._connection.execute(statement, named)
+        except RuntimeError as error:
+            # DuckDB's word for a signal that came while it worked.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
 
     def drop_tables(self) -> None:
         """Drop all temporary tables but those that hold for the whole run."""
@@ -120,6 +126,8 @@ def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelErr
             f"{doing}: cannot be written: {reason}. What is finished stays; once there is room, "
             "the same command goes on from there"
         )
+    if "Failed to read file" in reason:
+        return InputError(f"{doing}: {reason}: the file is damaged")
     return DuckLabelError(f"{doing}: {reason}")
 
 

@@ -195,9 +195,9 @@ class WeightedLabelingEngine:
     def _source(self, database: Database, inputs: Sequence[str | Path], ledger: Ledger) -> Source:
         source = open_source(database, [str(item) for item in inputs], self.config)
         output = ledger.output.resolve()
-        for path in source.paths:
-            if output in Path(path).resolve().parents:
-                raise ConfigError(f"{path}: is inside the output folder {ledger.output}")
+        for file in source.files:
+            if output in Path(file.path).resolve().parents:
+                raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
         return source
 
     def _warn(self, summary: RunSummary, message: str) -> None:
@@ -246,7 +246,8 @@ def _refuse_emptiness(database: Database, bars: Bars, wanted: tuple[int, int]) -
     start, end = (bars.source.moment(clock) for clock in wanted)
     found = database.rows(
         f"select 1 from {source} as source "
-        f"where source.{timestamp} >= $start and source.{timestamp} < $end limit 1",
+        f"where source.{timestamp} >= {bars.context['moment']('start')} "
+        f"and source.{timestamp} < {bars.context['moment']('end')} limit 1",
         {**bars.between(*wanted), "start": start, "end": end},
     )
     if not found:

@@ -206,10 +206,13 @@ def _read(
     def read(name: str) -> Any:
         return pq.read_table(parts, columns=[name], partitioning=None)[name].combine_chunks()
 
-    where = pc.inverse_permutation(read(row), max_index=rows - 1)
+    given = read(row).to_numpy()
+    where = np.full(rows, -1)
+    where[given] = np.arange(len(given))
+    indices = pa.array(where, mask=where < 0)
     labels = {}
     for name in names:  # one at a time, so that few are held twice
-        values = read(name).take(where)
+        values = read(name).take(indices)
         if name.startswith("outcome_"):
             outcomes = pa.array(_OUTCOMES)
             codes = pc.index_in(values, outcomes).cast(pa.int8())

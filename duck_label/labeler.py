@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,16 @@ class ChunkLabeler:
         context = self._bars.context
         source, timestamp = context["source"], context["timestamp"]
         (expected,) = self._database.row(
-            f"select count(*) from {source} as source where source.{timestamp} >= $chunk_from "
-            f"and source.{timestamp} < $chunk_until",
+            f"select count(*) from {source} as source "
+            f"where source.{timestamp} >= {context['moment']('chunk_from')} "
+            f"and source.{timestamp} < {context['moment']('chunk_until')}",
             values,
         )
+        written = {"part": escape(str(part))}
         (rows,) = self._database.row(
-            "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", values
+            "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", written
         )
-        described = self._database.rows("describe from read_parquet($part)", values)
+        described = self._database.rows("describe from read_parquet($part)", written)
         columns = [(name, kind) for name, kind, *_ in described]
         given = list(self._bars.source.columns)
         outputs = context["output_columns"]

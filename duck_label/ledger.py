@@ -26,7 +26,7 @@ from duck_label.source import Source
 
 FOLDER = "_duck_label"
 _MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
-_PART = re.compile(rf"{_MOMENT}_{_MOMENT}\.parquet")
+_PART = re.compile(rf"{_MOMENT}--{_MOMENT}\.parquet")
 
 
 @dataclass(frozen=True)

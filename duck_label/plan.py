@@ -32,8 +32,8 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """The range as people and file names write it: the times of day only where not midnight."""
-        return f"{_name(self.start)}_{_name(self.end)}"
+        """The range as file names write it (ISO 8601): times of day only where not midnight."""
+        return f"{_name(self.start)}--{_name(self.end)}"
 
 
 def _name(clock: int) -> str:
@@ -154,7 +154,7 @@ def _by_rows(density: Density, rows: int, start: int, end: int) -> Iterator[int]
     """Equal shares of rows, cut at the roundest times that change a share by an eighth at most."""
     chunks = max(1, -(-density.between(start, end) // rows))
     share = (density.before(end) - density.before(start)) / chunks
-    last = start
+    last = max(start, density.first)
     for number in range(1, chunks):
         exact = density.when(density.before(start) + number * share)
         unit = next((unit for unit in _ROUND_TIMES if 8 * unit <= exact - last), 1)

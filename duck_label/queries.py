@@ -106,6 +106,11 @@ def context(
     def utc(clock: str) -> str:
         return f"make_timestamp{'_ns' if bars.in_nanoseconds else ''}({clock})"
 
+    def moment(parameter: str) -> str:
+        # The only timestamps that DuckDB does not compare with another precision.
+        needs_cast = bars.time_type == "TIMESTAMPTZ_NS"
+        return f"${parameter}::timestamptz_ns" if needs_cast else f"${parameter}"
+
     return {
         "source": _source(bars, symbol_of, has_quarantine=has_quarantine),
         "files_with_names": f"{_FILES}, filename = 'duck_label_file')",
@@ -118,6 +123,7 @@ def context(
         "has_symbol": bars.symbol is not None,
         "symbol_of": symbol_of,
         "clock": clock,
+        "moment": moment,
         "time_of": lambda clock: f"{utc(clock)}::{bars.time_type.lower()}",
         # The month of a TIMESTAMP is a tenth of the work of that of a TIMESTAMP WITH TIME ZONE.
         "month_of": lambda clock: f"(12 * year({utc(clock)}) + month({utc(clock)}))",
@@ -155,10 +161,10 @@ def _source(bars: BarColumns, symbol_of: Callable[[str], str], *, has_quarantine
         return f"{_FILES})"
     # A bar is known by its symbol and time; a duplicate is quarantined with all its copies.
     timestamp = identifier(bars.timestamp)
-    same_symbol = f" and {symbol_of('source')} = {symbol_of('bad')}" if bars.symbol else ""
+    symbols = f"{symbol_of('source')} is not distinct from {symbol_of('bad')}"
     return (
         f"(select source.* from {_FILES}) as source anti join read_parquet($quarantine) as bad "
-        f"on source.{timestamp} = bad.{timestamp}{same_symbol})"
+        f"on source.{timestamp} = bad.{timestamp} and {symbols})"
     )
 
 

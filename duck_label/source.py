@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from glob import glob
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +67,8 @@ class Source:
 
     @property
     def paths(self) -> list[str]:
-        """All files, for a query."""
-        return [file.path for file in self.files]
+        """All files, for a query: as patterns that match nothing but themselves."""
+        return [escape(file.path) for file in self.files]
 
     @property
     def rows(self) -> int:
@@ -88,7 +88,7 @@ class Source:
     def paths_between(self, start: int, end: int) -> list[str]:
         """The files that may hold bars from `start` until before `end`, and the complete ones."""
         return [
-            file.path
+            escape(file.path)
             for file in self.files
             if file.path in self.complete
             or any(group.first < end and group.last >= start for group in file.row_groups)
@@ -216,11 +216,12 @@ def _common_columns(
 def _columns_of(database: Database, path: str) -> list[tuple[str, str]]:
     try:
         described = database.rows(
-            "describe from read_parquet($files, hive_partitioning = false)", {"files": [path]}
+            "describe from read_parquet($files, hive_partitioning = false)",
+            {"files": [escape(path)]},
         )
         schema = database.rows(
             "select name, coalesce(num_children, 0) from parquet_schema($files) order by column_id",
-            {"files": [path]},
+            {"files": [escape(path)]},
         )
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
@@ -300,7 +301,7 @@ def _row_groups(
         from parquet_metadata($files)
         where path_in_schema = $timestamp and row_group_num_rows > 0
         """,
-        {"files": paths, "timestamp": bars.timestamp},
+        {"files": [escape(path) for path in paths], "timestamp": bars.timestamp},
     ):
         if first is None or last is None:
             without_statistics.add(path)
@@ -317,7 +318,7 @@ def _measured(database: Database, path: str, bars: BarColumns) -> list[RowGroup]
     first, last, rows = database.row(
         f"select epoch_us(min({column})), epoch_us(max({column})), count(*) "
         "from read_parquet($files, hive_partitioning = false)",
-        {"files": [path]},
+        {"files": [escape(path)]},
     )
     # Without a single time there is no range; the checks will name the nulls.
     return [RowGroup(first or 0, last or 0, rows)]

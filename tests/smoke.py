@@ -3,6 +3,7 @@
 Run as `python tests/smoke.py DIST`.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ def main(dist: Path) -> None:
     if shipped != there:
         raise SystemExit(f"SQL files in the wheel and the tree differ: {shipped ^ there}")
     with tempfile.TemporaryDirectory() as folder:
-        venv.create(Path(folder) / "venv", with_pip=True)
+        venv.create(Path(folder) / "venv", symlinks=os.name != "nt", with_pip=True)
         python = Path(folder) / "venv" / "bin" / "python"
         run = [str(python), "-m"]
         steps = (

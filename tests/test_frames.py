@@ -101,11 +101,12 @@ KINDS: dict[str, Callable[[pa.Table], Any]] = {
     "pandas": lambda table: table.to_pandas(),
     "polars": pl.from_arrow,
     "table": lambda table: table,
-    "batch": lambda table: pa.RecordBatch.from_struct_array(
-        table.to_struct_array().combine_chunks()
-    ),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+def batch(table: pa.Table) -> pa.RecordBatch:
+    return pa.record_batch([c.combine_chunks() for c in table.columns], schema=table.schema)
 
 
 @pytest.mark.parametrize("case", golden.CASES)
@@ -120,10 +121,10 @@ def test_golden_case_in_pandas(case: str) -> None:
     assert golden.differences(in_order(arrow(labeled)), golden.expected(case)) == []
 
 
-@every_kind
-def test_golden_case_in_every_kind(kind: str) -> None:
+@pytest.mark.parametrize("convert", [*KINDS.values(), batch])
+def test_golden_case_in_every_kind(convert: Callable[[pa.Table], Any]) -> None:
     bars = shuffled(golden.bars("symbols_unsorted"))
-    given = KINDS[kind](bars)
+    given = convert(bars)
     labeled = process(given, details=True)
     assert type(labeled) is type(given)
     assert arrow(given).equals(bars)
@@ -431,9 +432,9 @@ def test_wrong_types(column: str, values: list[Any], message: str) -> None:
     assert ".parquet" not in str(raised.value)
 
 
-@every_kind
-def test_no_bars(kind: str) -> None:
-    given = KINDS[kind](bars_of_one().slice(0, 0))
+@pytest.mark.parametrize("convert", [*KINDS.values(), batch])
+def test_no_bars(convert: Callable[[pa.Table], Any]) -> None:
+    given = convert(bars_of_one().slice(0, 0))
     with pytest.raises(InputError, match=f"^{type(given).__name__}: there is not a single bar"):
         label(given)
 

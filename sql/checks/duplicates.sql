@@ -9,8 +9,8 @@ select
     source.{{ timestamp }} as bar_time
 from {{ source }} as source
 where
-    source.{{ timestamp }} >= $chunk_from
-    and source.{{ timestamp }} < $chunk_until
+    source.{{ timestamp }} >= {{ moment("chunk_from") }}
+    and source.{{ timestamp }} < {{ moment("chunk_until") }}
     {%- if has_symbol %}
     and {{ symbol_of("source") }} is not null
     {%- endif %}

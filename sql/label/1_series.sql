@@ -17,14 +17,14 @@ nearby_bars as (
         source.{{ timestamp }} as bar_time
     from {{ source }} as source
     where
-        source.{{ timestamp }} >= $search_from
-        and source.{{ timestamp }} < $search_until
+        source.{{ timestamp }} >= {{ moment("search_from") }}
+        and source.{{ timestamp }} < {{ moment("search_until") }}
 ),
 
 symbols_of_the_chunk as (
     select distinct symbol
     from nearby_bars
-    where bar_time >= $chunk_from and bar_time < $chunk_until
+    where bar_time >= {{ moment("chunk_from") }} and bar_time < {{ moment("chunk_until") }}
 ),
 
 bars_before as (
@@ -37,7 +37,7 @@ bars_before as (
         ) as distance
     from nearby_bars
     inner join symbols_of_the_chunk using (symbol)
-    where nearby_bars.bar_time < $chunk_from
+    where nearby_bars.bar_time < {{ moment("chunk_from") }}
 ),
 
 margins_before as (
@@ -58,7 +58,7 @@ bars_after as (
         first_value({{ clock("nearby_bars.bar_time") }}) over following as entry_clock
     from nearby_bars
     inner join symbols_of_the_chunk using (symbol)
-    where nearby_bars.bar_time >= $chunk_until
+    where nearby_bars.bar_time >= {{ moment("chunk_until") }}
     window following as (partition by nearby_bars.symbol order by nearby_bars.bar_time)
 ),
 
@@ -83,12 +83,12 @@ select
     grids.denominator,
     grids.increments_per_tick,
     grids.roll_gap,
-    coalesce(margins_before.read_from, $chunk_from) as read_from,
-    coalesce(margins_after.last_needed, margins_after.last_seen, $chunk_until) as read_to,
+    coalesce(margins_before.read_from, {{ moment("chunk_from") }}) as read_from,
+    coalesce(margins_after.last_needed, margins_after.last_seen, {{ moment("chunk_until") }}) as read_to,
     (
-        coalesce(margins_before.is_complete, false) or spans.first_time >= $search_from
+        coalesce(margins_before.is_complete, false) or spans.first_time >= {{ moment("search_from") }}
     ) and (
-        margins_after.last_needed is not null or spans.last_time < $search_until
+        margins_after.last_needed is not null or spans.last_time < {{ moment("search_until") }}
     ) as is_complete
 from symbols_of_the_chunk
 inner join spans using (symbol)

@@ -23,8 +23,8 @@ bars_on_the_grid as (
     from {{ source }} as source
     inner join series on {{ symbol_of("source") }} = series.symbol
     where
-        source.{{ timestamp }} >= $read_from
-        and source.{{ timestamp }} <= $read_to
+        source.{{ timestamp }} >= {{ moment("read_from") }}
+        and source.{{ timestamp }} <= {{ moment("read_to") }}
         and source.{{ timestamp }} >= series.read_from
         and source.{{ timestamp }} <= series.read_to
 ),
@@ -54,7 +54,7 @@ bars_with_their_neighbours as (
 
 select
     * exclude (last_clock {{- ", last_path_clock" if horizon_in_bars }}),
-    bar_time >= $chunk_from and bar_time < $chunk_until as is_wanted,
+    bar_time >= {{ moment("chunk_from") }} and bar_time < {{ moment("chunk_until") }} as is_wanted,
     {%- if horizon_in_bars %}
     coalesce(last_path_clock + 1, 9223372036854775807) as horizon,
     last_path_clock is null as is_cut_short

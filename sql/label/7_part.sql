@@ -18,7 +18,7 @@ copy (
             source.{{ timestamp }} = labels.bar_time
             and {{ symbol_of("source") }} = labels.symbol
     where
-        source.{{ timestamp }} >= $chunk_from
-        and source.{{ timestamp }} < $chunk_until
+        source.{{ timestamp }} >= {{ moment("chunk_from") }}
+        and source.{{ timestamp }} < {{ moment("chunk_until") }}
     order by labels.symbol, labels.bar_time
 ) to $part (format parquet, compression zstd);

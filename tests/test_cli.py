@@ -1,0 +1,260 @@
+"""The command line: options, layers of configuration, exit codes, and what goes to which stream."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+import duck_label.engine
+import golden
+from duck_label.cli import main
+from duck_label.ledger import FOLDER
+from duck_label.sample import write_sample
+from labeling import read
+
+BARS = str(golden.FOLDER / "plain.bars.parquet")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every command runs in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_run_labels_and_says_so_on_stderr(here: Path) -> None:
+    result = run("run", BARS, "-o", "out", "--details")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "labeled 4,000 bars" in result.stderr
+    assert golden.differences(read(here / "out"), golden.expected("plain")) == []
+
+
+def test_json_is_one_object_and_quiet_is_quiet() -> None:
+    result = run("run", BARS, "-o", "out", "--json", "-q")
+    summary = json.loads(result.stdout)
+    assert summary["rows_labeled"] == 4000
+    assert summary["memory_limit_bytes"] == 8_000_000_000
+    assert result.stderr == ""
+
+
+def test_verbose_has_a_line_for_every_chunk() -> None:
+    result = run("run", BARS, "-o", "out", "-v", "--chunk", "1000")
+    chunks = [line for line in result.stderr.splitlines() if "2024-03-04T" in line]
+    assert len(chunks) == 4
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(here: Path) -> None:
+    result = run("run", BARS, "-o", "out", "--chunk", "1000", "--dry-run", "--json")
+    plan = json.loads(result.stdout)
+    assert [round(chunk["rows"], -3) for chunk in plan["chunks"]] == [1000] * 4
+    assert run("run", BARS, "-o", "out", "--dry-run").stdout.endswith("2 threads, 8 GB\n")
+    assert not (here / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", BARS], 2, "Missing option '-o'"),
+        (["run", BARS, "-o", "out", "--chunk", "0"], 2, "--chunk"),
+        (["run", BARS, "-o", "out", "--threads", "0"], 2, "--threads"),
+        (["run", BARS, "-o", "out", "--mode", "a:long:1"], 2, "NAME:DIRECTION:STOP:TARGET"),
+        (["run", BARS, "-o", "out", "--mode", "a:up:1:2"], 2, "'long' or 'short'"),
+        (["run", BARS, "-o", "out", "--set", "weights.flor=1"], 2, "did you mean 'floor'"),
+        (["run", BARS, "-o", "out", "--set", "nonsense"], 2, "KEY=VALUE"),
+        (["run", BARS, "-o", "out", "--column", "time=t"], 2, "did you mean 'timestamp'"),
+        (["run", BARS, "-o", "out", "--price-increment", "0.07"], 2, "does not divide tick_size"),
+        (["run", BARS, "-o", "out", "--start", "yesterday"], 2, "is no date"),
+        (["run", BARS, "-o", "out", "-c", "missing.toml"], 2, "does not exist"),
+        (["run", "missing.parquet", "-o", "out"], 3, "missing.parquet: no such file"),
+        (["run", BARS, "-o", "out", "--start", "2030-01-01"], 3, "no bars from 2030-01-01"),
+        (["run", BARS, "-o", "out", "--tick-size", "7"], 3, "off_grid"),
+        (["run", BARS, "-o", "out", "--memory-limit", "1MB"], 4, "--memory-limit 256 MB"),
+        (["sample", BARS], 2, "exists already"),
+        (["nonsense"], 2, "No such command"),
+    ],
+)
+def test_mistakes_have_a_message_and_an_exit_code(
+    arguments: list[str], code: int, message: str
+) -> None:
+    result = run(*arguments)
+    assert result.exit_code == code, result.stderr
+    assert message in result.stderr
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_options_beat_files_and_files_beat_defaults(here: Path) -> None:
+    (here / "duck_label.toml").write_text(
+        "tick_size = 0.5\ntimeout_bars = 7\nroll_gap_points = 3\n[weights]\nfloor = 0.1\n"
+    )
+    (here / "other.toml").write_text("timeout_seconds = 60\nroll_gap_points = 4\n")
+    result = run("config", "-c", "other.toml", "--roll-gap-points", "5", "--json")
+    loaded = json.loads(result.stdout)
+    config, origins = loaded["config"], loaded["origins"]
+    assert config["tick_size"] == "0.5"
+    assert (config["timeout_seconds"], config["timeout_bars"]) == ("60", None)
+    assert config["roll_gap_points"] == "5.0"
+    assert config["weights"]["floor"] == 0.1
+    assert config["weights"]["decay_rate"] == 0.05
+    assert origins == {
+        "tick_size": "duck_label.toml",
+        "timeout_seconds": "other.toml",
+        "roll_gap_points": "--roll-gap-points",
+        "weights.floor": "duck_label.toml",
+    }
+
+
+EVERYTHING = """
+tick_size = 0.5
+price_increment = 0.25
+timeout_bars = 30
+roll_gap_points = 12.5
+as_of = 2024-12-20
+unresolved = "null"
+details = true
+on_bad_rows = "quarantine"
+allow_nonpositive_prices = true
+
+[columns]
+volume = "vol ume"
+
+[weights]
+decay_rate = 0.01
+quality_best = 3.0
+quality_slope = 1.0
+velocity_best = 2.5
+velocity_slope = 1.25
+optimal_seconds = 200
+velocity_span_seconds = 500
+floor = 0.25
+
+[[modes]]
+name = "one"
+direction = "short"
+stop = 2.5
+target = 3
+
+[instruments."GC*"]
+tick_size = 0.1
+
+[memory]
+limit = "1GB"
+cleanup_threshold = 0.7
+critical_threshold = 0.9
+emergency_threshold = 1.1
+cleanup_frequency = 5
+
+[run]
+chunk = "5d"
+order = "largest-first"
+threads = 1
+temp_dir = "scratch"
+max_temp_size = "50GB"
+"""
+
+
+def flattened(values: dict[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": item for inner, item in flattened(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def test_every_key_of_a_file_is_in_force_and_printed_back(here: Path) -> None:
+    """What `config` prints is a configuration file that means the same."""
+    (here / "all.toml").write_text(EVERYTHING)
+    printed = run("config", "-c", "all.toml").stdout
+    assert flattened(tomllib.loads(EVERYTHING)).items() <= flattened(tomllib.loads(printed)).items()
+    assert "# default" not in printed
+    (here / "again.toml").write_text(printed)
+    assert (
+        run("config", "-c", "again.toml", "--json").stdout.split('"origins"')[0]
+        == (run("config", "-c", "all.toml", "--json").stdout.split('"origins"')[0])
+    )
+
+
+def test_options_reach_the_labels_as_files_do(here: Path) -> None:
+    """Modes, weights and horizon given one way or the other label alike."""
+    (here / "my.toml").write_text(
+        'timeout_seconds = 120\n[weights]\nfloor = 0.25\n[[modes]]\nname = "a"\n'
+        'direction = "short"\nstop = 3\ntarget = 5\n'
+    )
+    assert run("run", BARS, "-o", "file", "-c", "my.toml").exit_code == 0
+    options = ["--timeout-seconds", "120", "--set", "weights.floor=0.25", "--mode", "a:short:3:5"]
+    assert run("run", BARS, "-o", "options", *options).exit_code == 0
+    labeled = read(here / "options")
+    assert labeled.equals(read(here / "file"))
+    assert labeled.column_names[-2:] == ["label_a", "weight_a"]
+
+
+def test_unexpected_errors_have_no_traceback_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("a wheel came off")
+
+    monkeypatch.setattr(duck_label.engine, "open_source", broken)
+    result = run("run", BARS, "-o", "out")
+    assert result.exit_code == 1
+    assert "a wheel came off" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Traceback" in run("run", BARS, "-o", "out", "--debug").stderr
+
+
+def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
+    heavy = ("duckdb", "pandas", "pyarrow", "numpy", "pydantic", "jinja2", "rich", "psutil")
+    script = f"import sys, duck_label.cli; print([m for m in {heavy} if m in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    assert ended.stdout.strip() == b"[]"
+    assert run("--version").stdout.startswith("duck-label 0.1.0 (DuckDB 2.")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, here: Path) -> None:
+    write_sample(here / "bars.parquet", days=10)
+    command = [sys.executable, "-m", "duck_label", "run", "bars.parquet", "-o", "out"]
+    command += ["--chunk", "30000", "-v"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("2024-03-1"):  # the first chunk is done
+                break
+        time.sleep(0.1)
+        process.send_signal(number)
+        began = time.monotonic()
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert time.monotonic() - began < 3
+    assert "interrupted: finished chunks are kept" in said
+    assert "Traceback" not in said
+    left = {path.name for path in (here / "out" / FOLDER).iterdir()}
+    assert left <= {"lock", "runs.jsonl", "chunks.jsonl"} | {
+        path for path in left if path.endswith(".tmp")
+    }
+    result = run("run", "bars.parquet", "-o", "out", "--json", "-q")
+    assert json.loads(result.stdout)["rows_resumed"] > 0
+    run("run", "bars.parquet", "-o", "whole", "-q")
+    assert read(here / "out").equals(read(here / "whole"))
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m duck_label config | head -1"
+    ended = subprocess.run(
+        ["bash", "-c", command], check=False, capture_output=True, env=os.environ
+    )
+    assert ended.stdout.startswith(b"tick_size")
+    assert ended.stderr == b""

@@ -1,0 +1,388 @@
+# mypy: disable-error-code="import-untyped"
+"""The odd ends of bar data: all of them label as the scan does, or are one clear message."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import golden
+from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.errors import BadBarsError, ConfigError, InputError
+from duck_label.ledger import FOLDER
+from labeling import label, read, write
+from scan import Mode, Rules, scan
+
+START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+
+
+def walk(count: int, seed: int = 1, **columns: Any) -> pa.Table:
+    """Bars a second apart whose price wanders by quarters around 5000."""
+    chance = np.random.default_rng(seed)
+    close = 20_000 + np.cumsum(chance.integers(-2, 3, count))
+    opens = np.concatenate(([20_000], close[:-1]))
+    high = np.maximum(opens, close) + chance.integers(0, 3, count)
+    low = np.minimum(opens, close) - chance.integers(0, 3, count)
+    prices = {"open": opens, "high": high, "low": low, "close": close}
+    times = [START + timedelta(seconds=n) for n in range(count)]
+    return pa.table({"timestamp": times} | {k: v / 4 for k, v in prices.items()} | columns)
+
+
+def replaced(table: pa.Table, name: str, column: Any) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, column)
+
+
+def agree(table: pa.Table, folder: Path, rules: Rules | None = None, **config: Any) -> pa.Table:
+    """Label a table, hold it against the scan, and hand back the labels."""
+    labeled = label(write(folder / "bars", [table]), folder / "out", details=True, **config)
+    assert golden.differences(labeled, scan(table, rules or Rules())) == []
+    return labeled
+
+
+def test_a_symbol_with_one_bar(tmp_path: Path) -> None:
+    many, one = walk(300, symbol=["A"] * 300), walk(1, symbol=["B"])
+    labeled = agree(pa.concat_tables([many, one]), tmp_path)
+    assert labeled["outcome_low_vol_long"][-1].as_py() == "none"
+
+
+def test_a_file_of_no_rows_among_others(tmp_path: Path) -> None:
+    table = walk(500)
+    files = write(tmp_path / "bars", [table[:0], table[:200], table[:0], table[200:]])
+    labeled = label(files, tmp_path / "out", details=True)
+    assert golden.differences(labeled, scan(table, Rules())) == []
+
+
+def test_no_bar_at_all_is_bad_input(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [walk(3)[:0]])
+    with pytest.raises(InputError, match="not a single bar"):
+        label(bars, tmp_path / "out")
+
+
+def test_a_range_without_bars_is_bad_input(tmp_path: Path) -> None:
+    """Inside the input's days, and outside of them."""
+    bars = write(tmp_path / "bars", [walk(300)])
+    for start in (START + timedelta(hours=1), START + timedelta(days=9)):
+        with pytest.raises(InputError, match=r"not a single bar|no bars from"):
+            label(bars, tmp_path / "out", how={"start": start})
+
+
+def test_a_chunk_without_bars(tmp_path: Path) -> None:
+    """One row group spans a quiet week: the metadata cannot know that most days are empty."""
+    times = pa.array([START + timedelta(days=7, seconds=n) for n in range(50)])
+    later = replaced(walk(50), "timestamp", times)
+    table = pa.concat_tables([walk(50), later])
+    agree(table, tmp_path, run={"chunk": "1d"})
+    assert len(list((tmp_path / "out").glob("*.parquet"))) == 2
+
+
+def test_fifty_modes(tmp_path: Path) -> None:
+    modes = tuple(Mode(f"m{n}", ("long", "short")[n % 2], 1 + n % 7, 1 + n % 11) for n in range(50))
+    config = {"modes": [vars(mode) for mode in modes]}
+    agree(walk(400), tmp_path, Rules(modes=modes), **config)
+
+
+HOSTILE = ('quote"s', "it's", "semi;colon", "a b", "Ünïcode ✓", "select", "--", "$files", "{{ x }}")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_of_columns_modes_and_files(name: str, tmp_path: Path) -> None:
+    """The timestamp, the symbol, a column that travels through, a mode and the file have it."""
+    table = walk(200, symbol=["A"] * 200)
+    mode = Mode(name, "long", 2, 3)
+    expected = scan(table, Rules(modes=(mode,)))
+    ours = {"timestamp": f"{name} 1", "symbol": f"{name} 2"}
+    table = table.rename_columns([ours.get(column, column) for column in table.column_names])
+    table = table.append_column(name, pa.array(range(200)))
+    file = tmp_path / f"{name}.parquet"
+    pq.write_table(table, file)
+    config = LabelingConfig(columns=ours, modes=[vars(mode)], details=True)
+    summary = WeightedLabelingEngine(config).process_files([file], tmp_path / "out")
+    labeled = pq.read_table(tmp_path / "out" / summary.parts[0])
+    assert labeled.column_names[: table.num_columns] == table.column_names
+    assert labeled[name].to_pylist() == list(range(200))
+    theirs = {theirs: column for column, theirs in ours.items()}
+    labeled = labeled.rename_columns([theirs.get(c, c) for c in labeled.column_names])
+    assert golden.differences(labeled, expected) == []
+
+
+def test_glob_characters_in_a_file_name_mean_themselves(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [walk(10)])
+    (bars / "bars_000.parquet").rename(bars / "x[1].parquet")
+    pq.write_table(walk(20), bars / "x1.parquet")
+    assert len(label(bars / "x[1].parquet", tmp_path / "out")) == 10
+
+
+def test_files_folders_and_globs_may_be_mixed_and_repeated(tmp_path: Path) -> None:
+    table = walk(300)
+    bars = write(tmp_path / "bars", [table[:100], table[100:200]])
+    write(bars / "deeper", [table[200:]])
+    write(bars / "_hidden", [table[:50]])
+    inputs = [bars, bars / "bars_000.parquet", Path(f"{bars}/bars_*.parquet")]
+    labeled = label(inputs, tmp_path / "out", details=True)
+    assert golden.differences(labeled, scan(table, Rules())) == []
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_timestamps_of_any_precision_and_zone(unit: str, zone: str | None, tmp_path: Path) -> None:
+    table = walk(300)
+    kind = pa.timestamp(unit, zone)
+    times = table["timestamp"].cast(pa.timestamp(unit, "UTC"), safe=False)
+    times = times.cast(pa.int64()).cast(kind)
+    table = replaced(table, "timestamp", times)
+    # Parquet has no seconds and DuckDB writes microseconds; the instants are the same.
+    labeled = label(write(tmp_path / "bars", [table]), tmp_path / "out", details=True)
+    stored = pa.timestamp("ns" if unit == "ns" else "us", zone and "UTC")
+    assert labeled.schema.field("timestamp").type == stored
+    expected = scan(replaced(table, "timestamp", times.cast(stored)), Rules())
+    assert golden.differences(labeled, expected) == []
+
+
+def test_nanoseconds_are_told_apart(tmp_path: Path) -> None:
+    base = int(START.timestamp()) * 10**9
+    times = pa.array([base + n for n in range(50)], pa.timestamp("ns"))
+    agree(replaced(walk(50), "timestamp", times), tmp_path)
+
+
+def test_daily_bars(tmp_path: Path) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=n) for n in range(300)]
+    table = replaced(walk(300), "timestamp", pa.array(days, pa.date32()))
+    agree(table, tmp_path, Rules(timeout_bars=20), timeout_bars=20, run={"chunk": "1mo"})
+
+
+@pytest.mark.parametrize("kind", [pa.int32(), pa.uint64(), pa.float32(), pa.decimal128(18, 4)])
+def test_prices_of_any_numeric_type(kind: pa.DataType, tmp_path: Path) -> None:
+    table = walk(200)
+    whole = pa.types.is_integer(kind)
+    for name in ("open", "high", "low", "close"):
+        values = [int(4 * p) if whole else p for p in table[name].to_pylist()]
+        table = replaced(table, name, pa.array(values, pa.float64()).cast(kind))
+    rules = Rules(tick_size=1.0 if whole else 0.25)
+    plain = table
+    for name in ("open", "high", "low", "close"):
+        plain = replaced(plain, name, table[name].cast(pa.float64()))
+    labeled = label(
+        write(tmp_path / "bars", [table]), tmp_path / "out", details=True, tick_size=rules.tick_size
+    )
+    assert labeled.schema.field("open").type == kind
+    labels = [name for name in labeled.column_names if "_vol_" in name]
+    assert golden.differences(labeled, scan(plain, rules), labels) == []
+
+
+def test_negative_prices_where_allowed(tmp_path: Path) -> None:
+    table = walk(400)
+    for name in ("open", "high", "low", "close"):
+        table = replaced(table, name, pa.array([p - 5000 for p in table[name].to_pylist()]))
+    with pytest.raises(BadBarsError, match="nonpositive_price"):
+        label(write(tmp_path / "bars", [table]), tmp_path / "out")
+    agree(table, tmp_path, allow_nonpositive_prices=True)
+
+
+@pytest.mark.parametrize("price", [1.7e308, -1.7e308, 2.0**60, float("inf"), float("nan")])
+def test_prices_at_the_edge_of_a_double(price: float, tmp_path: Path) -> None:
+    """They are bad bars, not overflows; without them the rest is labeled."""
+    table = walk(100)
+    flat = {name: [price] for name in ("open", "high", "low", "close")}
+    edge = pa.table({"timestamp": [START + timedelta(seconds=100)], **flat})
+    bars = write(tmp_path / "bars", [pa.concat_tables([table, edge])])
+    with pytest.raises(BadBarsError, match=r"(off|beyond)_grid|not_finite|nonpositive"):
+        label(bars, tmp_path / "out")
+    labeled = label(bars, tmp_path / "out", on_bad_rows="quarantine", details=True)
+    assert golden.differences(labeled, scan(table, Rules())) == []
+
+
+def test_the_smallest_double_lies_on_the_grid_at_zero(tmp_path: Path) -> None:
+    """It is above zero, and nearer to the grid than a millionth of an increment."""
+    agree(replaced(walk(50), "low", pa.array([5e-324] * 50)), tmp_path)
+
+
+def test_large_prices_on_the_grid_are_good(tmp_path: Path) -> None:
+    """Up to 2^53 increments are told apart: here four times 2^51 - 5000 and a bit."""
+    table = walk(300)
+    for name in ("open", "high", "low", "close"):
+        moved = [p + 2.0**51 - 2**14 for p in table[name].to_pylist()]
+        table = replaced(table, name, pa.array(moved))
+    agree(table, tmp_path)
+
+
+def test_other_columns_travel_through_untouched(tmp_path: Path) -> None:
+    extra = {
+        "bar": pa.array([None, 2, 3], pa.int8()),
+        "series": pa.array([[1], None, []], pa.list_(pa.int32())),
+        "clock": pa.array([{"a": 1}, None, {"a": 3}]),
+        "labels": pa.array([b"\x00", None, b"z"]),
+        "volume": pa.array([0.5, None, 0], pa.float64()),
+        "filename": pa.array([True, None, False]),
+        "d": pa.array([1, None, 2], pa.decimal128(20, 3)),
+    }
+    table = walk(3, **extra)
+    labeled = label(write(tmp_path / "bars", [table]), tmp_path / "out")
+    for name in table.column_names:
+        assert labeled[name].to_pylist() == table[name].to_pylist()
+        assert labeled.schema.field(name).type == table.schema.field(name).type
+
+
+def test_files_may_lack_columns_that_only_travel_through(tmp_path: Path) -> None:
+    first, second = walk(100), walk(200)[100:].append_column("note", pa.array(["n"] * 100))
+    bars = write(tmp_path / "bars", [first, second])
+    labeled = label(bars, tmp_path / "out", run={"chunk": "20"})
+    assert labeled["note"].to_pylist() == [None] * 100 + ["n"] * 100
+
+
+def test_an_output_column_that_is_there_already(tmp_path: Path) -> None:
+    table = walk(3).append_column("Label_low_vol_long", pa.array([1, 2, 3]))
+    with pytest.raises(ConfigError, match="label_low_vol_long"):
+        label(write(tmp_path / "bars", [table]), tmp_path / "out")
+
+
+BREAKAGES = {
+    "null_timestamp": {"timestamp": None},
+    "null_price": {"close": None},
+    "not_finite": {"high": float("inf")},
+    "high_below_low": {"high": 4900.0, "low": 5100.0},
+    "high_too_low": {"close": 5200.0},
+    "low_too_high": {"open": 4800.0},
+    "off_grid": {"open": 5000.1},
+    "nonpositive_price": {"low": 0.0},
+    "negative_volume": {"volume": -1.0},
+    "null_symbol": {"symbol": None},
+    "duplicate": {"timestamp": START + timedelta(seconds=10)},
+}
+
+
+@pytest.mark.parametrize("rule", BREAKAGES)
+def test_every_rule_stops_a_run_or_sets_bars_aside(rule: str, tmp_path: Path) -> None:
+    """One bar is broken. It is named; nothing is labeled; set aside, the rest is labeled."""
+    table = walk(200, volume=[1.0] * 200, symbol=["A"] * 200)
+    table = replaced(table, "high", pa.array([5100.0] * 200))
+    table = replaced(table, "low", pa.array([4900.0] * 200))
+    rows = table.to_pylist()
+    rows[20] |= BREAKAGES[rule]
+    bars = write(tmp_path / "bars", [pa.Table.from_pylist(rows, table.schema)], 64)
+    with pytest.raises(BadBarsError) as caught:
+        label(bars, tmp_path / "out")
+    message = str(caught.value)
+    count = 2 if rule == "duplicate" else 1
+    assert f"bars_000.parquet: {count} x {rule}" in message
+    assert "row 20:" in message
+    assert not list((tmp_path / "out").glob("*.parquet"))
+    bad = {10, 20} if rule == "duplicate" else {20}
+    good = table.take([n for n in range(200) if n not in bad])
+    labeled = label(bars, tmp_path / "out", on_bad_rows="quarantine", details=True)
+    assert golden.differences(labeled, scan(good, Rules())) == []
+    aside = pq.read_table(tmp_path / "out" / FOLDER / "quarantine.parquet")
+    assert set(aside["duck_label_row"].to_pylist()) == bad
+    assert all(rule in rules for rules in aside["duck_label_rules"].to_pylist())
+    # Resumed, it is the same; asked to fail, it fails.
+    label(bars, tmp_path / "out", on_bad_rows="quarantine", details=True)
+    assert golden.differences(read(tmp_path / "out"), scan(good, Rules())) == []
+    with pytest.raises(BadBarsError):
+        label(bars, tmp_path / "out", details=True)
+
+
+def test_the_increment_that_would_fit_is_named(tmp_path: Path) -> None:
+    cents = golden.bars("cents")
+    with pytest.raises(BadBarsError, match=r"price_increment = 0\.01 would fit"):
+        label(write(tmp_path / "bars", [cents]), tmp_path / "out")
+    label(write(tmp_path / "bars", [cents]), tmp_path / "out", price_increment=0.01)
+
+
+def test_duplicates_across_files_and_symbols(tmp_path: Path) -> None:
+    """The same second in two symbols is fine, twice in one symbol it is not."""
+    a, b = walk(100, symbol=["A"] * 100), walk(100, symbol=["B"] * 100)
+    agree(pa.concat_tables([a, b]), tmp_path)
+    bars = write(tmp_path / "twice", [a, b, a[40:42]])
+    with pytest.raises(BadBarsError, match=r"4 bad bars(.|\n)*bars_002.parquet: 2 x duplicate"):
+        label(bars, tmp_path / "out", how={"overwrite": True})
+
+
+def test_only_bad_bars_are_bad_input(tmp_path: Path) -> None:
+    table = replaced(walk(5), "open", pa.array([None] * 5, pa.float64()))
+    bars = write(tmp_path / "bars", [table])
+    with pytest.raises(InputError, match="no good bar"):
+        label(bars, tmp_path / "out", on_bad_rows="quarantine")
+
+
+def test_instruments_by_the_first_pattern_that_matches(tmp_path: Path) -> None:
+    gold, other = walk(200, symbol=["GCZ4"] * 200), walk(200, seed=2, symbol=["ES"] * 200)
+    for name in ("open", "high", "low", "close"):
+        tenths = [round(0.4 * p, 1) for p in gold[name].to_pylist()]
+        gold = replaced(gold, name, pa.array(tenths))
+    instruments = {"GC*": {"tick_size": 0.1}, "G*": {"tick_size": 5}}
+    rules = Rules(instruments=(("GC*", 0.1, None), ("G*", 5.0, None)))
+    agree(pa.concat_tables([gold, other]), tmp_path, rules, instruments=instruments)
+
+
+def spoil(path: Path, how: str) -> None:
+    good = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(good[: len(good) // 2])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "foreign":
+        path.write_text("timestamp,open,high,low,close\n" * 10)
+    elif how == "footer":
+        start = len(good) - 8 - int.from_bytes(good[-8:-4], "little")
+        path.write_bytes(good[:start] + b"\xff" * 60 + good[start + 60 :])
+    else:
+        middle = len(good) // 3
+        path.write_bytes(good[:middle] + b"\xff" * 400 + good[middle + 400 :])
+
+
+@pytest.mark.parametrize("how", ["truncated", "empty", "foreign", "footer", "page"])
+def test_unreadable_files_are_named(how: str, tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [walk(100), walk(4000, seed=3)[200:]])
+    spoil(bars / "bars_001.parquet", how)
+    command = [sys.executable, "-m", "duck_label", "run", str(bars), "-o", str(tmp_path / "out")]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ended.returncode == 3, ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert "bars_001.parquet" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list((tmp_path / "out").glob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("close", None, r"no column 'close'"),
+        ("timestamp", None, r"no column 'timestamp'.*--column timestamp="),
+        ("open", ["1"] * 5, r"column 'open' is VARCHAR, but the open must be a number"),
+        ("timestamp", list(range(5)), r"column 'timestamp' is BIGINT, not a TIMESTAMP"),
+    ],
+)
+def test_missing_columns_and_wrong_types_are_named(
+    column: str, values: Any, message: str, tmp_path: Path
+) -> None:
+    table = walk(5).drop_columns([column])
+    if values is not None:
+        table = table.append_column(column, pa.array(values))
+    with pytest.raises(InputError, match=rf"bars_000.parquet: {message}"):
+        label(write(tmp_path / "bars", [table]), tmp_path / "out")
+
+
+def test_files_must_agree_on_types_and_cases(tmp_path: Path) -> None:
+    other = replaced(walk(5), "open", pa.array([1.0] * 5, pa.float32()))
+    with pytest.raises(InputError, match=r"'open' is FLOAT, but DOUBLE in .*bars_000"):
+        label(write(tmp_path / "types", [walk(5), other]), tmp_path / "out")
+    upper = walk(5).rename_columns(["timestamp", "Open", "high", "low", "close"])
+    with pytest.raises(InputError, match="upper and lower case"):
+        label(write(tmp_path / "cases", [walk(5), upper]), tmp_path / "out")
+    both = walk(5).append_column("Open", pa.array([1] * 5))
+    with pytest.raises(InputError, match="upper and lower case"):
+        label(write(tmp_path / "both", [both]), tmp_path / "out")
+
+
+def test_row_groups_without_statistics(tmp_path: Path) -> None:
+    table = walk(300)
+    path = tmp_path / "bars.parquet"
+    pq.write_table(table, path, write_statistics=False, row_group_size=50)
+    labeled = label(path, tmp_path / "out", details=True, run={"chunk": "60"})
+    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert len(list((tmp_path / "out").glob("*.parquet"))) >= 4
