@@ -149,11 +149,6 @@ def _frame(df: Any, config: LabelingConfig) -> _Frame:
 def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tuple[Any, str]:
     """Write the bars; returns the type of their timestamp and the name of the row number."""
     columns = _bars(frame, config, table)
-    timestamp = config.column("timestamp")
-    time_type = columns[timestamp].type
-    if pa.types.is_timestamp(time_type) and time_type.unit == "ns":
-        # DuckDB 2.0 does not compare nanoseconds that have a zone with anything else.
-        columns[timestamp] = columns[timestamp].cast(pa.timestamp("ns"))
     # Longer than each of the other names, and therefore none of them.
     row = f"row_{'_'.join(columns)}"
     bars = pa.table({**columns, row: np.arange(frame.rows)})
@@ -161,7 +156,7 @@ def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tup
         pq.write_table(bars, path, row_group_size=2**17)  # enough of them for all threads
     except pa.ArrowException as error:  # Parquet has not every type
         raise InputError(f"{table}: cannot be written as Parquet: {error}") from error
-    return time_type, row
+    return columns[config.column("timestamp")].type, row
 
 
 def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
