@@ -12,6 +12,7 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.ledger import Ledger, identify
+from duck_label.memory import MOST_ROWS
 from duck_label.plan import plan, whole_days
 from duck_label.source import Source
 
@@ -76,8 +77,8 @@ def _check(
     ledger: Ledger,
     raw: Mapping[str, Any],
 ) -> None:
-    groups = list(source.row_groups)
-    ranges = plan(groups, "auto", database.budget, [whole_days(groups)])
+    groups = source.row_groups
+    ranges = plan(groups, "auto", MOST_ROWS, [whole_days(groups)])
     bad = checks.find_bad_bars(database, source, raw, [(r.start, r.end) for r in ranges])
     if bad and config.on_bad_rows == "fail":
         raise checks.complaint(database, source, config, raw, bad)

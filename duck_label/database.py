@@ -14,6 +14,8 @@ import duckdb
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError
 from duck_label.memory import MemoryBudget, format_bytes
 
+# The shares of its memory that DuckDB is asked to do with while it spills.
+_SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 # What DuckDB says when the folder that it spills to is full.
 _SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
 
@@ -88,6 +90,24 @@ class Database:
         """Give freed memory back to the operating system: setting the limit again evicts it."""
         self.run(f"set memory_limit = '{self.budget.duckdb}B'")
 
+    def use_threads(self, threads: int) -> None:
+        """Work with so many threads from now on: each holds memory of its own."""
+        self.run(f"set threads = {threads}")
+
+    def spill(self) -> None:
+        """Move to disk what can be moved, and give the memory back to the operating system.
+
+        DuckDB evicts down to a limit that is set below what it holds, and refuses one that it
+        cannot reach.
+        """
+        try:
+            for share in _SHARES:
+                self.run(f"set memory_limit = '{int(self.budget.duckdb * share)}B'")
+        except duckdb.OutOfMemoryException:
+            pass
+        finally:
+            self.release()
+
     def interrupt(self) -> None:
         """End the statement that another thread is running."""
         self._connection.interrupt()
@@ -116,7 +136,7 @@ def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelErr
             f"{doing}: no room to spill to {database.temp_dir}: {reason}. "
             "Pass another --temp-dir, a larger --max-temp-size or a smaller --chunk"
         )
-    if isinstance(error, duckdb.OutOfMemoryException):
+    if isinstance(error, duckdb.OutOfMemoryException | duckdb.InterruptException):
         return MemoryBudgetError(
             f"{doing}: does not fit in {format_bytes(database.budget.limit)}: {reason}. "
             "Pass a larger --memory-limit, a smaller --chunk or fewer --threads"

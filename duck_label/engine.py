@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,14 @@ from duck_label.bars import Bars, admit, quarantined
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.governor import MemoryManager
 from duck_label.labeler import ChunkLabeler
 from duck_label.ledger import Ledger, identify
-from duck_label.memory import MemoryBudget, default_threads
+from duck_label.memory import MB, MemoryBudget, default_threads
 from duck_label.monitor import MemorySampler
-from duck_label.plan import Chunk, plan, whole_days, without
+from duck_label.plan import whole_days, without
 from duck_label.results import Progress, RunPlan, RunSummary, Silence
+from duck_label.schedule import Schedule
 from duck_label.source import Source, open_source
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,8 +69,9 @@ class WeightedLabelingEngine:
             ledger.refuse_conflict(identify(source, self.config))
         done = [] if overwrite or not resume else ledger.chunks()
         left = without(_range(source, start, end), ((c.start, c.end) for c in done))
+        schedule = Schedule(self.config, budget, self._manager(budget), done, source.row_groups)
         return RunPlan(
-            chunks=tuple(self._chunks(source, budget, left)),
+            chunks=tuple(schedule.chunks(left)),
             input_files=len(source.files),
             input_rows=source.rows,
             rows_done=sum(record.rows for record in done),
@@ -105,10 +109,16 @@ class WeightedLabelingEngine:
             self._warn(summary, budget.warning)
         ledger = Ledger(Path(output))
         spill = self._spill(ledger)
-        with MemorySampler() as sampler, self._database(budget, spill) as database:
+        manager = self._manager(budget)
+        with self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
             wanted = _range(source, start, end)
-            with ledger, _folder(spill):
+            manager.govern(
+                database.spill,
+                database.interrupt,
+                lambda event: ledger.append("memory_events", asdict(event)),
+            )
+            with ledger, _folder(spill), MemorySampler(observe=manager.observe) as sampler:
                 try:
                     if not overwrite:
                         ledger.refuse_conflict(identify(source, self.config))
@@ -122,9 +132,20 @@ class WeightedLabelingEngine:
                     count, path = summary.rows_quarantined, ledger.quarantine
                     self._warn(summary, f"{count:,} bad bars were set aside in {path}")
                 summary.reference_month = bars.reference_month
-                labeler = ChunkLabeler(database, bars, self.config, ledger, sampler)
+                ledger.remove_unrecorded_parts()
+                done = ledger.chunks()
+                summary.resume(done)
+                labeler = ChunkLabeler(
+                    database, bars, self.config, ledger, sampler, manager, self._threads
+                )
+                schedule = Schedule(self.config, budget, manager, done, source.row_groups)
+                left = without(wanted, ((record.start, record.end) for record in done))
+                chunks = schedule.chunks(left)
+                self._progress.begin(chunks, budget)
                 try:
-                    self._label(labeler, source, ledger, wanted, summary)
+                    for chunk, record in schedule.work(chunks, labeler, self._progress.note):
+                        summary.add(record)
+                        self._progress.advance(chunk, record)
                 finally:
                     sampler.mark()
                     summary.parts = sorted(c.file for c in ledger.chunks() if c.file is not None)
@@ -154,36 +175,14 @@ class WeightedLabelingEngine:
 
         return label(df, self)
 
-    def _label(
-        self,
-        labeler: ChunkLabeler,
-        source: Source,
-        ledger: Ledger,
-        wanted: tuple[int, int],
-        summary: RunSummary,
-    ) -> None:
-        ledger.remove_unrecorded_parts()
-        done = ledger.chunks()
-        summary.chunks_resumed = len(done)
-        summary.rows_resumed = sum(record.rows for record in done)
-        left = without(wanted, ((record.start, record.end) for record in done))
-        chunks = self._chunks(source, labeler.budget, left)
-        self._progress.begin(chunks, labeler.budget)
-        for chunk in chunks:
-            record = labeler.label(chunk)
-            summary.rows_labeled += record.rows
-            summary.chunks_labeled += 1
-            self._progress.advance(chunk, record)
-
-    def _chunks(
-        self, source: Source, budget: MemoryBudget, left: Sequence[tuple[int, int]]
-    ) -> list[Chunk]:
-        """The chunks of the ranges that are left, in the order in which they are to be done."""
-        chunks = plan(list(source.row_groups), self.config.run.chunk, budget, left)
-        order = self.config.run.order
-        if order in ("largest-first", "smallest-first"):
-            chunks.sort(key=lambda chunk: chunk.rows, reverse=order == "largest-first")
-        return chunks
+    def _manager(self, budget: MemoryBudget) -> MemoryManager:
+        lines = self.config.memory
+        return MemoryManager(
+            budget.limit / (1000 * MB),
+            lines.cleanup_threshold,
+            lines.critical_threshold,
+            lines.emergency_threshold,
+        )
 
     def _spill(self, ledger: Ledger) -> Path:
         parent = self.config.run.temp_dir or ledger.folder
@@ -222,7 +221,7 @@ def _folder(path: Path) -> Iterator[None]:
 
 def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
     """The range of time to label: all days of the input, or as much of them as was asked for."""
-    first, last = whole_days(list(source.row_groups))
+    first, last = whole_days(source.row_groups)
     wanted_first = first if start is None else max(first, _clock(start))
     wanted_last = last if end is None else min(last, _clock(end))
     if wanted_first >= wanted_last:

@@ -16,7 +16,8 @@ import duckdb
 from duck_label.bars import Bars
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
-from duck_label.errors import DuckLabelError, OutputError
+from duck_label.errors import DuckLabelError, MemoryBudgetError, OutputError
+from duck_label.governor import MemoryManager
 from duck_label.ledger import ChunkRecord, Ledger
 from duck_label.monitor import MemorySampler
 from duck_label.plan import Chunk
@@ -37,20 +38,25 @@ class ChunkLabeler:
         config: LabelingConfig,
         ledger: Ledger,
         sampler: MemorySampler,
+        manager: MemoryManager,
+        threads: int,
     ) -> None:
-        self.budget = database.budget
+        self._manager = manager
+        self._threads = threads
         self._database = database
         self._bars = bars
         self._ledger = ledger
         self._sampler = sampler
         self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
-        groups = list(bars.source.row_groups)
+        groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
         # A horizon in bars is first looked for as if they were a second apart.
         self._horizon = math.ceil((config.timeout_seconds or config.timeout_bars or 0) * 1_000_000)
 
-    def label(self, chunk: Chunk) -> ChunkRecord:
+    def label(self, chunk: Chunk, predicted_peak: int) -> ChunkRecord:
         """Label a chunk and write its part file, whole or not at all.
+
+        What memory fails is tried once more with one thread.
 
         Raises:
             MemoryBudgetError: if a step does not fit in the budget.
@@ -58,11 +64,17 @@ class ChunkLabeler:
         """
         began = time.perf_counter()
         self._sampler.mark()
+        attempts = 1
         try:
-            part = self._labeled_part(chunk)
+            part = self._attempt(chunk)
+        except MemoryBudgetError:
+            if self._threads == 1:
+                raise
+            attempts = 2
+            self._database.use_threads(1)
+            part = self._attempt(chunk)
         finally:
-            self._database.drop_tables()
-            self._database.release()
+            self._database.use_threads(self._threads)
         record = ChunkRecord(
             start=chunk.start,
             end=chunk.end,
@@ -70,11 +82,20 @@ class ChunkLabeler:
             rows=0 if part is None else part.rows,
             size_bytes=0 if part is None else part.size_bytes,
             predicted_rows=chunk.rows,
-            seconds=round(time.perf_counter() - began, 3),
+            predicted_peak_bytes=predicted_peak,
             peak_rss_bytes=self._sampler.mark(),
+            seconds=round(time.perf_counter() - began, 3),
+            attempts=attempts,
         )
         self._ledger.finish(record)
         return record
+
+    def _attempt(self, chunk: Chunk) -> _Part | None:
+        try:
+            return self._labeled_part(chunk)
+        finally:
+            self._database.drop_tables()
+            self._database.release()
 
     def _labeled_part(self, chunk: Chunk) -> _Part | None:
         source = self._bars.source
@@ -121,6 +142,7 @@ class ChunkLabeler:
             width *= _WIDER
 
     def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
+        self._manager.check_memory_and_cleanup()
         try:
             self._database.run(self._steps[step], values)
         except duckdb.Error as error:

@@ -42,8 +42,10 @@ class ChunkRecord:
     rows: int
     size_bytes: int
     predicted_rows: int
-    seconds: float
+    predicted_peak_bytes: int
     peak_rss_bytes: int
+    seconds: float
+    attempts: int
 
 
 class Ledger:

@@ -35,9 +35,9 @@ _SMALL = 420 * MB
 
 # Measured: what the process holds between chunks, what a bar of a chunk adds with the six default
 # modes, and the size beyond which larger chunks are not faster.
-_IDLE = 100 * MB
-_BYTES_PER_ROW = 1050
-_MOST_ROWS = 2_000_000
+IDLE = 100 * MB
+BYTES_PER_ROW = 1050
+MOST_ROWS = 2_000_000
 
 
 def parse_size(text: str) -> int:
@@ -92,10 +92,10 @@ def _rlimits() -> Iterator[tuple[int, str]]:
         import resource
     except ImportError:  # not on Windows
         return
-    for kind in ("RLIMIT_DATA", "RLIMIT_AS"):
-        soft, _ = resource.getrlimit(getattr(resource, kind))
-        if soft != resource.RLIM_INFINITY:
-            yield soft, f"the process limit {kind}"
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    # RLIMIT_AS counts addresses, most of which never become memory: it says nothing here.
+    if soft != resource.RLIM_INFINITY:
+        yield soft, "the process limit RLIMIT_DATA"
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ class MemoryBudget:
     warning: str | None = None
 
     @property
-    def rows_per_chunk(self) -> int:
-        """The bars that a chunk may hold so that it is labeled within 60 % of the promise."""
-        return min(_MOST_ROWS, max(1, int(0.6 * self.limit - _IDLE) // _BYTES_PER_ROW))
+    def comfortable(self) -> int:
+        """What a chunk is to stay below, so that nothing has to be done about memory."""
+        return int(0.6 * self.limit)
 
     @classmethod
     def resolve(cls, asked: str, machine: tuple[int, str] | None = None) -> MemoryBudget:

@@ -13,11 +13,17 @@ from duck_label.memory import rss_bytes
 class MemorySampler:
     """The highest RSS since the start and since the last `mark`, in bytes.
 
-    Use as a context manager. `read_rss` is there for tests to set.
+    Use as a context manager. `observe` is told every reading; `read_rss` is there for tests to set.
     """
 
-    def __init__(self, interval: float = 0.1, read_rss: Callable[[], int] = rss_bytes) -> None:
+    def __init__(
+        self,
+        interval: float = 0.1,
+        read_rss: Callable[[], int] = rss_bytes,
+        observe: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self._interval = interval
+        self._observe = observe
         self._read_rss = read_rss
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="memory-sampler", daemon=True)
@@ -33,6 +39,7 @@ class MemorySampler:
         rss = self._read_rss()
         self.peak = max(self.peak, rss)
         self._peak_since_mark = max(self._peak_since_mark, rss)
+        self._observe(rss)
         return rss
 
     def mark(self) -> int:

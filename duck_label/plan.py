@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 
-from duck_label.memory import MemoryBudget
 from duck_label.source import RowGroup
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,21 +88,28 @@ class Density:
 
 
 def plan(
-    groups: Sequence[RowGroup], spec: str, budget: MemoryBudget, ranges: Sequence[tuple[int, int]]
+    groups: Sequence[RowGroup], spec: str, auto_rows: int, ranges: Sequence[tuple[int, int]]
 ) -> list[Chunk]:
     """Cut ranges of time into chunks, in order of time; parts that hold no row group are left out.
 
-    `spec` is `auto`, a number of rows, or a number of days, weeks or months (`5d`, `1w`, `1mo`),
-    which start at midnight, on a Monday, and on the first (UTC).
+    `spec` is `auto` (about `auto_rows`), a number of rows, or a number of days, weeks or months
+    (`5d`, `1w`, `1mo`), which start at midnight, on a Monday, and on the first (UTC).
     """
     density = Density(groups)
     chunks = []
     for start, end in ranges:
-        cuts = [start, *_cuts(density, spec, budget, start, end), end]
+        cuts = [start, *_cuts(density, spec, auto_rows, start, end), end]
         for a, b in pairwise(cuts):
             if any(group.first < b and group.last >= a for group in groups):
                 chunks.append(Chunk(a, b, density.between(a, b)))
     return chunks
+
+
+def split(groups: Sequence[RowGroup], chunk: Chunk, rows: int) -> list[Chunk]:
+    """The chunk in pieces of about so many rows; itself if it has no more."""
+    if chunk.rows <= rows:
+        return [chunk]
+    return plan(groups, str(rows), rows, [(chunk.start, chunk.end)])
 
 
 def whole_days(groups: Sequence[RowGroup]) -> tuple[int, int]:
@@ -124,10 +130,10 @@ def without(whole: tuple[int, int], done: Iterable[tuple[int, int]]) -> list[tup
     return [*left, (start, end)]
 
 
-def _cuts(density: Density, spec: str, budget: MemoryBudget, start: int, end: int) -> Iterator[int]:
+def _cuts(density: Density, spec: str, auto_rows: int, start: int, end: int) -> Iterator[int]:
     match = re.fullmatch(r"(\d+)(d|w|mo)", spec)
     if match is None:
-        rows = budget.rows_per_chunk if spec == "auto" else int(spec)
+        rows = auto_rows if spec == "auto" else int(spec)
         yield from _by_rows(density, rows, start, end)
     elif match[2] == "mo":
         yield from _by_months(int(match[1]), start, end)

@@ -64,6 +64,7 @@ class RunSummary:
     rows_quarantined: int = 0
     chunks_labeled: int = 0
     chunks_resumed: int = 0
+    chunks_retried: int = 0
     parts: list[str] = field(default_factory=list)
     seconds: float = 0.0
     rows_per_second: float = 0.0
@@ -72,6 +73,17 @@ class RunSummary:
     threads: int = 0
     reference_month: str = ""
     warnings: list[str] = field(default_factory=list)
+
+    def resume(self, done: Sequence[ChunkRecord]) -> None:
+        """Count what an earlier run finished."""
+        self.chunks_resumed = len(done)
+        self.rows_resumed = sum(record.rows for record in done)
+
+    def add(self, record: ChunkRecord) -> None:
+        """Count a chunk that this run finished."""
+        self.chunks_labeled += 1
+        self.rows_labeled += record.rows
+        self.chunks_retried += record.attempts > 1
 
     def finish(self, seconds: float, peak_rss_bytes: int) -> None:
         """Note what the run took."""

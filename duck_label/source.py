@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from glob import escape, glob
@@ -81,9 +81,9 @@ class Source:
         return sum(file.size for file in self.files)
 
     @property
-    def row_groups(self) -> Iterator[RowGroup]:
+    def row_groups(self) -> list[RowGroup]:
         """The row groups of all files."""
-        return (group for file in self.files for group in file.row_groups)
+        return [group for file in self.files for group in file.row_groups]
 
     def paths_between(self, start: int, end: int) -> list[str]:
         """The files that may hold bars from `start` until before `end`, and the complete ones."""

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duck_label.memory import MemoryBudget
-from duck_label.plan import Chunk, plan, whole_days, without
+from duck_label.plan import Chunk, plan, split, whole_days, without
 from duck_label.source import RowGroup
 
 DAY = 86_400_000_000
-BUDGET = MemoryBudget.resolve("8GB", (64 * 10**9, "a test"))
+AUTO = 1_000_000
 
 
 def clock(text: str) -> int:
@@ -38,7 +37,7 @@ SPECS = st.sampled_from(("auto", "1d", "5d", "1w", "3w", "1mo", "13mo", "1000", 
 def test_every_bar_lies_in_exactly_one_chunk(groups: list[RowGroup], spec: str) -> None:
     if spec[-1] in "dw" and any(g.last - g.first > 1000 * DAY for g in groups):
         spec = "1mo"
-    chunks = plan(groups, spec, BUDGET, [whole_days(groups)])
+    chunks = plan(groups, spec, AUTO, [whole_days(groups)])
     for before, after in pairwise(chunks):
         assert before.end <= after.start
         assert before.name < after.name
@@ -63,7 +62,7 @@ def test_what_is_done_is_not_planned_again(
         is_left = whole[0] <= moment < whole[1] and not any(a <= moment < b for a, b in done)
         assert sum(a <= moment < b for a, b in left) == is_left
     if spec[-1] not in "dw":
-        for chunk in plan(groups, spec, BUDGET, left):
+        for chunk in plan(groups, spec, AUTO, left):
             assert all(chunk.end <= a or chunk.start >= b for a, b in done if a < b)
 
 
@@ -80,7 +79,7 @@ def test_calendar_chunks_begin_on_mondays_and_firsts(spec: str, names: list[str]
     # 1522 times 13 days after 1970-01-01.
     assert clock("2024-03-04") == 1522 * 13 * DAY
     groups = [RowGroup(clock("2024-02-28T12:00"), clock("2024-03-11T12:00"), 1000)]
-    chunks = plan(groups, spec, BUDGET, [whole_days(groups)])
+    chunks = plan(groups, spec, AUTO, [whole_days(groups)])
     assert [chunk.name for chunk in chunks] == names
 
 
@@ -89,26 +88,28 @@ def test_quiet_ranges_are_no_chunks() -> None:
         RowGroup(clock("2024-03-01T12:00"), clock("2024-03-01T13:00"), 10),
         RowGroup(clock("2024-03-05T12:00"), clock("2024-03-05T13:00"), 10),
     ]
-    names = [chunk.name for chunk in plan(groups, "1d", BUDGET, [whole_days(groups)])]
+    names = [chunk.name for chunk in plan(groups, "1d", AUTO, [whole_days(groups)])]
     assert names == ["2024-03-01--2024-03-02", "2024-03-05--2024-03-06"]
 
 
 @pytest.mark.parametrize("rows", [100, 3000, 86_400, 500_000])
 def test_chunks_by_rows_hold_about_as_many(rows: int) -> None:
     groups = [RowGroup(clock("2024-03-01"), clock("2024-03-31") - 1, 30 * 86_400)]
-    chunks = plan(groups, str(rows), BUDGET, [whole_days(groups)])
+    chunks = plan(groups, str(rows), AUTO, [whole_days(groups)])
     assert sum(chunk.rows for chunk in chunks) == 30 * 86_400
     for chunk in chunks:
         assert 0.8 * rows <= chunk.rows <= 1.2 * rows
 
 
-def test_automatic_chunks_follow_the_budget() -> None:
-    groups = [RowGroup(clock("2024-01-01"), clock("2025-01-01") - 1, 366 * 86_400)]
-    sizes = []
-    for limit in ("512MB", "1GB", "8GB"):
-        budget = MemoryBudget.resolve(limit, (64 * 10**9, "a test"))
-        sizes.append(max(c.rows for c in plan(groups, "auto", budget, [whole_days(groups)])))
-    assert sizes[0] < sizes[1] < sizes[2]
+def test_pieces_of_a_chunk_cover_it() -> None:
+    groups = [RowGroup(clock("2024-03-01"), clock("2024-03-31") - 1, 30 * 86_400)]
+    (chunk,) = plan(groups, "1mo", AUTO, [whole_days(groups)])
+    pieces = split(groups, chunk, 500_000)
+    assert (pieces[0].start, pieces[-1].end) == (chunk.start, chunk.end)
+    assert all(before.end == after.start for before, after in pairwise(pieces))
+    assert sum(piece.rows for piece in pieces) == chunk.rows
+    assert len(pieces) == 6
+    assert split(groups, chunk, chunk.rows) == [chunk]
 
 
 def test_names_tell_times_of_day_only_where_needed() -> None:
