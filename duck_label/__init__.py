@@ -6,11 +6,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from duck_label.config import Instrument, LabelingConfig, TradingMode, Weights
     from duck_label.engine import WeightedLabelingEngine
+    from duck_label.governor import MemoryManager
+    from duck_label.memory import MemorySnapshot
+    from duck_label.monitor import PerformanceMonitor
 
-__all__ = ["Instrument", "LabelingConfig", "TradingMode", "WeightedLabelingEngine", "Weights"]
+__all__ = [
+    "Instrument",
+    "LabelingConfig",
+    "MemoryManager",
+    "MemorySnapshot",
+    "PerformanceMonitor",
+    "TradingMode",
+    "WeightedLabelingEngine",
+    "Weights",
+]
 
 _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
-    "WeightedLabelingEngine": "duck_label.engine"
+    "MemoryManager": "duck_label.governor",
+    "MemorySnapshot": "duck_label.memory",
+    "PerformanceMonitor": "duck_label.monitor",
+    "WeightedLabelingEngine": "duck_label.engine",
 }
 
 

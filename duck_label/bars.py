@@ -12,8 +12,7 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.ledger import Ledger, identify
-from duck_label.memory import MOST_ROWS
-from duck_label.plan import plan, whole_days
+from duck_label.plan import MOST_ROWS, plan, whole_days
 from duck_label.source import Source
 
 

@@ -40,6 +40,12 @@ _KEYS = {
     "temp_dir": "run.temp_dir",
     "max_temp_size": "run.max_temp_size",
     "memory_limit": "memory.limit",
+    "cleanup_threshold": "memory.cleanup_threshold",
+    "critical_threshold": "memory.critical_threshold",
+    "emergency_threshold": "memory.emergency_threshold",
+    "cleanup_frequency": "memory.cleanup_frequency",
+    "alert_command": "memory.alert_command",
+    "metrics_file": "run.metrics_file",
 }
 
 
@@ -153,6 +159,36 @@ def _configuration(command: Command) -> Command:
             "--memory-limit",
             metavar="8GB|512MiB|0.5|auto",
             help="Budget of the whole process.  [default: 8GB]",
+        ),
+        click.option(
+            "--cleanup-threshold",
+            metavar="0.8|off",
+            help="Part of the budget above which memory is cleaned up.  [default: 0.8]",
+        ),
+        click.option(
+            "--critical-threshold",
+            metavar="0.95|off",
+            help="Part of it above which work is interrupted and tried smaller.  [default: 0.95]",
+        ),
+        click.option(
+            "--emergency-threshold",
+            metavar="1.2|off",
+            help="Part of it above which the promise counts as broken.  [default: 1.2]",
+        ),
+        click.option(
+            "--cleanup-frequency",
+            type=int,
+            help="Chunks after which memory is looked at besides.  [default: 10]",
+        ),
+        click.option(
+            "--alert-command",
+            metavar="COMMAND",
+            help="Run this when memory passes a line or recovers; DUCK_LABEL_EVENT says which.",
+        ),
+        click.option(
+            "--metrics-file",
+            metavar="FILE.prom",
+            help="Keep metrics here for Prometheus's node exporter.",
         ),
         click.option("--threads", type=int, help="Threads.  [default: all cores]"),
         click.option("--temp-dir", metavar="DIR", help="Where to spill.  [default: in the output]"),

@@ -118,6 +118,9 @@ class Memory(_Model):
     critical_threshold: Threshold = Field(default=0.95, description="interrupt, then try smaller")
     emergency_threshold: Threshold = Field(default=1.2, description="the promise was broken")
     cleanup_frequency: int = Field(default=10, ge=1, description="progress updates per check")
+    alert_command: str | None = Field(
+        default=None, description="a shell command to run when memory passes a line or recovers"
+    )
 
 
 class Run(_Model):
@@ -133,6 +136,9 @@ class Run(_Model):
     temp_dir: str | None = Field(default=None, description="where to spill; default: in the output")
     max_temp_size: Annotated[str, BeforeValidator(_limit)] | None = Field(
         default=None, description="the most that may be spilled; default: the free disk"
+    )
+    metrics_file: str | None = Field(
+        default=None, description="a file of metrics to keep for Prometheus"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +12,11 @@ from typing import Any, Self
 
 import duckdb
 
-from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError
+from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError, SpillError
 from duck_label.memory import MemoryBudget, format_bytes
 
+# Temporary tables that hold for the whole run.
+_KEPT = ["grids", "spans", "duplicates"]
 # The shares of its memory that DuckDB is asked to do with while it spills.
 _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 # What DuckDB says when the folder that it spills to is full.
@@ -31,10 +34,17 @@ class Database:
     ) -> None:
         self.budget = budget
         self.temp_dir = temp_dir
+        self._threads = threads
+        self._max_temp_size = max_temp_size
+        # Held while another thread asks: the connection must not go away under it.
+        self._asking = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
         settings: dict[str, Any] = {
-            "memory_limit": f"{budget.duckdb}B",
-            "threads": threads,
-            "temp_directory": str(temp_dir),
+            "memory_limit": f"{self.budget.duckdb}B",
+            "threads": self._threads,
+            "temp_directory": str(self.temp_dir),
             # Order is made by ORDER BY wherever it matters; keeping it elsewhere costs memory.
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
@@ -42,9 +52,10 @@ class Database:
             # part files would differ in their schemas.
             "disabled_optimizers": "statistics_propagation",
         }
-        if max_temp_size is not None:
-            settings["max_temp_directory_size"] = max_temp_size
+        if self._max_temp_size is not None:
+            settings["max_temp_directory_size"] = self._max_temp_size
         self._connection = duckdb.connect(":memory:", config=settings)
+        self._watcher = self._connection.cursor()
         self.run("set TimeZone = 'UTC'")
         self.run(
             "create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none')"
@@ -82,7 +93,8 @@ class Database:
         """Drop all temporary tables but those that hold for the whole run."""
         for (name,) in self.rows(
             "select table_name from duckdb_tables() "
-            "where temporary and table_name not in ('grids', 'spans', 'duplicates')"
+            "where temporary and not list_contains($kept, table_name)",
+            {"kept": _KEPT},
         ):
             self.run(f'drop table "{name}"')
 
@@ -92,7 +104,45 @@ class Database:
 
     def use_threads(self, threads: int) -> None:
         """Work with so many threads from now on: each holds memory of its own."""
+        self._threads = threads
         self.run(f"set threads = {threads}")
+
+    def held(self) -> tuple[int, int] | None:
+        """What DuckDB holds in its buffers and in its files on disk, in bytes.
+
+        From any thread, at any time; None where DuckDB cannot say.
+        """
+        with self._asking:
+            try:
+                ((buffers, files),) = self._watcher.execute(
+                    "select sum(memory_usage_bytes)::bigint, sum(temporary_storage_bytes)::bigint "
+                    "from duckdb_memory()"
+                ).fetchall()
+            except duckdb.Error:
+                return None
+        return int(buffers), int(files)
+
+    def reconnect(self) -> None:
+        """Close DuckDB and open it anew, with the tables that hold for the whole run."""
+        file = self.temp_dir / "kept.duckdb"
+        attach = "attach '{}' as kept".format(str(file).replace("'", "''"))
+        self.run(attach)
+        kept = self.rows(
+            "select table_name from duckdb_tables() "
+            "where temporary and list_contains($kept, table_name)",
+            {"kept": _KEPT},
+        )
+        for (name,) in kept:
+            self.run(f"create or replace table kept.{name} as from temp.{name}")
+        self.run("detach kept")
+        with self._asking:
+            self.close()
+            self._open()
+        self.run(f"{attach} (read_only)")
+        for (name,) in kept:
+            self.run(f"create temp table {name} as from kept.{name}")
+        self.run("detach kept")
+        file.unlink()
 
     def spill(self) -> None:
         """Move to disk what can be moved, and give the memory back to the operating system.
@@ -114,6 +164,7 @@ class Database:
 
     def close(self) -> None:
         """Close the connection and remove what it spilled."""
+        self._watcher.close()
         self._connection.close()
 
     def __enter__(self) -> Self:
@@ -132,7 +183,7 @@ def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelErr
     """One of our errors for an error of DuckDB's, naming the step in which it happened."""
     reason = _reason(error)
     if any(sign in reason for sign in _SPILL_FULL):
-        return OutputError(
+        return SpillError(
             f"{doing}: no room to spill to {database.temp_dir}: {reason}. "
             "Pass another --temp-dir, a larger --max-temp-size or a smaller --chunk"
         )

@@ -7,29 +7,28 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, date, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from duck_label.advice import advise
 from duck_label.bars import Bars, admit, quarantined
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
-from duck_label.governor import MemoryManager
 from duck_label.labeler import ChunkLabeler
 from duck_label.ledger import Ledger, identify
-from duck_label.memory import MB, MemoryBudget, default_threads
-from duck_label.monitor import MemorySampler
+from duck_label.memory import MemoryBudget, default_threads
 from duck_label.plan import whole_days, without
 from duck_label.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.schedule import Schedule
 from duck_label.source import Source, open_source
+from duck_label.watch import Watch, manager
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | None
@@ -69,7 +68,14 @@ class WeightedLabelingEngine:
             ledger.refuse_conflict(identify(source, self.config))
         done = [] if overwrite or not resume else ledger.chunks()
         left = without(_range(source, start, end), ((c.start, c.end) for c in done))
-        schedule = Schedule(self.config, budget, self._manager(budget), done, source.row_groups)
+        schedule = Schedule(
+            self.config,
+            budget,
+            manager(self.config, budget),
+            source,
+            done,
+            ledger.memory_factor(),
+        )
         return RunPlan(
             chunks=tuple(schedule.chunks(left)),
             input_files=len(source.files),
@@ -102,56 +108,95 @@ class WeightedLabelingEngine:
             OutputError: if `output` is held by another run, or the disk is full.
             MemoryBudgetError: if the work does not fit in the memory budget.
         """
-        began = time.perf_counter()
         budget = MemoryBudget.resolve(self.config.memory.limit)
         summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
         if budget.warning is not None:
             self._warn(summary, budget.warning)
         ledger = Ledger(Path(output))
         spill = self._spill(ledger)
-        manager = self._manager(budget)
         with self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
             wanted = _range(source, start, end)
-            manager.govern(
-                database.spill,
-                database.interrupt,
-                lambda event: ledger.append("memory_events", asdict(event)),
-            )
-            with ledger, _folder(spill), MemorySampler(observe=manager.observe) as sampler:
-                try:
-                    if not overwrite:
-                        ledger.refuse_conflict(identify(source, self.config))
-                    anew = overwrite or not resume
-                    bars = admit(database, source, self.config, ledger, anew=anew)
-                    _refuse_emptiness(database, bars, wanted)
-                    summary.rows_quarantined = quarantined(database, ledger)
-                except duckdb.Error as error:
-                    raise explain(error, "checking the input", database) from error
-                if summary.rows_quarantined:
-                    count, path = summary.rows_quarantined, ledger.quarantine
-                    self._warn(summary, f"{count:,} bad bars were set aside in {path}")
-                summary.reference_month = bars.reference_month
-                ledger.remove_unrecorded_parts()
-                done = ledger.chunks()
-                summary.resume(done)
-                labeler = ChunkLabeler(
-                    database, bars, self.config, ledger, sampler, manager, self._threads
-                )
-                schedule = Schedule(self.config, budget, manager, done, source.row_groups)
-                left = without(wanted, ((record.start, record.end) for record in done))
-                chunks = schedule.chunks(left)
-                self._progress.begin(chunks, budget)
-                try:
-                    for chunk, record in schedule.work(chunks, labeler, self._progress.note):
-                        summary.add(record)
-                        self._progress.advance(chunk, record)
-                finally:
-                    sampler.mark()
-                    summary.parts = sorted(c.file for c in ledger.chunks() if c.file is not None)
-                    summary.finish(time.perf_counter() - began, sampler.peak)
-                    ledger.append("runs", {"event": "end", **summary.to_json()})
+            with ledger, _folder(spill):
+                if not overwrite:
+                    ledger.refuse_conflict(identify(source, self.config))
+                ledger.begin_run(self._facts(budget))
+                with Watch(self.config, budget, database, ledger, self._progress) as watch:
+                    try:
+                        anew = overwrite or not resume
+                        bars = self._admit(database, source, ledger, wanted, summary, anew=anew)
+                        self._label(database, bars, ledger, watch, wanted, summary, budget)
+                    finally:
+                        self._finish(summary, ledger, watch)
         return summary
+
+    def _admit(
+        self,
+        database: Database,
+        source: Source,
+        ledger: Ledger,
+        wanted: tuple[int, int],
+        summary: RunSummary,
+        *,
+        anew: bool,
+    ) -> Bars:
+        """The bars, found good or cleared of bad ones."""
+        try:
+            bars = admit(database, source, self.config, ledger, anew=anew)
+            _refuse_emptiness(database, bars, wanted)
+            summary.rows_quarantined = quarantined(database, ledger)
+        except duckdb.Error as error:
+            raise explain(error, "checking the input", database) from error
+        if summary.rows_quarantined:
+            count, path = summary.rows_quarantined, ledger.quarantine
+            self._warn(summary, f"{count:,} bad bars were set aside in {path}")
+        summary.reference_month = bars.reference_month
+        return bars
+
+    def _label(
+        self,
+        database: Database,
+        bars: Bars,
+        ledger: Ledger,
+        watch: Watch,
+        wanted: tuple[int, int],
+        summary: RunSummary,
+        budget: MemoryBudget,
+    ) -> None:
+        """Label what is left of the range, chunk after chunk."""
+        ledger.remove_unrecorded_parts()
+        done = ledger.chunks()
+        summary.resume(done)
+        schedule = Schedule(
+            self.config, budget, watch.manager, bars.source, done, ledger.memory_factor()
+        )
+        labeler = ChunkLabeler(database, bars, self.config, ledger, watch, self._threads)
+        chunks = schedule.chunks(without(wanted, ((c.start, c.end) for c in done)))
+        watch.begin(chunks)
+        self._progress.begin(chunks, budget)
+        try:
+            for chunk, record, left in schedule.work(chunks, labeler, self._progress.note):
+                summary.add(record)
+                self._progress.advance(chunk, record, left)
+        finally:
+            summary.memory_factor = round(schedule.predictor.factor, 4)
+            summary.next_chunk_rows = schedule.rows_per_chunk
+
+    def _finish(self, summary: RunSummary, ledger: Ledger, watch: Watch) -> None:
+        """Sum up the run, however it ended, and record that."""
+        summary.parts = sorted(c.file for c in ledger.chunks() if c.file is not None)
+        summary.finish(watch.monitor.finish_monitoring(), watch.manager)
+        summary.advice = advise(summary)
+        ledger.append("runs", {"event": "end", **summary.to_json()})
+
+    def _facts(self, budget: MemoryBudget) -> dict[str, Any]:
+        """What the records say of a run when it begins."""
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "versions": {name: version(name) for name in ("duck-label", "duckdb")},
+            "memory_limit_bytes": budget.limit,
+            "threads": self._threads,
+        }
 
     def process_dataframe(self, df: Any) -> Any:
         """Label the bars of a pandas or Polars DataFrame or of an Arrow Table or RecordBatch.
@@ -174,15 +219,6 @@ class WeightedLabelingEngine:
         from duck_label.frames import label  # loads pyarrow, which files can do without
 
         return label(df, self)
-
-    def _manager(self, budget: MemoryBudget) -> MemoryManager:
-        lines = self.config.memory
-        return MemoryManager(
-            budget.limit / (1000 * MB),
-            lines.cleanup_threshold,
-            lines.critical_threshold,
-            lines.emergency_threshold,
-        )
 
     def _spill(self, ledger: Ledger) -> Path:
         parent = self.config.run.temp_dir or ledger.folder

@@ -24,6 +24,10 @@ class OutputError(DuckLabelError):
     exit_code = 1
 
 
+class SpillError(OutputError):
+    """There is no room to spill to: a smaller chunk may do with what there is."""
+
+
 class OutputConflictError(ConfigError):
     """The output folder holds the labels of another input or configuration."""
 

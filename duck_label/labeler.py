@@ -17,11 +17,11 @@ from duck_label.bars import Bars
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import DuckLabelError, MemoryBudgetError, OutputError
-from duck_label.governor import MemoryManager
 from duck_label.ledger import ChunkRecord, Ledger
-from duck_label.monitor import MemorySampler
+from duck_label.memory import MemorySnapshot
 from duck_label.plan import Chunk
 from duck_label.queries import LABEL_STEPS, render
+from duck_label.watch import Watch
 
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
@@ -37,16 +37,15 @@ class ChunkLabeler:
         bars: Bars,
         config: LabelingConfig,
         ledger: Ledger,
-        sampler: MemorySampler,
-        manager: MemoryManager,
+        watch: Watch,
         threads: int,
     ) -> None:
-        self._manager = manager
-        self._threads = threads
         self._database = database
         self._bars = bars
         self._ledger = ledger
-        self._sampler = sampler
+        self._watch = watch
+        self._threads = threads
+        self._seconds: dict[str, float] = {}
         self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
@@ -63,18 +62,20 @@ class ChunkLabeler:
             OutputError: if the part cannot be written, or is not what was to be written.
         """
         began = time.perf_counter()
-        self._sampler.mark()
+        self._watch.monitor.mark()
         attempts = 1
         try:
-            part = self._attempt(chunk)
-        except MemoryBudgetError:
+            part, low = self._attempt(chunk)
+        except MemoryBudgetError as error:
             if self._threads == 1:
                 raise
             attempts = 2
+            self._watch.note_retry(chunk.name, f"with one thread: {error}")
             self._database.use_threads(1)
-            part = self._attempt(chunk)
+            part, low = self._attempt(chunk)
         finally:
             self._database.use_threads(self._threads)
+        peak, spill = self._watch.monitor.mark()
         record = ChunkRecord(
             start=chunk.start,
             end=chunk.end,
@@ -83,19 +84,25 @@ class ChunkLabeler:
             size_bytes=0 if part is None else part.size_bytes,
             predicted_rows=chunk.rows,
             predicted_peak_bytes=predicted_peak,
-            peak_rss_bytes=self._sampler.mark(),
+            peak_rss_bytes=peak,
+            floor_rss_bytes=low.rss_bytes,
+            spill_bytes=spill,
             seconds=round(time.perf_counter() - began, 3),
+            steps={step: round(seconds, 3) for step, seconds in self._seconds.items()},
             attempts=attempts,
+            run=self._ledger.run,
         )
         self._ledger.finish(record)
+        self._watch.finish(record)
         return record
 
-    def _attempt(self, chunk: Chunk) -> _Part | None:
+    def _attempt(self, chunk: Chunk) -> tuple[_Part | None, MemorySnapshot]:
+        self._seconds.clear()
         try:
-            return self._labeled_part(chunk)
+            part = self._labeled_part(chunk)
         finally:
-            self._database.drop_tables()
-            self._database.release()
+            low = self._watch.rest()
+        return part, low
 
     def _labeled_part(self, chunk: Chunk) -> _Part | None:
         source = self._bars.source
@@ -142,11 +149,15 @@ class ChunkLabeler:
             width *= _WIDER
 
     def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
-        self._manager.check_memory_and_cleanup()
+        began = time.perf_counter()
         try:
-            self._database.run(self._steps[step], values)
+            with self._watch.step(chunk.name, step):
+                self._database.run(self._steps[step], values)
         except duckdb.Error as error:
             raise explain(error, f"{chunk.name}: {step}", self._database) from error
+        finally:
+            taken = time.perf_counter() - began
+            self._seconds[step] = self._seconds.get(step, 0.0) + taken
 
     def _check(self, part: Path, chunk: Chunk, values: Mapping[str, Any]) -> _Part:
         """Make sure that a part holds every bar of the chunk once, with all columns."""

@@ -1,8 +1,9 @@
 """The records of an output folder: what was labeled, from what, by whom, so that a run can go on.
 
-`OUT/_duck_label/` holds `runs.jsonl` and `chunks.jsonl`, one JSON object a line, appended as the
-run goes: a crash loses at most the chunk in hand, and another process can read along. A part file
-is recorded before it appears under its name; a record whose file is missing counts for nothing.
+`OUT/_duck_label/` holds `runs.jsonl`, `chunks.jsonl` and `memory_events.jsonl`, one JSON object a
+line, appended as the run goes: a crash loses at most the chunk in hand, and another process can
+read along. A part file is recorded before it appears under its name; a record whose file is missing
+counts for nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import json
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -42,10 +44,20 @@ class ChunkRecord:
     rows: int
     size_bytes: int
     predicted_rows: int
-    predicted_peak_bytes: int
     peak_rss_bytes: int
     seconds: float
-    attempts: int
+    predicted_peak_bytes: int = 0
+    floor_rss_bytes: int = 0
+    spill_bytes: int = 0
+    attempts: int = 1
+    run: int = 0
+    steps: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> ChunkRecord:
+        """A record of this or another version: what it has beside these fields is passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in values.items() if key in known})
 
 
 class Ledger:
@@ -61,6 +73,9 @@ class Ledger:
     def __init__(self, output: Path) -> None:
         self.output = output
         self.folder = output / FOLDER
+        # The ordinal of the run that holds this folder.
+        self.run = 0
+        self._appending = threading.Lock()
         self._lock = FileLock(self.folder / "lock", timeout=0)
 
     def __enter__(self) -> Self:
@@ -77,9 +92,16 @@ class Ledger:
             raise OutputError(f"{self.output}: cannot be written to: {error.strerror}") from error
         holder = f"process {os.getpid()} on {socket.gethostname()} since {_now()}"
         (self.folder / "holder").write_text(holder)
-        for leftover in self.folder.glob("*.tmp"):
+        for leftover in self.folder.glob("**/*.tmp"):
             leftover.unlink()
+        self.snapshots.parent.mkdir(exist_ok=True)
         return self
+
+    def begin_run(self, facts: Mapping[str, Any]) -> None:
+        """Number this run and record that it begins."""
+        runs = (line.get("run", 0) for line in _lines(self.folder / "runs.jsonl"))
+        self.run = max(runs, default=0) + 1
+        self.append("runs", {"event": "start", **facts})
 
     def __exit__(
         self,
@@ -118,6 +140,11 @@ class Ledger:
         """Where bad bars are set aside."""
         return self.folder / "quarantine.parquet"
 
+    @property
+    def snapshots(self) -> Path:
+        """Where this run's readings of the memory lie."""
+        return self.folder / "snapshots" / f"{self.run:04d}.jsonl"
+
     def unfinished(self, part: str) -> Path:
         """Where a part file lies until it is whole."""
         return self.folder / f"{part}.tmp"
@@ -125,7 +152,7 @@ class Ledger:
     def chunks(self) -> list[ChunkRecord]:
         """The finished chunks whose part file is still there as it was written."""
         records = {
-            (record["start"], record["end"]): ChunkRecord(**record)
+            (record["start"], record["end"]): ChunkRecord.read(record)
             for record in _lines(self.folder / "chunks.jsonl")
         }
         return [record for record in records.values() if self._is_there(record)]
@@ -148,6 +175,11 @@ class Ledger:
             return (self.output / record.file).stat().st_size == record.size_bytes
         except OSError:
             return False
+
+    def memory_factor(self) -> float:
+        """What the last run here learned of the memory that chunks need; 1 if nothing."""
+        ends = [line for line in _lines(self.folder / "runs.jsonl") if line["event"] == "end"]
+        return float(ends[-1].get("memory_factor", 1.0)) if ends else 1.0
 
     def identity(self) -> dict[str, Any] | None:
         """What the labels in this folder were made of, once the bars were found good."""
@@ -183,14 +215,16 @@ class Ledger:
         self.append("runs", {"event": "anew"})
 
     def append(self, name: str, record: Mapping[str, Any]) -> None:
-        """Add a line to a record, on disk before this returns."""
+        """Add a line to a record, on disk before this returns; from any thread."""
         path = self.folder / f"{name}.jsonl"
-        # A run that was killed may have left half a line: end it, so that only it is lost.
-        broken = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
-        with path.open("a", encoding="utf-8") as file:
-            file.write("\n" * broken + json.dumps({"time": _now(), **record}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = json.dumps({"time": _now(), "run": self.run, **record})
+        with self._appending:
+            # A run that was killed may have left half a line: end it, so that only it is lost.
+            broken = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
+            with path.open("a", encoding="utf-8") as file:
+                file.write("\n" * broken + line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
 
     def finish(self, record: ChunkRecord) -> None:
         """Record a chunk, then give its part file its name."""
@@ -239,7 +273,6 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
                 record = json.loads(line)
             except ValueError:  # half a line, from a run that was killed
                 continue
-            record.pop("time", None)
             yield record
 
 

@@ -9,7 +9,9 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -33,12 +35,6 @@ _OUTSIDE_DUCKDB = 250 * MB
 _OUTSIDE_SMALL_DUCKDB = 160 * MB
 _SMALL = 420 * MB
 
-# Measured: what the process holds between chunks, what a bar of a chunk adds with the six default
-# modes, and the size beyond which larger chunks are not faster.
-IDLE = 100 * MB
-BYTES_PER_ROW = 1050
-MOST_ROWS = 2_000_000
-
 
 def parse_size(text: str) -> int:
     """Bytes of a size such as 8GB (decimal) or 512MiB (binary), as DuckDB reads them.
@@ -55,6 +51,53 @@ def parse_size(text: str) -> int:
 def rss_bytes() -> int:
     """The memory of this process, as the operating system counts it: the one place it is read."""
     return int(psutil.Process().memory_info().rss)
+
+
+@dataclass(frozen=True)
+class MemorySnapshot:
+    """What the process and the machine use at one moment.
+
+    `percent_used` is that of the machine's memory. `duckdb_bytes` (buffers) and `spill_bytes` (its
+    files on disk) are None, and `chunk` and `step` too, where none is at work.
+    """
+
+    timestamp: datetime
+    rss_bytes: int
+    vms_bytes: int
+    available_bytes: int
+    percent_used: float
+    duckdb_bytes: int | None = None
+    spill_bytes: int | None = None
+    chunk: str | None = None
+    step: str | None = None
+
+    @classmethod
+    def take(cls, rss: int, **more: Any) -> MemorySnapshot:
+        """What goes with a reading of the RSS; `more` are the fields that only DuckDB can tell."""
+        machine = psutil.virtual_memory()
+        return cls(
+            timestamp=datetime.now(UTC),
+            rss_bytes=rss,
+            vms_bytes=psutil.Process().memory_info().vms,
+            available_bytes=machine.available,
+            percent_used=machine.percent,
+            **more,
+        )
+
+    @property
+    def rss_mb(self) -> float:
+        """Resident memory of the process, decimal megabytes."""
+        return self.rss_bytes / MB
+
+    @property
+    def vms_mb(self) -> float:
+        """Addresses that the process has mapped, decimal megabytes."""
+        return self.vms_bytes / MB
+
+    @property
+    def available_mb(self) -> float:
+        """What the machine could still give, decimal megabytes."""
+        return self.available_bytes / MB
 
 
 def machine_limit() -> tuple[int, str]:

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from duck_label.console import say
 from duck_label.ledger import ChunkRecord
-from duck_label.memory import MemoryBudget, format_bytes, rss_bytes
+from duck_label.memory import MB, MemoryBudget, format_bytes, rss_bytes
 from duck_label.plan import Chunk
 from duck_label.results import RunPlan, RunSummary
 
@@ -84,9 +84,10 @@ class TerminalProgress:
             total = sum(chunk.rows for chunk in chunks)
             self._task = self._bar.add_task(f"chunk 0/{self._chunks}", total=total)
 
-    def advance(self, chunk: Chunk, record: ChunkRecord) -> None:
+    def advance(self, chunk: Chunk, record: ChunkRecord, left: int) -> None:
         """Move the bar on by a chunk."""
         self._done += 1
+        self._chunks = self._done + left
         if self._bar is not None and self._task is not None:
             description = f"chunk {self._done}/{self._chunks}"
             self._bar.update(self._task, advance=chunk.rows, description=description)
@@ -108,14 +109,22 @@ def summary_text(summary: RunSummary) -> str:
     """A run in a few lines."""
     lines = [
         f"labeled {summary.rows_labeled:,} bars in {summary.seconds:.1f} s "
-        f"({summary.rows_per_second:,.0f}/s), {summary.chunks_labeled} chunks; "
-        f"memory peaked at {format_bytes(summary.peak_rss_bytes)} "
-        f"of {format_bytes(summary.memory_limit_bytes)}"
+        f"({summary.rows_per_second:,.0f}/s), {summary.chunks_labeled} chunks"
     ]
     if summary.chunks_resumed:
         lines.append(
             f"{summary.rows_resumed:,} bars in {summary.chunks_resumed} chunks were done before"
         )
+    lines.append(
+        f"memory: peak {format_bytes(summary.peak_rss_bytes)} of "
+        f"{format_bytes(summary.memory_limit_bytes)}, "
+        f"growth {summary.growth_bytes_per_minute / MB:.0f} MB/min, "
+        f"{format_bytes(summary.peak_spill_bytes)} spilled, "
+        f"{summary.cleanups} cleanups freed {format_bytes(summary.cleanup_freed_bytes)}, "
+        f"{summary.chunks_retried} chunks tried again; "
+        f"next time {summary.next_chunk_rows:,} bars a chunk"
+    )
+    lines += [f"advice: {text}" for text in summary.advice]
     lines.append(f"labels: {summary.output}/*.parquet ({len(summary.parts)} files)")
     return "\n".join(lines)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any, Protocol
 
+from duck_label.governor import MemoryManager
 from duck_label.ledger import ChunkRecord
-from duck_label.memory import MemoryBudget
+from duck_label.memory import MB, MemoryBudget
+from duck_label.monitor import PerformanceMetrics
 from duck_label.plan import Chunk
 
 
@@ -20,8 +23,8 @@ class Progress(Protocol):
     def begin(self, chunks: Sequence[Chunk], budget: MemoryBudget) -> None:
         """Labeling starts, with these chunks to do."""
 
-    def advance(self, chunk: Chunk, record: ChunkRecord) -> None:
-        """A chunk is finished."""
+    def advance(self, chunk: Chunk, record: ChunkRecord, left: int) -> None:
+        """A chunk is finished, and so many are left."""
 
 
 class Silence:
@@ -33,7 +36,7 @@ class Silence:
     def begin(self, chunks: Sequence[Chunk], budget: MemoryBudget) -> None:
         """Say nothing."""
 
-    def advance(self, chunk: Chunk, record: ChunkRecord) -> None:
+    def advance(self, chunk: Chunk, record: ChunkRecord, left: int) -> None:
         """Say nothing."""
 
 
@@ -72,7 +75,24 @@ class RunSummary:
     memory_limit_bytes: int = 0
     threads: int = 0
     reference_month: str = ""
+    growth_bytes_per_minute: float = 0.0
+    fragmentation_bytes: int = 0
+    peak_spill_bytes: int = 0
+    cleanups: int = 0
+    cleanup_freed_bytes: int = 0
+    reconnects: int = 0
+    median_prediction_error: float | None = None
+    memory_factor: float = 1.0
+    next_chunk_rows: int = 0
+    step_seconds: dict[str, float] = field(default_factory=dict)
+    advice: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    _errors: list[float] = field(default_factory=list, repr=False)
+
+    @property
+    def growth_bytes(self) -> float:
+        """By how much the memory that stays after cleanups grew over the run."""
+        return self.growth_bytes_per_minute * self.seconds / 60
 
     def resume(self, done: Sequence[ChunkRecord]) -> None:
         """Count what an earlier run finished."""
@@ -84,13 +104,25 @@ class RunSummary:
         self.chunks_labeled += 1
         self.rows_labeled += record.rows
         self.chunks_retried += record.attempts > 1
+        self._errors.append(abs(record.predicted_peak_bytes / record.peak_rss_bytes - 1))
 
-    def finish(self, seconds: float, peak_rss_bytes: int) -> None:
+    def finish(self, metrics: PerformanceMetrics, manager: MemoryManager) -> None:
         """Note what the run took."""
-        self.seconds = round(seconds, 3)
-        self.rows_per_second = round(self.rows_labeled / seconds, 1)
-        self.peak_rss_bytes = peak_rss_bytes
+        self.seconds = round(metrics.elapsed_time, 3)
+        self.rows_per_second = round(self.rows_labeled / metrics.elapsed_time, 1)
+        self.peak_rss_bytes = round(metrics.peak_memory_mb * MB)
+        self.growth_bytes_per_minute = round(metrics.memory_growth_rate_mb_per_minute * MB, 1)
+        self.fragmentation_bytes = round(metrics.fragmentation_mb * MB)
+        self.peak_spill_bytes = round(metrics.peak_spill_mb * MB)
+        self.cleanups = manager.counts["cleanup"]
+        self.cleanup_freed_bytes = manager.freed_bytes
+        self.reconnects = manager.counts["reconnect"]
+        self.median_prediction_error = round(median(self._errors), 3) if self._errors else None
+        stages = metrics.processing_stages
+        self.step_seconds = {stage: round(seconds, 3) for stage, seconds in stages.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; keys carry units."""
-        return asdict(self)
+        values = asdict(self)
+        del values["_errors"]
+        return values

@@ -186,18 +186,11 @@ def _nested(merged: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _option(key: str) -> str:
-    names = {
-        "memory.limit": "--memory-limit",
-        "modes": "--mode",
-        "run.chunk": "--chunk",
-        "run.order": "--order",
-        "run.threads": "--threads",
-        "run.temp_dir": "--temp-dir",
-        "run.max_temp_size": "--max-temp-size",
-    }
+    """The option that sets a key: its last part, but for those that go by another name."""
+    names = {"memory.limit": "--memory-limit", "modes": "--mode"}
     if key.startswith("columns."):
         return "--column"
-    return names.get(key, f"--{key.replace('_', '-')}")
+    return names.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
 
 
 def _with_origins(message: str, origins: Mapping[str, str]) -> str:

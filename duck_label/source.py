@@ -64,6 +64,8 @@ class Source:
     bars: BarColumns
     # Files that together have every column: a query that reads these too sees them all.
     complete: tuple[str, ...]
+    # Uncompressed bytes of a bar, on average.
+    row_width: float
 
     @property
     def paths(self) -> list[str]:
@@ -163,10 +165,19 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
                 path, status.st_size, status.st_mtime_ns, footers[path], tuple(groups.get(path, ()))
             )
         )
-    source = Source(tuple(files), columns, bars, complete)
-    if source.rows == 0:
+    rows = sum(file.rows for file in files)
+    if rows == 0:
         raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
-    return source
+    return Source(tuple(files), columns, bars, complete, _uncompressed(database, paths) / rows)
+
+
+def _uncompressed(database: Database, paths: list[str]) -> int:
+    """What the bars of all files take before compression, in bytes."""
+    (size,) = database.row(
+        "select sum(total_uncompressed_size)::bigint from parquet_metadata($files)",
+        {"files": [escape(path) for path in paths]},
+    )
+    return int(size or 0)
 
 
 def _footer_digest(path: str) -> str:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from duck_label import memory
 from duck_label.errors import ConfigError, MemoryBudgetError
 from duck_label.memory import SMALLEST_BUDGET, MemoryBudget, machine_limit, parse_size
-from duck_label.monitor import MemorySampler
 
 GB = 10**9
 MACHINE = (64 * GB, "a test")
@@ -101,13 +100,3 @@ def test_the_limit_of_every_ancestor_group_counts(
     found, source = machine_limit()
     assert found == limit
     assert "cgroup" in source
-
-
-def test_the_sampler_keeps_peaks() -> None:
-    readings = iter([10, 50, 20, 30, 5, 5, 5])
-    sampler = MemorySampler(interval=3600, read_rss=lambda: next(readings))
-    with sampler:
-        sampler.sample()
-        assert sampler.mark() == 50
-        assert sampler.mark() == 30
-    assert sampler.peak == 50
