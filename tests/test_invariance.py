@@ -27,21 +27,30 @@ STEPS = (1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 30, 31, 59, 60, 61, 3600, 86_400, 3 * 86_
 MOVES = (0, 0, 0, 0, 1, -1, 1, -1, 2, -2, 3, -4, 9, -9, 21, -30)
 
 
+# Bars on a grid of a quarter, or on one that is fine beside their moves.
+COARSE, FINE = 1, 250
+
+
 @st.composite
-def series(draw: st.DrawFn, symbol: str) -> list[dict[str, Any]]:
-    """Bars of one symbol on a grid of a quarter."""
+def series(draw: st.DrawFn, symbol: str, parts: int) -> list[dict[str, Any]]:
+    """Bars of one symbol on a grid of so many parts of a quarter."""
+    crumbs = st.integers(0, parts - 1)
+
+    def moves(*quarters: int) -> int:
+        return draw(st.sampled_from(quarters)) * parts + draw(crumbs)
+
     clock = draw(st.integers(0, 5)) + int(datetime(2024, 1, 30, 23, 59, tzinfo=UTC).timestamp())
-    close, bars = 4000 + draw(st.integers(-3, 3)), []
+    close, bars = (4000 + draw(st.integers(-3, 3))) * parts, []
     for _ in range(draw(st.integers(1, 40))):
         clock += draw(st.sampled_from(STEPS))
-        opens = close + draw(st.sampled_from(MOVES[:10]))
-        close = opens + draw(st.sampled_from(MOVES))
-        high = max(opens, close) + draw(st.sampled_from((0, 0, 0, 1, 2, 8)))
-        low = min(opens, close) - draw(st.sampled_from((0, 0, 0, 1, 2, 8)))
+        opens = close + moves(*MOVES[:10])
+        close = opens + moves(*MOVES)
+        high = max(opens, close) + moves(0, 0, 0, 1, 2, 8)
+        low = min(opens, close) - moves(0, 0, 0, 1, 2, 8)
         prices = {"open": opens, "high": high, "low": low, "close": close}
         bars.append(
             {"timestamp": datetime.fromtimestamp(clock, UTC), "symbol": symbol}
-            | {name: price / 4 for name, price in prices.items()}
+            | {name: price / (4 * parts) for name, price in prices.items()}
         )
     return bars
 
@@ -75,7 +84,8 @@ class Case:
 def cases(draw: st.DrawFn) -> Case:
     """One to three symbols, shuffled; barriers and horizons short enough to be met."""
     symbols = draw(st.sampled_from((("ES",), ("ES", "NQ"), ("", "b's", "Ü"))))
-    rows = [bar for symbol in symbols for bar in draw(series(symbol))]
+    parts = draw(st.sampled_from((COARSE, COARSE, FINE)))
+    rows = [bar for symbol in symbols for bar in draw(series(symbol, parts))]
     random.Random(draw(st.integers(0, 3))).shuffle(rows)
     table = pa.Table.from_pylist(rows)
     if len(symbols) == 1 and draw(st.booleans()):
@@ -87,7 +97,7 @@ def cases(draw: st.DrawFn) -> Case:
     )
     timeout_bars = draw(st.sampled_from((None, None, 1, 2, 5, 100)))
     rules = Rules(
-        price_increment=draw(st.sampled_from((None, 0.05, 0.25))),
+        price_increment=0.001 if parts == FINE else draw(st.sampled_from((None, 0.05, 0.25))),
         timeout_seconds=draw(st.sampled_from((0.5, 1.0, 5.0, 30.0, 60.0, 900.0, 1e7))),
         timeout_bars=timeout_bars,
         roll_gap_points=draw(st.sampled_from((5.0, 5.0, 0.0))),

@@ -1,11 +1,16 @@
 # mypy: disable-error-code="import-untyped"
 """Each step of `sql/label/` by itself: small rows in, exact rows out, worked out by hand."""
 
+import multiprocessing
+import random
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -202,12 +207,12 @@ def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
     make(database, "bars", BARS, bars_of(highs, lows, [10] * 5))
     make(database, "rolls", ROLLS, [])
     run(database, "3_crossings")
-    up = "select cell, visit, bar, reach from crossings_up order by cell, visit"
+    up = "select cell, bar, reach from crossings_up order by cell, bar"
     # From 10 to 12: over 11 and 12. From 11 to 13: over 12, for the second time, and 13.
-    assert database.rows(up) == [(11, 1, 2, 12), (12, 1, 2, 12), (12, 2, 4, 13), (13, 1, 4, 13)]
-    down = "select cell, visit, bar, reach from crossings_down order by cell, visit"
+    assert database.rows(up) == [(11, 2, 12), (12, 2, 12), (12, 4, 13), (13, 4, 13)]
+    down = "select cell, bar, reach from crossings_down order by cell, bar"
     # From 10 down to 7, mirrored: over -9, -8 and -7.
-    assert database.rows(down) == [(-9, 1, 3, -7), (-8, 1, 3, -7), (-7, 1, 3, -7)]
+    assert database.rows(down) == [(-9, 3, -7), (-8, 3, -7), (-7, 3, -7)]
 
 
 def test_rolled_bars_cross_nothing(database: Database) -> None:
@@ -224,9 +229,12 @@ def test_cells_widen_with_the_climbs(database: Database) -> None:
     run(database, "3_crossings")
     assert database.rows("select width from cells_up") == [(500,)]
     assert database.rows("select width from cells_down") == [(1,)]
-    # Each climb, over the levels 1 to 4000, overlaps the cells 0 to 8.
+    # Each climb, over the levels 1 to 4000, reaches the tops of the cells 0 to 7, the last at 3999,
+    # and ends inside cell 8, which nobody crosses.
     counts = database.rows("select bar, count(*) from crossings_up group by bar order by bar")
-    assert counts == [(2, 9), (4, 9)]
+    assert counts == [(2, 8), (4, 8)]
+    peaks = database.rows("select bar, reach, cell, next_crossing from peaks_up order by bar")
+    assert peaks == [(2, 4000, 8, NEVER), (4, 4000, 8, NEVER)]
 
 
 SERIES = "symbol varchar, series integer, increments_per_tick bigint"
@@ -256,6 +264,92 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     stops = database.rows("select bar, touch_bar from touches_down_1 order by bar")
     # The stops at 9, 10, 9, 9, 12: the low of the entry bar counts.
     assert stops == [(1, 2), (2, 3), (3, 4)]
+
+
+# A walk of steps of hundreds of price increments: cells are wide, and many end inside them.
+FINE_WALK = f"""
+with
+steps as (
+    select
+        range as bar,
+        (hash(range, 'step') % 801)::bigint - 400 as step,
+        (hash(range, 'above') % 300)::bigint as above,
+        (hash(range, 'below') % 300)::bigint as below
+    from range(1, 30001)
+),
+
+walk as (
+    select
+        *,
+        1000000 + sum(step) over (order by bar)::bigint as price
+    from steps
+),
+
+bars as (
+    select
+        1::integer as series,
+        bar,
+        {clock(0)} + 1000000 * bar as clock,
+        price + above as high,
+        price - below as low,
+        lag(high) over (order by bar) as previous_high,
+        lag(low) over (order by bar) as previous_low,
+        lead(price) over (order by bar) as entry,
+        lead(clock) over (order by bar) as entry_clock,
+        lead(high) over (order by bar) as entry_high,
+        lead(low) over (order by bar) as entry_low,
+        true as is_wanted,
+        entry_clock + 900000000 as horizon
+    from walk
+)
+
+select * from bars
+"""
+
+
+def interrupt_touches(folder: Path, late: Any) -> None:
+    """Interrupt the search for touches at several moments; `late` becomes the longest return."""
+    config = CONFIG.model_copy(update={"modes": LabelingConfig(tick_size=1).modes})
+    rng = random.Random(5)
+    with Database(MemoryBudget.resolve("1GB"), 2, folder) as database:
+        database.run(f"create temp table bars as {FINE_WALK}")
+        make(database, "rolls", ROLLS, [])
+        make(database, "series", SERIES, [("A", 1, 100)])
+        run(database, "3_crossings", config)
+        began = time.perf_counter()
+        run(database, "4_touches", config)
+        whole = time.perf_counter() - began
+        interrupted = 0.0
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = time.perf_counter()
+            database.interrupt()
+
+        for _ in range(12):
+            run(database, "3_crossings", config)
+            timer = threading.Timer(rng.random() * whole, interrupt)
+            timer.start()
+            try:
+                run(database, "4_touches", config)
+            except duckdb.InterruptException:
+                late.value = max(late.value, time.perf_counter() - interrupted)
+            timer.join()
+
+
+def test_touches_can_be_interrupted_at_any_moment(tmp_path: Path) -> None:
+    """In a process of its own: what hangs inside DuckDB can only be killed."""
+    processes = multiprocessing.get_context("spawn")
+    late = processes.Value("d", 0.0)
+    process = processes.Process(target=interrupt_touches, args=(tmp_path, late))
+    process.start()
+    process.join(120)
+    hangs = process.is_alive()
+    process.kill()
+    process.join()
+    assert not hangs
+    assert process.exitcode == 0
+    assert 0 < late.value < 2
 
 
 OUTCOME = "outcome_1::varchar, path_1, decided_1"

@@ -55,3 +55,9 @@ def test_headers_say_what_goes_in_and_out(query: str) -> None:
     header = (ROOT / "sql" / f"{query}.sql").read_text(encoding="utf-8").splitlines()[:6]
     for word in ("Purpose", "Grain", "In", "Out"):
         assert any(line.startswith(f"-- {word}:") for line in header), word
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "sql").rglob("*.sql")), ids=lambda file: file.name)
+def test_nothing_recurses(file: Path) -> None:
+    """DuckDB 2.0 hangs for good when a recursive CTE is interrupted or runs out of memory."""
+    assert "recursive" not in file.read_text(encoding="utf-8").lower()

@@ -1,17 +1,18 @@
 -- Purpose:    where prices reach new levels: the only bars that can be the first to touch a barrier
--- Grain:      one row per bar and price cell that the bar climbs into or through; for each side
+-- Grain:      `crossings_SIDE`: one row per bar and price cell whose top the bar climbs to or over;
+--             `peaks_SIDE`: one row per bar that climbs and ends below the top of a cell
 -- In:         `bars`, `rolls`
--- Out:        temp tables `cells_SIDE` (the width of a cell, per series) and `crossings_SIDE`; SIDE is up or down
+-- Out:        temp tables `cells_SIDE` (the width of a cell, per series), `crossings_SIDE` and `peaks_SIDE`; SIDE is
+--             up or down
 --
 -- A bar is the first to touch a level L only if its predecessor stayed below: previous reach < L <= reach, where
--- the reach is the high, or the low mirrored at zero, so that the way down is the same climb. Such a bar crosses
--- L. On real one-second bars there are fewer crossings than bars.
+-- the reach is the high, or the low mirrored at zero, so that the way down is the same climb.
 --
--- Where the grid is fine beside the movement, one climb crosses thousands of levels. Levels are therefore
--- gathered in cells, as wide as keeps the rows below five per bar; on a coarse grid a cell is one level. Whoever
--- looks for L visits the crossings of L's cell in order of time and takes the first whose reach is at least L.
--- That is exact for any width: the bar that touches L first climbs over L, so it is among the visits, and an
--- earlier visit that reached L would have touched it earlier.
+-- Where the grid is fine beside the movement, one climb leads over thousands of levels. Levels are therefore
+-- gathered in cells, as wide as keeps the crossings below five per bar; on a coarse grid a cell is one level. The
+-- climb that touches L first either reaches the top of L's cell, which makes it a crossing, or ends inside the
+-- cell, at or above L: a peak. A cell of one level has no peaks. Every peak knows the next crossing of its cell:
+-- who is answered by that crossing has only the peaks before it to look at.
 --
 -- Bars affected by a roll are left out: a path ends there before any barrier is looked at.
 {%- for side, reach, previous_reach in [
@@ -27,37 +28,44 @@ select
 from bars
 group by series;
 
-create or replace temp table crossings_{{ side }} as
-with
-climbs as (
-    select
-        bars.series,
-        bars.bar,
-        bars.clock,
-        cells.width,
-        {{ reach }} as reach,
-        {{ previous_reach }} as previous_reach
-    from bars
-    inner join cells_{{ side }} as cells using (series)
-    anti join rolls using (series, bar)
-    where {{ reach }} > {{ previous_reach }}
-),
-
-crossings as (
-    select
-        series,
-        bar,
-        clock,
-        reach,
-        unnest(range(
-            {{ cell("previous_reach + 1", "width") }},
-            {{ cell("reach", "width") }} + 1
-        )) as cell
-    from climbs
-)
-
+create or replace temp table climbs as
 select
-    *,
-    row_number() over (partition by series, cell order by bar) as visit
-from crossings;
+    bars.series,
+    bars.bar,
+    bars.clock,
+    {{ reach }} as reach,
+    {{ cell(previous_reach ~ " + 1", "cells.width") }} as first_cell,
+    {{ cell(reach ~ " + 1", "cells.width") }} as cell_above,
+    {{ cell(reach, "cells.width") }} as last_cell
+from bars
+inner join cells_{{ side }} as cells using (series)
+anti join rolls using (series, bar)
+where {{ reach }} > {{ previous_reach }};
+
+create or replace temp table crossings_{{ side }} as
+select
+    series,
+    bar,
+    clock,
+    reach,
+    unnest(range(first_cell, cell_above)) as cell
+from climbs;
+
+create or replace temp table peaks_{{ side }} as
+select
+    climbs.series,
+    climbs.bar,
+    climbs.clock,
+    climbs.reach,
+    climbs.last_cell as cell,
+    coalesce(crossings.bar, {{ never }}) as next_crossing
+from climbs
+asof left join crossings_{{ side }} as crossings
+    on
+        climbs.series = crossings.series
+        and climbs.last_cell = crossings.cell
+        and climbs.bar < crossings.bar
+where climbs.last_cell = climbs.cell_above;
 {%- endfor %}
+
+drop table climbs;

@@ -1,7 +1,7 @@
 -- Purpose:    for every entry and every barrier distance, the first bar from the entry bar on that touches it
 -- Grain:      `touches_SIDE_1`: one row per bar whose nearest barrier is touched inside the horizon;
 --             `ladder_SIDE`: one row per entry price and first touch of the nearest barrier
--- In:         `bars`, `series`, `crossings_SIDE`, `cells_SIDE`
+-- In:         `bars`, `series`, `cells_SIDE`, `crossings_SIDE`, `peaks_SIDE`
 -- Out:        temp tables `touches_SIDE_1` and `ladder_SIDE`; SIDE is up or down
 -- Parameters: $SIDE_N_ticks, the distances of the barriers on that side in ticks, nearest first
 --
@@ -9,47 +9,61 @@
 -- the farther ones are asked only from the touch of the nearer one on, and the answer is the same for all bars
 -- that share entry price and touch. That leaves few questions: each is a rung of `ladder_SIDE`.
 --
--- A question starts at a bar whose reach is known. Where that reach is short of the level, the first crossing
--- of the level's cell after that bar is visited, then the next one, until a visit reaches the level.
-{%- macro first_touch(side) %}
-search as (
-    (
-        select
-            *,
-            null::bigint as visit
-        from asked
-        where reach >= level
+-- A question starts at a bar whose reach is known. Where that reach is short of the level, the next crossing of
+-- the level's cell reaches it, unless a peak inside the cell did so before. Such a peak lies before that crossing
+-- and after the one before it: it is among those with the same `next_crossing`.
+{%- macro first_touches(side, keys) %}
+crossed as materialized (
+    select
+        asked.*,
+        coalesce(crossings.bar, {{ never }}) as next_crossing,
+        crossings.clock as crossing_clock,
+        crossings.reach as crossing_reach
+    from asked
+    asof left join crossings_{{ side }} as crossings
+        on
+            asked.series = crossings.series
+            and asked.cell = crossings.cell
+            and asked.touch_bar < crossings.bar
+    where asked.reach < asked.level
+),
 
-        union all
+earlier_peaks as (
+    select
+        {%- for key in keys %}
+        crossed.{{ key }},
+        {%- endfor %}
+        min(peaks.bar) as peak_bar,
+        min(peaks.clock) as peak_clock,
+        arg_min(peaks.reach, peaks.bar) as peak_reach
+    from crossed
+    inner join peaks_{{ side }} as peaks
+        on
+            crossed.series = peaks.series
+            and crossed.cell = peaks.cell
+            and crossed.next_crossing = peaks.next_crossing
+            and crossed.touch_bar < peaks.bar
+            and crossed.level <= peaks.reach
+    group by all
+),
 
-        select
-            asked.* replace (
-                crossings.bar as touch_bar, crossings.clock as touch_clock, crossings.reach as reach
-            ),
-            crossings.visit
-        from asked
-        asof inner join crossings_{{ side }} as crossings
-            on
-                asked.series = crossings.series
-                and asked.cell = crossings.cell
-                and asked.touch_bar < crossings.bar
-        where asked.reach < asked.level
-    )
+first_touches as (
+    select *
+    from asked
+    where reach >= level
 
     union all
 
     select
-        search.* exclude (visit) replace (
-            crossings.bar as touch_bar, crossings.clock as touch_clock, crossings.reach as reach
-        ),
-        crossings.visit
-    from search
-    inner join crossings_{{ side }} as crossings
-        on
-            search.series = crossings.series
-            and search.cell = crossings.cell
-            and search.visit + 1 = crossings.visit
-    where search.reach < search.level
+        crossed.* exclude (next_crossing, crossing_clock, crossing_reach)
+        replace (
+            coalesce(earlier_peaks.peak_bar, crossed.next_crossing) as touch_bar,
+            coalesce(earlier_peaks.peak_clock, crossed.crossing_clock) as touch_clock,
+            coalesce(earlier_peaks.peak_reach, crossed.crossing_reach) as reach
+        )
+    from crossed
+    left join earlier_peaks using ({{ keys | join(", ") }})
+    where crossed.next_crossing < {{ never }} or earlier_peaks.peak_bar is not null
 )
 {%- endmacro %}
 
@@ -61,7 +75,7 @@ search as (
     ("up", "bars.entry", "bars.entry_high", up), ("down", "-bars.entry", "-bars.entry_low", down)
 ] %}
 create or replace temp table touches_{{ side }}_1 as
-with recursive
+with
 asked as (
     select
         bars.series,
@@ -79,7 +93,7 @@ asked as (
     where bars.is_wanted and bars.entry is not null
 ),
 
-{{ first_touch(side) }}
+{{ first_touches(side, ["series", "bar"]) }}
 
 select
     series,
@@ -88,8 +102,8 @@ select
     touch_bar,
     touch_clock,
     reach
-from search
-where reach >= level and touch_clock < horizon;
+from first_touches
+where touch_clock < horizon;
 
 create or replace temp table rung_{{ side }}_1 as
 select distinct
@@ -103,7 +117,7 @@ from touches_{{ side }}_1;
 {% for _ in barriers[1:] %}
 {%- set this, nearer = loop.index + 1, loop.index %}
 create or replace temp table rung_{{ side }}_{{ this }} as
-with recursive
+with
 asked as (
     select
         nearer.series,
@@ -119,7 +133,7 @@ asked as (
     inner join cells_{{ side }} as cells using (series)
 ),
 
-{{ first_touch(side) }}
+{{ first_touches(side, ["series", "entry", "rung"]) }}
 
 select
     series,
@@ -128,8 +142,7 @@ select
     touch_bar,
     touch_clock,
     reach
-from search
-where reach >= level;
+from first_touches;
 {% endfor %}
 create or replace temp table ladder_{{ side }} as
 select
@@ -149,5 +162,6 @@ left join rung_{{ side }}_{{ loop.index + 1 }} using (series, entry, rung)
 drop table rung_{{ side }}_{{ loop.index }};
 {%- endfor %}
 drop table crossings_{{ side }};
+drop table peaks_{{ side }};
 drop table cells_{{ side }};
 {%- endfor %}
