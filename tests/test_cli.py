@@ -242,7 +242,7 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, her
     assert "interrupted: finished chunks are kept" in said
     assert "Traceback" not in said
     left = {path.name for path in (here / "out" / FOLDER).iterdir()}
-    assert left <= {"lock", "runs.jsonl", "chunks.jsonl"} | {
+    assert left <= {"lock", "runs.jsonl", "chunks.jsonl", "snapshots"} | {
         path for path in left if path.endswith(".tmp")
     }
     result = run("run", "bars.parquet", "-o", "out", "--json", "-q")

@@ -1,0 +1,323 @@
+# mypy: disable-error-code="import-untyped"
+"""A run under pressure: it cleans up, retries smaller, or fails with numbers; labels stay the same.
+
+Readings of the memory come from the one function that reads them, which these tests replace. Two
+runs are under a real limit: of the process's memory, and of the folder that it spills to.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import golden
+from duck_label import LabelingConfig, WeightedLabelingEngine, memory, schedule
+from duck_label.database import Database
+from duck_label.errors import MemoryBudgetError, SpillError
+from duck_label.ledger import FOLDER
+from duck_label.prediction import PeakPredictor
+from duck_label.sample import write_sample
+from duck_label.watch import Watch
+from labeling import label, read, write
+
+GB = 10**9
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("bars"), [golden.bars("months")])
+
+
+@pytest.fixture(scope="module")
+def expected(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    return label(bars, tmp_path_factory.mktemp("calm") / "out")
+
+
+class Gauge:
+    """What every reading of the memory says."""
+
+    def __init__(self) -> None:
+        self.share = 0.1  # of 8 GB
+
+    def read(self) -> int:
+        return round(self.share * 8 * GB)
+
+
+@pytest.fixture
+def gauge(monkeypatch: pytest.MonkeyPatch) -> Gauge:
+    gauge = Gauge()
+    monkeypatch.setattr(memory, "rss_bytes", gauge.read)
+    return gauge
+
+
+@pytest.fixture
+def falling_gauge(gauge: Gauge, monkeypatch: pytest.MonkeyPatch) -> Gauge:
+    """It falls when a chunk, or an attempt at it, is over."""
+    original = Watch.rest
+
+    def rest(self: Watch) -> Any:
+        gauge.share = 0.1
+        return original(self)
+
+    monkeypatch.setattr(Watch, "rest", rest)
+    return gauge
+
+
+def records(output: Path, name: str) -> list[dict[str, Any]]:
+    path = output / FOLDER / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def at_step(
+    monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[Database, int], object]
+) -> None:
+    """Do something when a step is about to run, with the number of times it has come to that."""
+    original, calls = Watch.step, [0]
+
+    def watched(self: Watch, chunk: str, name: str) -> Any:
+        if name == step:
+            calls[0] += 1
+            act(self._database, calls[0])
+        return original(self, chunk, name)
+
+    monkeypatch.setattr(Watch, "step", watched)
+
+
+def test_pressure_between_steps_is_cleaned_up_and_told(
+    bars: Path, expected: pa.Table, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spilled = []
+
+    def spill(self: Database) -> None:
+        spilled.append(self.held())
+        gauge.share = 0.1
+
+    def press(_: Database, __: int) -> None:
+        gauge.share = 0.85
+
+    monkeypatch.setattr(Database, "spill", spill)
+    at_step(monkeypatch, "label/5_outcomes", press)
+    engine = WeightedLabelingEngine(LabelingConfig())
+    summary = engine.process_files([bars], tmp_path)
+    assert read(tmp_path).equals(expected)
+    assert len(spilled) == summary.cleanups == 1
+    assert summary.cleanup_freed_bytes == 6 * GB
+    assert summary.chunks_retried == 0
+    (event,) = [e for e in records(tmp_path, "memory_events") if e["kind"] == "cleanup"]
+    assert (event["before_bytes"], event["after_bytes"]) == (6.8 * GB, 0.8 * GB)
+    assert event["chunk"] == records(tmp_path, "chunks")[0]["file"].removesuffix(".parquet")
+
+
+def test_work_that_passes_the_critical_line_is_interrupted_and_tried_with_one_thread(
+    bars: Path,
+    expected: pa.Table,
+    falling_gauge: Gauge,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    threads: list[int] = []
+    original = Database.run
+
+    def run(self: Database, query: str, parameters: Any = None) -> None:
+        if "temp table outcomes as" in query:
+            threads.extend(self.row("select current_setting('threads')"))
+            if len(threads) == 1:
+                falling_gauge.share = 0.97
+                # As if the step took for ever: only an interruption ends it.
+                query = "select sum(random()) from range(1_000_000_000_000)"
+        original(self, query, parameters)
+
+    monkeypatch.setattr(Database, "run", run)
+    engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 2}))
+    summary = engine.process_files([bars], tmp_path)
+    assert read(tmp_path).equals(expected)
+    assert threads == [2, 1]
+    assert summary.chunks_retried == 1
+    assert records(tmp_path, "chunks")[0]["attempts"] == 2
+    kinds = [event["kind"] for event in records(tmp_path, "memory_events")]
+    assert kinds == ["critical", "recovered", "retry"]
+
+
+@pytest.mark.parametrize("error", ["critical", "out of memory"])
+def test_what_does_not_fit_is_done_in_halves(
+    error: str,
+    bars: Path,
+    expected: pa.Table,
+    falling_gauge: Gauge,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Chunks above a size never fit: by the reading before a step, or by DuckDB's own word."""
+    most = 4000
+    sizes = []
+    original = Database.run
+
+    def run(self: Database, query: str, parameters: Any = None) -> None:
+        original(self, query, parameters)
+        if "create or replace temp table bars as" in query:
+            (size,) = self.row("select count(*) from bars where is_wanted")
+            sizes.append(size)
+            if size > most and error == "critical":
+                falling_gauge.share = 0.97
+            elif size > most:
+                original(self, "set memory_limit = '40MB'")
+                original(self, "select list(r) from range(20_000_000) r(r)")
+
+    monkeypatch.setattr(Database, "run", run)
+    engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 2}))
+    summary = engine.process_files([bars], tmp_path)
+    assert read(tmp_path).equals(expected)
+    assert max(sizes) == len(expected)
+    done = [record["rows"] for record in records(tmp_path, "chunks")]
+    assert sum(done) == len(expected)
+    assert max(done) <= most
+    assert sizes[:2] == [len(expected)] * 2  # with two threads, then with one
+    assert summary.chunks_labeled == len(done)
+
+
+def test_where_nothing_fits_the_run_ends_with_the_numbers(
+    bars: Path, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    at_step(monkeypatch, "label/2_bars", lambda *_: setattr(gauge, "share", 1.3))
+    with pytest.raises(MemoryBudgetError) as raised:
+        WeightedLabelingEngine(LabelingConfig()).process_files([bars], tmp_path)
+    message = str(raised.value)
+    assert "holds 10.4 GB of 8 GB" in message
+    assert "No smaller chunk would do; 16 GB might" in message
+    assert raised.value.exit_code == 4
+    assert not list(tmp_path.glob("*.parquet"))
+    assert "emergency" in {event["kind"] for event in records(tmp_path, "memory_events")}
+    assert records(tmp_path, "runs")[-1]["event"] == "end"
+
+
+def test_a_chunk_that_is_predicted_not_to_fit_is_split_before_it_runs(
+    bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(schedule, "bytes_per_row", lambda *_: 2 * 10**6)
+    monkeypatch.setattr(PeakPredictor, "learn", lambda *_: None)
+    labeled = label(bars, tmp_path, run={"chunk": "1mo"})
+    assert labeled.equals(expected)
+    done = records(tmp_path, "chunks")
+    assert max(record["rows"] for record in done) <= 1.3 * 8 * GB / (2 * 10**6)
+    assert all(record["predicted_peak_bytes"] < 1.3 * 8 * GB for record in done)
+    assert {record["attempts"] for record in done} == {1}
+
+
+def test_memory_that_nobody_holds_makes_duckdb_start_anew(
+    bars: Path, expected: pa.Table, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The tables that hold for the whole run are carried over: the chunks after it need them."""
+    finish, reconnect = Watch.finish, Database.reconnect
+    finished: list[Any] = []
+
+    def fragment(self: Watch, record: Any) -> None:
+        finish(self, record)
+        finished.append(record)
+        gauge.share = 0.4 if len(finished) == 4 else 0.1
+
+    def mend(self: Database) -> None:
+        reconnect(self)
+        gauge.share = 0.1
+
+    monkeypatch.setattr(Watch, "finish", fragment)
+    monkeypatch.setattr(Database, "reconnect", mend)
+    engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "500"}))
+    summary = engine.process_files([bars], tmp_path)
+    assert read(tmp_path).equals(expected)
+    assert len(finished) > 6
+    assert summary.reconnects == 1
+    (event,) = [e for e in records(tmp_path, "memory_events") if e["kind"] == "reconnect"]
+    assert event["reason"] == "2.4 GB are held by nobody between chunks"
+
+
+def test_a_budget_below_the_smallest_fails_before_any_work(bars: Path, tmp_path: Path) -> None:
+    with pytest.raises(MemoryBudgetError, match="pass --memory-limit 256 MB or more"):
+        label(bars, tmp_path / "out", memory={"limit": "255MB"})
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_run_learns_is_kept_for_the_next(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path, memory={"limit": "300MB"})
+    learned = records(tmp_path, "runs")[-1]["memory_factor"]
+    label(bars, tmp_path, how={"overwrite": True}, memory={"limit": "300MB"})
+    last = records(tmp_path, "chunks")[-1]
+    rows, predicted = last["predicted_rows"], last["predicted_peak_bytes"]
+    assert predicted > 130_000_000
+    assert learned == 1 or rows < 20_000  # small chunks teach nothing
+
+
+HARD_LIMIT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
+from duck_label.cli import main
+main(sys.argv[1:])
+"""
+
+
+def peak_rss(stderr: str) -> int:
+    return int(stderr.rpartition("VmHWM:")[2].split()[0]) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are Linux's")
+def test_the_promise_holds_under_a_hard_limit_of_the_process(tmp_path: Path) -> None:
+    """Labels under a limit of the kernel's equal those of a run with all the room it likes."""
+    write_sample(tmp_path / "bars.parquet", days=5, market="volatile")
+    script = HARD_LIMIT.format(limit=900_000_000)
+    script = script.replace("main(sys.argv[1:])", "main(sys.argv[1:], standalone_mode=False)\n")
+    script += "sys.stderr.write(open('/proc/self/status').read())\n"
+    tight = [sys.executable, "-c", script, "run", "bars.parquet", "-o", "tight"]
+    ended = subprocess.run(
+        [*tight, "--memory-limit", "300MB", "-q"],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert peak_rss(ended.stderr) < 300_000_000
+    roomy = label(tmp_path / "bars.parquet", tmp_path / "roomy", run={"chunk": "1mo"})
+    assert read(tmp_path / "tight").equals(roomy)
+    assert len(list((tmp_path / "tight").glob("*.parquet"))) > 2
+
+
+def test_a_full_folder_for_spilling_means_smaller_chunks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Chunks too large for both memory and folder end up in pieces that need neither."""
+    monkeypatch.setattr(schedule, "bytes_per_row", lambda *_: 1.0)
+    write_sample(tmp_path / "bars.parquet", days=3)
+    notes: list[str] = []
+
+    class Notes:
+        def note(self, message: str) -> None:
+            notes.append(message)
+
+        def begin(self, *_: object) -> None: ...
+
+        def advance(self, *_: object) -> None: ...
+
+    config = LabelingConfig(
+        memory={"limit": "256MB", "critical_threshold": 0, "emergency_threshold": 0},
+        run={"chunk": "1mo", "max_temp_size": "2MB"},
+    )
+    engine = WeightedLabelingEngine(config, Notes())
+    engine.process_files([tmp_path / "bars.parquet"], tmp_path / "out")
+    assert any("no room to spill" in note and "smaller chunks" in note for note in notes)
+    whole = label(tmp_path / "bars.parquet", tmp_path / "whole")
+    assert read(tmp_path / "out").equals(whole)
+
+
+def test_a_folder_that_holds_nothing_is_named(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: object) -> None:
+        raise SpillError("no room to spill to here. Pass another --temp-dir")
+
+    monkeypatch.setattr("duck_label.labeler.ChunkLabeler.label", full)
+    with pytest.raises(SpillError, match="--temp-dir"):
+        label(bars, tmp_path / "out")
