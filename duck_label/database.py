@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,7 +35,7 @@ class Database:
     ) -> None:
         self.budget = budget
         self.temp_dir = temp_dir
-        self._threads = threads
+        self.threads = threads
         self._max_temp_size = max_temp_size
         # Held while another thread asks: the connection must not go away under it.
         self._asking = threading.Lock()
@@ -43,7 +44,7 @@ class Database:
     def _open(self) -> None:
         settings: dict[str, Any] = {
             "memory_limit": f"{self.budget.duckdb}B",
-            "threads": self._threads,
+            "threads": self.threads,
             "temp_directory": str(self.temp_dir),
             # Order is made by ORDER BY wherever it matters; keeping it elsewhere costs memory.
             "preserve_insertion_order": False,
@@ -102,10 +103,16 @@ class Database:
         """Give freed memory back to the operating system: setting the limit again evicts it."""
         self.run(f"set memory_limit = '{self.budget.duckdb}B'")
 
-    def use_threads(self, threads: int) -> None:
-        """Work with so many threads from now on: each holds memory of its own."""
-        self._threads = threads
-        self.run(f"set threads = {threads}")
+    @contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """Work with one thread inside a `with` block: each thread holds memory of its own."""
+        threads, self.threads = self.threads, 1
+        self.run("set threads = 1")
+        try:
+            yield
+        finally:
+            self.threads = threads
+            self.run(f"set threads = {threads}")
 
     def held(self) -> tuple[int, int] | None:
         """What DuckDB holds in its buffers and in its files on disk, in bytes.

@@ -10,12 +10,14 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from duck_label import memory
 from duck_label.advice import advise
 from duck_label.bars import Bars, admit, quarantined
 from duck_label.config import LabelingConfig
@@ -59,7 +61,7 @@ class WeightedLabelingEngine:
         Raises:
             InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
         """
-        budget = MemoryBudget.resolve(self.config.memory.limit)
+        budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
         ledger = Ledger(Path(output))
         with self._database(budget, self._spill(ledger)) as database:
             source = self._source(database, inputs, ledger)
@@ -108,7 +110,7 @@ class WeightedLabelingEngine:
             OutputError: if `output` is held by another run, or the disk is full.
             MemoryBudgetError: if the work does not fit in the memory budget.
         """
-        budget = MemoryBudget.resolve(self.config.memory.limit)
+        budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
         summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
         if budget.warning is not None:
             self._warn(summary, budget.warning)
@@ -124,7 +126,11 @@ class WeightedLabelingEngine:
                 with Watch(self.config, budget, database, ledger, self._progress) as watch:
                     try:
                         anew = overwrite or not resume
-                        bars = self._admit(database, source, ledger, wanted, summary, anew=anew)
+                        bars, _ = watch.attempt(
+                            "checking the input",
+                            partial(self._admit, database, source, ledger, wanted, anew=anew),
+                        )
+                        self._tell(bars, database, ledger, summary)
                         self._label(database, bars, ledger, watch, wanted, summary, budget)
                     finally:
                         self._finish(summary, ledger, watch)
@@ -136,7 +142,6 @@ class WeightedLabelingEngine:
         source: Source,
         ledger: Ledger,
         wanted: tuple[int, int],
-        summary: RunSummary,
         *,
         anew: bool,
     ) -> Bars:
@@ -144,14 +149,17 @@ class WeightedLabelingEngine:
         try:
             bars = admit(database, source, self.config, ledger, anew=anew)
             _refuse_emptiness(database, bars, wanted)
-            summary.rows_quarantined = quarantined(database, ledger)
         except duckdb.Error as error:
             raise explain(error, "checking the input", database) from error
+        return bars
+
+    def _tell(self, bars: Bars, database: Database, ledger: Ledger, summary: RunSummary) -> None:
+        """Say what was found in the input."""
+        summary.reference_month = bars.reference_month
+        summary.rows_quarantined = quarantined(database, ledger)
         if summary.rows_quarantined:
             count, path = summary.rows_quarantined, ledger.quarantine
             self._warn(summary, f"{count:,} bad bars were set aside in {path}")
-        summary.reference_month = bars.reference_month
-        return bars
 
     def _label(
         self,
@@ -170,7 +178,7 @@ class WeightedLabelingEngine:
         schedule = Schedule(
             self.config, budget, watch.manager, bars.source, done, ledger.memory_factor()
         )
-        labeler = ChunkLabeler(database, bars, self.config, ledger, watch, self._threads)
+        labeler = ChunkLabeler(database, bars, self.config, ledger, watch)
         chunks = schedule.chunks(without(wanted, ((c.start, c.end) for c in done)))
         watch.begin(chunks)
         self._progress.begin(chunks, budget)

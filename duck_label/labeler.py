@@ -16,7 +16,7 @@ import duckdb
 from duck_label.bars import Bars
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
-from duck_label.errors import DuckLabelError, MemoryBudgetError, OutputError
+from duck_label.errors import DuckLabelError, OutputError
 from duck_label.ledger import ChunkRecord, Ledger
 from duck_label.memory import MemorySnapshot
 from duck_label.plan import Chunk
@@ -38,13 +38,11 @@ class ChunkLabeler:
         config: LabelingConfig,
         ledger: Ledger,
         watch: Watch,
-        threads: int,
     ) -> None:
         self._database = database
         self._bars = bars
         self._ledger = ledger
         self._watch = watch
-        self._threads = threads
         self._seconds: dict[str, float] = {}
         self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
         groups = bars.source.row_groups
@@ -63,18 +61,7 @@ class ChunkLabeler:
         """
         began = time.perf_counter()
         self._watch.monitor.mark()
-        attempts = 1
-        try:
-            part, low = self._attempt(chunk)
-        except MemoryBudgetError as error:
-            if self._threads == 1:
-                raise
-            attempts = 2
-            self._watch.note_retry(chunk.name, f"with one thread: {error}")
-            self._database.use_threads(1)
-            part, low = self._attempt(chunk)
-        finally:
-            self._database.use_threads(self._threads)
+        (part, low), attempts = self._watch.attempt(chunk.name, lambda: self._attempt(chunk))
         peak, spill = self._watch.monitor.mark()
         record = ChunkRecord(
             start=chunk.start,

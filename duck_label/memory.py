@@ -34,6 +34,8 @@ SMALLEST_BUDGET = 256 * MB
 _OUTSIDE_DUCKDB = 250 * MB
 _OUTSIDE_SMALL_DUCKDB = 160 * MB
 _SMALL = 420 * MB
+# What is needed beside DuckDB's share and what the process holds already.
+_BESIDE_HELD = 80 * MB
 
 
 def parse_size(text: str) -> int:
@@ -158,8 +160,12 @@ class MemoryBudget:
         return int(0.6 * self.limit)
 
     @classmethod
-    def resolve(cls, asked: str, machine: tuple[int, str] | None = None) -> MemoryBudget:
+    def resolve(
+        cls, asked: str, machine: tuple[int, str] | None = None, held: int = 0
+    ) -> MemoryBudget:
         """The budget for `8GB`, `0.5` (of the machine) or `auto` (0.8 of it), within the machine.
+
+        `held` is what the process holds before any work: DuckDB's share is what is left.
 
         Raises:
             MemoryBudgetError: if no chunk could be labeled in it.
@@ -181,8 +187,11 @@ class MemoryBudget:
                 f"pass --memory-limit {format_bytes(SMALLEST_BUDGET)} or more"
             )
         if limit < _SMALL:
-            return cls(limit, limit - _OUTSIDE_SMALL_DUCKDB, warning)
-        return cls(limit, min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB), warning)
+            share = limit - _OUTSIDE_SMALL_DUCKDB
+        else:
+            share = min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB)
+        left = max(limit - held - _BESIDE_HELD, SMALLEST_BUDGET - _OUTSIDE_SMALL_DUCKDB)
+        return cls(limit, min(share, left), warning)
 
 
 def default_threads() -> int:

@@ -12,8 +12,10 @@ from statistics import median
 from duck_label.config import LabelingConfig
 from duck_label.memory import MB
 
-# Measured: what the process holds while it labels a chunk of few bars, and what a bar adds.
+# Measured: what the process holds while it labels a chunk of few bars, which is so much more than
+# before any work; and what a bar adds.
 _FIXED = 130 * MB
+_BESIDE_HELD = 50 * MB
 _BYTES_PER_ROW = 500
 _BYTES_PER_MODE = 55
 _BYTES_PER_DETAILED_MODE = 120
@@ -30,11 +32,19 @@ def bytes_per_row(config: LabelingConfig, row_width: float) -> float:
 
 
 class PeakPredictor:
-    """Learns from finished chunks by how much the expectation is off."""
+    """Learns from finished chunks by how much the expectation is off.
+
+    `finished` are the rows and peaks of chunks, `held` is what the process holds before the first.
+    """
 
     def __init__(
-        self, bytes_per_row: float, finished: Iterable[tuple[int, int]] = (), factor: float = 1.0
+        self,
+        bytes_per_row: float,
+        finished: Iterable[tuple[int, int]] = (),
+        factor: float = 1.0,
+        held: int = 0,
     ) -> None:
+        self._fixed = max(_FIXED, held + _BESIDE_HELD)
         self._expected = bytes_per_row
         self._first_factor = factor
         self._factors: list[float] = []
@@ -44,7 +54,7 @@ class PeakPredictor:
     def learn(self, rows: int, peak_bytes: int) -> None:
         """Take in a finished chunk: its bars, and the highest RSS while it was labeled."""
         if rows >= _LEAST_ROWS:
-            self._factors.append(max(0.05, (peak_bytes - _FIXED) / rows / self._expected))
+            self._factors.append(max(0.05, (peak_bytes - self._fixed) / rows / self._expected))
             del self._factors[:-_REMEMBERED]
 
     @property
@@ -54,8 +64,8 @@ class PeakPredictor:
 
     def peak(self, rows: int) -> int:
         """The highest RSS that a chunk of so many bars is expected to bring, in bytes."""
-        return int(_FIXED + self.factor * self._expected * rows)
+        return int(self._fixed + self.factor * self._expected * rows)
 
     def rows_within(self, peak_bytes: float) -> int:
         """The most bars whose predicted peak stays within so many bytes; at least one."""
-        return max(1, int((peak_bytes - _FIXED) / (self.factor * self._expected)))
+        return max(1, int((peak_bytes - self._fixed) / (self.factor * self._expected)))

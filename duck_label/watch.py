@@ -6,12 +6,12 @@ Covers how they are put together with the database and the records. What each do
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from duck_label import memory
 from duck_label.config import LabelingConfig
@@ -19,7 +19,7 @@ from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError
 from duck_label.governor import MemoryEvent, MemoryManager
 from duck_label.ledger import ChunkRecord, Ledger
-from duck_label.memory import MB, MemoryBudget, MemorySnapshot, format_bytes
+from duck_label.memory import MB, SMALLEST_BUDGET, MemoryBudget, MemorySnapshot, format_bytes
 from duck_label.monitor import PerformanceMonitor
 from duck_label.plan import Chunk
 from duck_label.results import Progress
@@ -27,6 +27,8 @@ from duck_label.snapshots import SnapshotSeries
 
 if TYPE_CHECKING:
     from duck_label.alerts import MetricsFile
+
+Result = TypeVar("Result")
 
 # What is said on the terminal; the records have the rest too.
 _SAID = ("warning", "critical", "emergency", "recovered", "reconnect", "callback_failed")
@@ -40,6 +42,7 @@ class Watch:
     """Watches a run and keeps it inside its budget. Use as a context manager.
 
     Raises:
+        MemoryBudgetError: if the process holds too much before any work.
         OutputError: if the file of metrics cannot be written.
     """
 
@@ -84,6 +87,12 @@ class Watch:
             self._stack.callback(self._end_metrics)
 
     def __enter__(self) -> Self:
+        held = self.manager.read_rss()
+        if self.manager.is_critical(held):
+            raise MemoryBudgetError(
+                f"this process holds {format_bytes(held)} before any work: pass --memory-limit "
+                f"{format_bytes(held + SMALLEST_BUDGET)} or more"
+            )
         if self._metrics is not None:
             self._metrics.begin()
         self._stack.enter_context(self.monitor.performance_context())
@@ -121,11 +130,23 @@ class Watch:
         with self.monitor.stage(chunk, name):
             yield
 
-    def note_retry(self, chunk: str, how: str) -> None:
-        """Record that a chunk is tried again, and how."""
-        rss = self.manager.read_rss()
-        self.manager.place = (chunk, None)
-        self.manager.report("retry", how, rss, rss)
+    def attempt(self, what: str, work: Callable[[], Result]) -> tuple[Result, int]:
+        """Do some work; where memory fails it, once more with one thread.
+
+        Returns what came of it and the number of attempts.
+
+        Raises:
+            MemoryBudgetError: if it fails again.
+        """
+        try:
+            return work(), 1
+        except MemoryBudgetError as error:
+            if self._database.threads == 1:
+                raise
+            rss = self.manager.read_rss()
+            self.manager.report("retry", f"{what} with one thread: {error}", rss, rss)
+        with self._database.one_thread():
+            return work(), 2
 
     def rest(self) -> MemorySnapshot:
         """After a chunk: give memory back, and see what is left."""

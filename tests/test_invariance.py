@@ -117,7 +117,13 @@ def cuts(draw: st.DrawFn) -> dict[str, Any]:
             "order": draw(st.sampled_from(("auto", "largest-first", "smallest-first"))),
             "threads": draw(st.integers(1, 3)),
         },
-        "memory": {"limit": draw(st.sampled_from(("300MB", "8GB")))},
+        # The process of the tests holds more than the smaller of these by itself.
+        "memory": {
+            "limit": draw(st.sampled_from(("300MB", "8GB"))),
+            "cleanup_threshold": draw(st.sampled_from((0, 0.01))),
+            "critical_threshold": 0,
+            "emergency_threshold": 0,
+        },
     }
 
 

@@ -241,14 +241,20 @@ def test_a_budget_below_the_smallest_fails_before_any_work(bars: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-def test_what_a_run_learns_is_kept_for_the_next(bars: Path, tmp_path: Path) -> None:
-    label(bars, tmp_path, memory={"limit": "300MB"})
-    learned = records(tmp_path, "runs")[-1]["memory_factor"]
-    label(bars, tmp_path, how={"overwrite": True}, memory={"limit": "300MB"})
-    last = records(tmp_path, "chunks")[-1]
-    rows, predicted = last["predicted_rows"], last["predicted_peak_bytes"]
-    assert predicted > 130_000_000
-    assert learned == 1 or rows < 20_000  # small chunks teach nothing
+@pytest.mark.usefixtures("gauge")
+def test_what_a_run_learns_is_kept_for_the_next(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Even where the next one replaces the labels, and with them the records of their chunks."""
+    monkeypatch.setattr("duck_label.prediction._LEAST_ROWS", 1)
+    label(bars, tmp_path, run={"chunk": "1mo"})
+    first = records(tmp_path, "chunks")[0]
+    assert first["predicted_peak_bytes"] < 0.2 * first["peak_rss_bytes"]
+    label(bars, tmp_path, how={"overwrite": True}, run={"chunk": "1mo"})
+    for record in records(tmp_path, "chunks"):
+        assert record["peak_rss_bytes"] == 0.8 * GB
+        if record["predicted_rows"] > 500:
+            assert 0.2 * GB < record["predicted_peak_bytes"] < 3.2 * GB
 
 
 HARD_LIMIT = """

@@ -1,0 +1,97 @@
+"""Peaks of chunks are foretold from the chunks before them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duck_label import LabelingConfig
+from duck_label.ledger import FOLDER
+from duck_label.memory import MemoryBudget
+from duck_label.prediction import PeakPredictor, bytes_per_row
+from duck_label.sample import write_sample
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@given(
+    per_row=st.integers(100, 5000),
+    peak=st.integers(200, 8000),
+    rows=st.integers(20_000, 10**7),
+    needs=st.integers(50, 20_000),
+)
+def test_as_many_rows_as_fit_fit(per_row: int, peak: int, rows: int, needs: int) -> None:
+    """Whatever was learned: the rows within a peak stay within it, and one more row would not."""
+    predictor = PeakPredictor(per_row, [(rows, 130_000_000 + rows * needs)])
+    fitting = predictor.rows_within(peak * 10**6)
+    assert predictor.peak(fitting) <= peak * 10**6 + 1
+    assert predictor.peak(fitting + 1) >= peak * 10**6 - 1
+
+
+def test_what_chunks_needed_outweighs_what_was_expected() -> None:
+    predictor = PeakPredictor(1000.0)
+    assert predictor.factor == 1
+    for _ in range(3):
+        predictor.learn(100_000, 130_000_000 + 100_000 * 500)
+    assert predictor.factor == 0.5
+    assert predictor.peak(200_000) == 230_000_000
+
+
+def test_one_odd_chunk_is_outvoted_and_old_ones_are_forgotten() -> None:
+    usual = [(100_000, 330_000_000)] * 8
+    assert PeakPredictor(1000.0, [*usual, (100_000, 8 * 10**9)]).factor == 2
+    assert PeakPredictor(1000.0, [*usual, *[(100_000, 430_000_000)] * 9]).factor == 3
+
+
+def test_small_chunks_teach_nothing() -> None:
+    assert PeakPredictor(1000.0, [(100, 500_000_000)]).factor == 1
+
+
+def test_more_modes_details_and_wider_bars_need_more() -> None:
+    config = LabelingConfig()
+    narrow = bytes_per_row(config, 50)
+    assert bytes_per_row(config, 500) > narrow
+    assert bytes_per_row(LabelingConfig(details=True), 50) > narrow
+    assert bytes_per_row(LabelingConfig(modes=config.modes[:1]), 50) < narrow
+
+
+def run(bars: Path, output: Path, *options: str) -> list[dict[str, Any]]:
+    """Label in a process of its own, whose memory is its own; returns the chunks with bars."""
+    command = [sys.executable, "-m", "duck_label", "run", str(bars), "-o", str(output), "-q"]
+    ended = subprocess.run([*command, *options], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    lines = (output / FOLDER / "chunks.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["rows"]]
+
+
+def errors_after_five(chunks: list[dict[str, Any]]) -> list[float]:
+    assert len(chunks) > 8
+    return [abs(c["predicted_peak_bytes"] / c["peak_rss_bytes"] - 1) for c in chunks[5:]]
+
+
+def test_automatic_chunks_stay_below_sixty_percent_of_the_budget(tmp_path: Path) -> None:
+    """Predicted and in fact, and the prediction is near."""
+    write_sample(tmp_path / "bars.parquet", days=10)
+    chunks = run(tmp_path / "bars.parquet", tmp_path / "out", "--memory-limit", "340MB")
+    comfortable = MemoryBudget.resolve("340MB").comfortable
+    # A chunk that is a fifth too large is not cut in two.
+    assert max(chunk["predicted_peak_bytes"] for chunk in chunks) < 1.2 * comfortable
+    assert median(chunk["peak_rss_bytes"] for chunk in chunks) < comfortable
+    assert median(errors_after_five(chunks)) < 0.2
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real bars are not here: no folder {SHARED}")
+def test_predictions_on_real_bars_are_near_after_five_chunks(tmp_path: Path) -> None:
+    chunks = run(
+        SHARED / "lean_fx_5sym_1s.parquet",
+        tmp_path,
+        *("--tick-size", "0.00001", "--memory-limit", "512MB"),
+        *("--set", "instruments.'*XAU*'.tick_size=0.001"),
+    )
+    assert median(errors_after_five(chunks)) < 0.2
