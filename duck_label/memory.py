@@ -147,11 +147,12 @@ def _rlimits() -> Iterator[tuple[int, str]]:
 class MemoryBudget:
     """The promise (`limit`) and DuckDB's share of it (`duckdb`), in bytes.
 
-    `warning` says so where the promise had to be made smaller than what was asked for.
+    `held` is what the process held before any work. `warning` says so where the promise had to be made smaller than what was asked for.
     """
 
     limit: int
     duckdb: int
+    held: int = 0
     warning: str | None = None
 
     @property
@@ -191,7 +192,7 @@ class MemoryBudget:
         else:
             share = min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB)
         left = max(limit - held - _BESIDE_HELD, SMALLEST_BUDGET - _OUTSIDE_SMALL_DUCKDB)
-        return cls(limit, min(share, left), warning)
+        return cls(limit, min(share, left), held, warning)
 
 
 def default_threads() -> int:

@@ -47,7 +47,7 @@ class Schedule:
             bytes_per_row(config, source.row_width),
             ((record.rows, record.peak_rss_bytes) for record in done),
             factor,
-            manager.read_rss(),
+            budget.held,
         )
         # Sized by us, a chunk keeps well inside the budget; sized by the user, just inside.
         self._most = budget.comfortable if config.run.chunk == "auto" else budget.limit

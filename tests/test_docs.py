@@ -56,6 +56,18 @@ def test_python_of_the_readme(folder: Path) -> None:
     assert len(rows) == 5
 
 
+def test_python_of_the_page_on_memory(folder: Path) -> None:
+    (script,) = blocks("python", (ROOT / "docs" / "memory.md").read_text(encoding="utf-8"))
+    ended = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("1,000,000 rows, ")
+    assert ended.stdout.endswith("\nTrue\n")
+    assert "cleaning up" not in ended.stdout
+    assert "of the target of 167,000" in ended.stderr
+
+
 def test_sql_of_the_readme(folder: Path) -> None:
     (query,) = blocks("sql")
     before = Path.cwd()
