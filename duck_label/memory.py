@@ -147,7 +147,8 @@ def _rlimits() -> Iterator[tuple[int, str]]:
 class MemoryBudget:
     """The promise (`limit`) and DuckDB's share of it (`duckdb`), in bytes.
 
-    `held` is what the process held before any work. `warning` says so where the promise had to be made smaller than what was asked for.
+    `held` is what the process held before any work. `warning` says so where the promise had to be
+    made smaller than what was asked for.
     """
 
     limit: int
