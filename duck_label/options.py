@@ -1,0 +1,215 @@
+"""The options that commands share, and what becomes of them: the configuration in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from duck_label.errors import ConfigError
+
+if TYPE_CHECKING:
+    from duck_label.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Options of the command line and the keys of the configuration that they set.
+_KEYS = {
+    "timeout_seconds": "timeout_seconds",
+    "timeout_bars": "timeout_bars",
+    "tick_size": "tick_size",
+    "price_increment": "price_increment",
+    "roll_gap_points": "roll_gap_points",
+    "as_of": "as_of",
+    "unresolved": "unresolved",
+    "details": "details",
+    "on_bad_rows": "on_bad_rows",
+    "allow_nonpositive_prices": "allow_nonpositive_prices",
+    "chunk": "run.chunk",
+    "order": "run.order",
+    "threads": "run.threads",
+    "temp_dir": "run.temp_dir",
+    "max_temp_size": "run.max_temp_size",
+    "memory_limit": "memory.limit",
+    "cleanup_threshold": "memory.cleanup_threshold",
+    "critical_threshold": "memory.critical_threshold",
+    "emergency_threshold": "memory.emergency_threshold",
+    "cleanup_frequency": "memory.cleanup_frequency",
+    "alert_command": "memory.alert_command",
+    "metrics_file": "run.metrics_file",
+}
+
+
+class Moment(click.ParamType[date]):
+    """A date, or a date and time, in ISO format."""
+
+    name = "date"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date | datetime:
+        """Read an option's text."""
+        try:
+            return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write 2024-03-04 or 2024-03-04T14:30:00", param, ctx)
+
+
+def debug(command: Command) -> Command:
+    """Add --debug to a command; it is kept where the group looks for it."""
+
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        ctx.meta["debug"] = value
+
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=remember,
+        help="Show where an error was raised.",
+    )(command)
+
+
+def configuration(command: Command) -> Command:
+    """Add the options that set the configuration; each beats the configuration files."""
+    options = [
+        click.option(
+            "-c",
+            "--config",
+            "config_file",
+            type=click.Path(dir_okay=False, exists=True, path_type=Path),
+            help="Configuration file (TOML), over duck_label.toml in this folder.",
+        ),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="OURS=THEIRS",
+            help="Name of a column in the files, such as timestamp=ts_event.",
+        ),
+        click.option("--tick-size", type=float, help="Points per tick.  [default: 0.25]"),
+        click.option(
+            "--price-increment", type=float, help="Grid of the prices.  [default: tick size]"
+        ),
+        click.option(
+            "--mode",
+            "modes",
+            multiple=True,
+            metavar="NAME:DIRECTION:STOP:TARGET",
+            help="A trading mode, in ticks; any given replace the default six.",
+        ),
+        click.option("--timeout-seconds", type=float, help="Horizon in seconds.  [default: 900]"),
+        click.option("--timeout-bars", type=int, help="Horizon in bars instead of seconds."),
+        click.option(
+            "--roll-gap-points",
+            type=float,
+            help="A larger move between two closes is a roll; 0 is off.  [default: 20]",
+        ),
+        click.option(
+            "--as-of", type=Moment(), help="Reference date of the decay.  [default: latest bar]"
+        ),
+        click.option(
+            "--unresolved",
+            type=click.Choice(["zero", "null"]),
+            help="Label of roll, censored and none.  [default: zero]",
+        ),
+        click.option(
+            "--details/--no-details",
+            default=None,
+            help="Also write outcomes, excursions, seconds and touch times.",
+        ),
+        click.option(
+            "--on-bad-rows",
+            type=click.Choice(["fail", "quarantine"]),
+            help="Stop at bad bars, or set them aside.  [default: fail]",
+        ),
+        click.option(
+            "--allow-nonpositive-prices/--no-allow-nonpositive-prices",
+            default=None,
+            help="Take prices of 0 and below for good.",
+        ),
+        click.option(
+            "--chunk",
+            metavar="auto|5d|1w|1mo|ROWS",
+            help="Bars labeled at a time: days, weeks, months or rows.  [default: auto]",
+        ),
+        click.option(
+            "--order",
+            type=click.Choice(["auto", "chronological", "largest-first", "smallest-first"]),
+            help="Order of the chunks.  [default: auto]",
+        ),
+        click.option(
+            "--memory-limit",
+            metavar="8GB|512MiB|0.5|auto",
+            help="Budget of the whole process.  [default: 8GB]",
+        ),
+        click.option(
+            "--cleanup-threshold",
+            metavar="0.8|off",
+            help="Part of the budget above which memory is cleaned up.  [default: 0.8]",
+        ),
+        click.option(
+            "--critical-threshold",
+            metavar="0.95|off",
+            help="Part of it above which work is interrupted and tried smaller.  [default: 0.95]",
+        ),
+        click.option(
+            "--emergency-threshold",
+            metavar="1.2|off",
+            help="Part of it above which the promise counts as broken.  [default: 1.2]",
+        ),
+        click.option(
+            "--cleanup-frequency",
+            type=int,
+            help="Chunks after which memory is looked at besides.  [default: 10]",
+        ),
+        click.option(
+            "--alert-command",
+            metavar="COMMAND",
+            help="Run this when memory passes a line or recovers; DUCK_LABEL_EVENT says which.",
+        ),
+        click.option(
+            "--metrics-file",
+            metavar="FILE.prom",
+            help="Keep metrics here for Prometheus's node exporter.",
+        ),
+        click.option("--threads", type=int, help="Threads.  [default: all cores]"),
+        click.option("--temp-dir", metavar="DIR", help="Where to spill.  [default: in the output]"),
+        click.option(
+            "--max-temp-size", metavar="50GB", help="Most that may be spilled.  [default: the disk]"
+        ),
+        click.option(
+            "--set",
+            "assignments",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Any key of the configuration, such as weights.floor=0.4.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def settings_of(values: Mapping[str, Any]) -> Settings:
+    """The configuration in force, given the values of the options of `configuration`.
+
+    Raises:
+        ConfigError: naming the option, or the file and key, that is wrong.
+    """
+    from duck_label import settings
+
+    options = {key: values[name] for name, key in _KEYS.items() if values.get(name) is not None}
+    for text in values["columns"]:
+        ours, equals, theirs = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--column {text}: write OURS=THEIRS, such as timestamp=ts_event")
+        options[f"columns.{ours}"] = theirs
+    if values["modes"]:
+        options["modes"] = [settings.parse_mode(text) for text in values["modes"]]
+    assignments = [settings.parse_assignment(text) for text in values["assignments"]]
+    return settings.load(options, values["config_file"], assignments)
