@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from duck_label.config import Instrument, LabelingConfig, TradingMode, Weights
     from duck_label.engine import WeightedLabelingEngine
     from duck_label.governor import MemoryManager
+    from duck_label.inspect import Output
+    from duck_label.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
     from duck_label.memory import MemorySnapshot
     from duck_label.monitor import PerformanceMonitor
 
@@ -15,22 +17,28 @@ __all__ = [
     "LabelingConfig",
     "MemoryManager",
     "MemorySnapshot",
+    "Output",
     "PerformanceMonitor",
     "TradingMode",
     "WeightedLabelingEngine",
     "Weights",
+    "open",
 ]
 
+# Where each is, and under what name.
 _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
     "MemoryManager": "duck_label.governor",
     "MemorySnapshot": "duck_label.memory",
+    "Output": "duck_label.inspect",
     "PerformanceMonitor": "duck_label.monitor",
     "WeightedLabelingEngine": "duck_label.engine",
+    "open": "duck_label.inspect",
 }
+_NAMES = {"open": "open_output"}
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: `duck-label --help` need not wait for DuckDB."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOMES[name]), _NAMES.get(name, name))

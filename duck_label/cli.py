@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from duck_label import look
 from duck_label.console import exit_codes
 from duck_label.errors import ConfigError
 from duck_label.options import Moment, configuration, debug, settings_of
@@ -153,3 +154,7 @@ def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
     click.echo(f"{path}: {made.rows:,} bars from {made.first} to {made.last}")
+
+
+for command in (look.sql, look.explain, look.show_sql, look.completion):
+    main.add_command(command)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -320,6 +321,13 @@ class LabelingConfig(_Model):
         """The part of the configuration that labels depend on, as plain JSON values."""
         identity = self.model_dump(mode="json", exclude={"memory", "run", "on_bad_rows", "as_of"})
         return identity | {"as_of": self.reference_month()}
+
+    @classmethod
+    def of_identity(cls, identity: Mapping[str, Any]) -> Self:
+        """The configuration that `label_identity` told of; memory and run are the defaults."""
+        month = identity["as_of"]
+        as_of = None if month is None else date((month - 1) // 12, (month - 1) % 12 + 1, 1)
+        return cls.model_validate({**identity, "as_of": as_of})
 
     def reference_month(self) -> int | None:
         """12 * year + month of `as_of` in UTC, or None where the input's latest bar decides."""

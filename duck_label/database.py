@@ -23,6 +23,14 @@ _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 # What DuckDB says when the folder that it spills to is full.
 _SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
 
+# What every query of a run counts on. With statistics a chunk without nulls would be written as if
+# it could have none, and part files would differ in their schemas.
+PREPARATION = """\
+set TimeZone = 'UTC';
+set disabled_optimizers = 'statistics_propagation';
+create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none');
+"""
+
 
 class Database:
     """A DuckDB in memory that spills to a folder of its own.
@@ -49,18 +57,12 @@ class Database:
             # Order is made by ORDER BY wherever it matters; keeping it elsewhere costs memory.
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
-            # With statistics a chunk without nulls would be written as if it could have none, and
-            # part files would differ in their schemas.
-            "disabled_optimizers": "statistics_propagation",
         }
         if self._max_temp_size is not None:
             settings["max_temp_directory_size"] = self._max_temp_size
         self._connection = duckdb.connect(":memory:", config=settings)
         self._watcher = self._connection.cursor()
-        self.run("set TimeZone = 'UTC'")
-        self.run(
-            "create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none')"
-        )
+        self.run(PREPARATION)
 
     def run(self, query: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Execute every statement of a query, each with those of the parameters that it names."""

@@ -30,6 +30,7 @@ from duck_label.plan import whole_days, without
 from duck_label.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.schedule import Schedule
 from duck_label.source import Source, open_source
+from duck_label.views import write_views
 from duck_label.watch import Watch, manager
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -149,6 +150,7 @@ class WeightedLabelingEngine:
         try:
             bars = admit(database, source, self.config, ledger, anew=anew)
             _refuse_emptiness(database, bars, wanted)
+            write_views(ledger.output, self.config, dict(source.columns))
         except duckdb.Error as error:
             raise explain(error, "checking the input", database) from error
         return bars

@@ -38,6 +38,16 @@ class InputError(DuckLabelError):
     exit_code = 3
 
 
+class QueryError(DuckLabelError):
+    """A query over an output folder cannot be run."""
+
+    exit_code = 2
+
+
+class LabelMismatchError(DuckLabelError):
+    """A stored label is not what the bars beside it give."""
+
+
 class BadBarsError(InputError):
     """The input holds bars that break a rule of the contract."""
 

@@ -28,6 +28,16 @@ LABEL_STEPS = (
     "label/7_part",
 )
 
+# The tables of an output folder; `labels_long` reads `labels`.
+VIEWS = (
+    "views/labels",
+    "views/labels_long",
+    "views/runs",
+    "views/chunks",
+    "views/snapshots",
+    "views/memory_events",
+)
+
 # Later than any bar: where a barrier is not touched.
 _NEVER = 2**63 - 1
 
@@ -69,6 +79,11 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Quote a text so that DuckDB takes it for a value."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -78,6 +93,7 @@ def _environment() -> Environment:
         autoescape=False,  # noqa: S701 - this renders SQL, whose names `identifier` quotes
     )
     environment.filters["identifier"] = identifier
+    environment.filters["literal"] = literal
     return environment
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
-from duck_label import LabelingConfig
-from duck_label.queries import LABEL_STEPS, BarColumns, context, render
+from duck_label import LabelingConfig, views
+from duck_label.queries import LABEL_STEPS, VIEWS, BarColumns, context, render
 
 ROOT = Path(__file__).parents[1]
 QUERIES = (
@@ -16,6 +16,9 @@ QUERIES = (
     "checks/duplicates",
     "checks/judged_bars",
     *LABEL_STEPS,
+    *VIEWS,
+    "explain/bars",
+    *(f"inspect/{file.stem}" for file in sorted((ROOT / "sql" / "inspect").glob("*.sql"))),
 )
 PLAIN = BarColumns("timestamp", "open", "high", "low", "close", None, None, "TIMESTAMP")
 RICH = BarColumns("ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE")
@@ -34,16 +37,26 @@ CASES = {
 }
 
 
+def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
+    if query.startswith("views/"):
+        renamed = config.model_copy(update={"columns": {"timestamp": bars.timestamp}})
+        columns = {bars.timestamp: bars.time_type, "feature": "DOUBLE"}
+        columns |= dict.fromkeys(("open", "high", "low", "close"), "DOUBLE")
+        return render(query, views.context(Path("/labels"), renamed, columns))
+    names = context(config, bars, ["timestamp"], has_quarantine=False)
+    return render(query, {**names, "direction": "asc"})
+
+
 def test_every_file_is_linted() -> None:
-    rendered = {f"{name}.sql" for name in QUERIES} | {"checks/rules.sql"}
-    assert rendered == {str(p.relative_to(ROOT / "sql")) for p in (ROOT / "sql").rglob("*.sql")}
+    linted = {f"{name}.sql" for name in QUERIES} | {"checks/rules.sql", "views/records.sql"}
+    assert linted == {str(p.relative_to(ROOT / "sql")) for p in (ROOT / "sql").rglob("*.sql")}
 
 
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("case", CASES)
 def test_rendered_sql_is_clean(query: str, case: str) -> None:
     config, bars = CASES[case]
-    text = render(query, context(config, bars, ["timestamp"], has_quarantine=False))
+    text = rendered(query, config, bars)
     linter = Linter(config=FluffConfig.from_path(str(ROOT / "sql")))
     found = linter.lint_string(text).get_violations()
     shown = [f"{v.line_no}: {v.rule_code()} {v.desc()}" for v in found]

@@ -1,0 +1,84 @@
+"""The views of an output folder: SQL that opens its labels and records in any DuckDB.
+
+A run writes them to `OUT/views.sql`, with the folder's absolute path. A folder that has moved is
+found by `set variable labels_folder = '…'`, before or after the views are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.errors import OutputError
+from duck_label.queries import VIEWS, identifier, literal, render
+
+FILE = "views.sql"
+# The views that read part files, which a run that has just begun does not have.
+LABEL_VIEWS = VIEWS[:2]
+RECORD_VIEWS = VIEWS[2:]
+# What `labels_long` calls its columns; a column of the input under one of these names stays out.
+_LONG = (
+    *("mode", "direction", "stop_ticks", "target_ticks", "label", "weight"),
+    *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
+)
+
+_INTRODUCTION = """\
+-- The views of the output of duck-label, for the DuckDB shell or any tool on top of it:
+--
+--     duckdb -init {file}
+--
+-- If this folder is moved: set variable labels_folder = '/where/it/is/now';
+"""
+
+
+def write_views(output: Path, config: LabelingConfig, columns: Mapping[str, str]) -> None:
+    """Write `views.sql` into an output folder; `columns` are the input's, with their types.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    path = output / FILE
+    unfinished = path.with_suffix(".tmp")
+    introduction = _INTRODUCTION.format(file=path.resolve())
+    views = (record_views(output), label_views(output, config, columns))
+    try:
+        unfinished.write_text("\n".join((introduction, *views)), encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def record_views(output: Path) -> str:
+    """The views `runs`, `chunks`, `snapshots` and `memory_events`."""
+    return "\n".join(render(name, {"folder": _folder(output)}) for name in RECORD_VIEWS)
+
+
+def label_views(output: Path, config: LabelingConfig, columns: Mapping[str, str]) -> str:
+    """The views `labels` and `labels_long`; `columns` are the input's, with their types."""
+    names = context(output, config, columns)
+    return "\n".join(render(name, names) for name in LABEL_VIEWS)
+
+
+def context(output: Path, config: LabelingConfig, columns: Mapping[str, str]) -> dict[str, Any]:
+    """What the templates of the views may name."""
+    theirs = {ours: config.column(ours) for ours in BAR_COLUMNS}
+    taken = {name.casefold() for name in (*BAR_COLUMNS, *_LONG)}
+    further = [
+        name for name in columns if name not in theirs.values() and name.casefold() not in taken
+    ]
+    return {
+        "folder": _folder(output),
+        "modes": config.modes,
+        "details": config.details,
+        "time_type": columns[theirs["timestamp"]].lower(),
+        "further_columns": [identifier(name) for name in further],
+        **{ours: identifier(name) if name in columns else None for ours, name in theirs.items()},
+    }
+
+
+def _folder(output: Path) -> str:
+    path = literal(escape(output.resolve().as_posix()))
+    return f"coalesce(getvariable('labels_folder'), {path})"

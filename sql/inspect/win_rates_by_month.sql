@@ -1,0 +1,13 @@
+-- Purpose:    how often each mode wins, month by month (UTC)
+-- Grain:      one row per month and mode
+-- In:         `labels_long`
+-- Out:        month, mode, bars, winners, win_rate
+select
+    strftime(make_timestamp(epoch_us(timestamp)), '%Y-%m') as month,
+    mode,
+    count(label) as bars,
+    sum(label)::bigint as winners,
+    round(avg(label), 4) as win_rate
+from labels_long
+group by month, mode
+order by month, mode;

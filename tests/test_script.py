@@ -1,0 +1,177 @@
+# mypy: disable-error-code="import-untyped"
+"""The SQL that `show-sql` prints: the text of a run, and the same labels from a plain DuckDB."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+import golden
+from duck_label.cli import main
+from duck_label.database import Database
+from duck_label.queries import LABEL_STEPS
+from duck_label.script import CHECKS, STEPS, parameters_of, step_named, value_text, with_variables
+from labeling import label, write
+
+
+def shown(*arguments: str | Path) -> str:
+    result = CliRunner().invoke(main, ["show-sql", *map(str, arguments)])
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def in_a_shell(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> pa.Table:
+    """The part file that a script writes in a fresh DuckDB with nothing of ours."""
+    monkeypatch.chdir(folder)
+    with duckdb.connect() as connection:
+        connection.execute(text)
+    return pq.read_table(folder / "part.parquet")
+
+
+def toml(values: dict[str, Any]) -> list[str]:
+    """Options for the configuration that keywords stand for."""
+    return [option for key, value in values.items() for option in ("--set", f"{key}={value}")]
+
+
+@pytest.mark.parametrize("case", golden.CASES)
+def test_the_script_gives_the_labels_of_a_run(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = golden.config_overrides(case)
+    bars = write(tmp_path / "bars", [golden.bars(case)])
+    text = shown(bars, "--details", *toml(overrides))
+    made = in_a_shell(text, tmp_path, monkeypatch)
+    labeled = label(bars, tmp_path / "labels", details=True, **overrides)
+    assert made.equals(labeled)
+
+
+@pytest.mark.parametrize("kind", ["timestamp[us]", "timestamp[ns]", "tz", "date"])
+def test_the_script_keeps_every_kind_of_time(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = golden.bars("gaps").slice(0, 500)
+    times = table["timestamp"]
+    if kind == "date":
+        times = pa.chunked_array([pa.array(range(len(table)), pa.int32()).cast(pa.date32())])
+    else:
+        of = pa.timestamp("ns", "UTC") if kind == "tz" else pa.timestamp(kind[-3:-1])
+        times = times.cast(of)
+    table = table.set_column(table.column_names.index("timestamp"), "when $now", times)
+    bars = write(tmp_path / "it's $bars", [table])
+    how = {"columns": {"timestamp": "when $now"}, "unresolved": "null"}
+    modes = [{"name": "a $floor 'b\"", "direction": "short", "stop": 2.5, "target": 3}]
+    config = tmp_path / "duck_label.toml"
+    config.write_text(
+        'unresolved = "null"\ncolumns = { timestamp = "when $now" }\n'
+        "[[modes]]\nname = 'a $floor ''b\"'\n".replace("''", "'").replace(
+            "'a $floor 'b\"'", '"a $floor \'b\\""'
+        )
+        + 'direction = "short"\nstop = 2.5\ntarget = 3\n'
+    )
+    made = in_a_shell(shown(bars, "-c", config), tmp_path, monkeypatch)
+    parts = tmp_path / "labels"
+    from duck_label import LabelingConfig, WeightedLabelingEngine
+
+    WeightedLabelingEngine(LabelingConfig(**how, modes=modes)).process_files([bars], parts)
+    labeled = pa.concat_tables(pq.read_table(path) for path in sorted(parts.glob("*.parquet")))
+    assert made.equals(labeled)
+
+
+def test_the_script_is_the_text_that_a_run_executes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executed = []
+    run = Database.run
+
+    def remember(self: Database, query: str, *values: Any) -> None:
+        executed.append(query)
+        run(self, query, *values)
+
+    monkeypatch.setattr(Database, "run", remember)
+    bars = write(tmp_path / "bars", [golden.bars("rolls")])
+    label(bars, tmp_path / "labels", details=True, timeout_bars=60)
+    text = shown(bars, "--details", "--timeout-bars", "60")
+    back = re.sub(r"\(?getvariable\('(\w+)'\)", r"$\1", text).replace("$part))", "$part)")
+    steps = {query for query in executed if query.startswith("-- Purpose:")}
+    steps -= {query for query in steps if "temp table `duplicates`" in query}
+    assert len(steps) == len(STEPS)
+    bare = re.sub(r"\(?\$(\w+)\)?", r"$\1", back)
+    for query in steps:
+        assert re.sub(r"\(?\$(\w+)\)?", r"$\1", query.strip().removesuffix(";")) in bare
+
+
+def test_parameters_become_variables_where_they_are_parameters() -> None:
+    query = """\
+-- Parameters: $files; it's
+select '$a', 'it''s $b', "$c", "q""$d", $e::int, [$f]
+from read_parquet($files) -- $g
+"""
+    assert parameters_of(query) == {"e", "f", "files"}
+    assert (
+        with_variables(query)
+        == """\
+-- Parameters: $files; it's
+select '$a', 'it''s $b', "$c", "q""$d", getvariable('e')::int, [getvariable('f')]
+from read_parquet(getvariable('files')) -- $g
+"""
+    )
+    assert with_variables("copy (select $a) to $b (format csv)") == (
+        "copy (select getvariable('a')) to (getvariable('b')) (format csv)"
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "it's",
+        True,
+        -7,
+        2**62,
+        0.1,
+        1 / 3,
+        1e300,
+        Decimal("0.000000001"),
+        Decimal("12"),
+        date(2024, 3, 4),
+        datetime(2024, 3, 4, 14, 30, 5, 123456),  # noqa: DTZ001 - a time without a zone
+        datetime(2024, 3, 4, 14, 30, 5, tzinfo=UTC),
+        ["a", "it's"],
+    ],
+)
+def test_values_mean_the_same_as_text(value: Any) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"set variable x = {value_text(value)}")
+        ((is_same,),) = connection.execute(
+            "select getvariable('x') is not distinct from $x", {"x": value}
+        ).fetchall()
+    assert is_same
+
+
+def test_every_step_has_names() -> None:
+    assert step_named("touches") == step_named("4_touches") == "label/4_touches"
+    assert [step_named(step) for step in (*STEPS, *CHECKS)] == [*STEPS, *CHECKS]
+    assert step_named("bars/") is None
+
+
+@pytest.mark.parametrize("step", [*LABEL_STEPS, *CHECKS])
+def test_a_step_is_shown_with_its_own_variables(step: str, tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("tiny")])
+    text = shown(step, bars)
+    assert f"-- {step}\n" in text
+    set_here = set(re.findall(r"set variable (\w+)", text))
+    assert set_here == set(re.findall(r"getvariable\('(\w+)'\)", text))
+
+
+def test_a_step_needs_bars() -> None:
+    result = CliRunner().invoke(main, ["show-sql", "touches"])
+    assert result.exit_code == 2
+    assert "name the bars too" in result.stderr
