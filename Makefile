@@ -45,7 +45,7 @@ fix: $(VENV)/developed ## Rewrite what the linters can mend
 	$(BIN)/ruff format
 
 docs: $(VENV)/developed ## Make the generated pages and the picture anew
-	$(BIN)/cog -r docs/commands.md docs/configuration.md
+	$(BIN)/cog -r docs/commands.md docs/configuration.md docs/explain.md
 	$(BIN)/python docs/terminal.py
 
 build: $(VENV)/developed ## Build the wheel and the source distribution into dist/

@@ -30,6 +30,7 @@ def main(dist: Path) -> None:
             [*run, "duck_label", "--version"],
             [*run, "duck_label", "sample", "bars.parquet", "--days", "1"],
             [*run, "duck_label", "run", "bars.parquet", "--output", "labels", "--quiet", "--json"],
+            [*run, "duck_label", "sql", "labels", "@win_rates"],
             [str(python.with_name("duck-label")), "config", "--json"],
         )
         for step in steps:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ from duck_label.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-GENERATED = ("docs/commands.md", "docs/configuration.md")
+GENERATED = ("docs/commands.md", "docs/configuration.md", "docs/explain.md")
+# Pages whose commands, queries and scripts are for labels of three days with details.
+PAGES = ("docs/sql.md", "docs/explain.md")
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -28,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a reader has typed all `duck-label` commands of the README, in order."""
     folder = tmp_path_factory.mktemp("reader")
     commands = [line[2:] for block in blocks("console") for line in block.splitlines()]
-    typed = [command.split() for command in commands if command.startswith("duck-label")]
+    typed = [shlex.split(command) for command in commands if command.startswith("duck-label")]
     assert len(typed) >= 3
     for _, *arguments in typed:
         program = [sys.executable, "-m", "duck_label", *arguments]
@@ -77,6 +80,41 @@ def test_sql_of_the_readme(folder: Path) -> None:
     finally:
         os.chdir(before)
     assert {row[0] for row in rows} == {0, 1}
+
+
+@pytest.fixture(scope="module")
+def labeled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample bars of the pages, labeled with details."""
+    folder = tmp_path_factory.mktemp("pages")
+    for command in ("sample bars.parquet --days 3", "run bars.parquet -o labels --details -q"):
+        program = [sys.executable, "-m", "duck_label", *command.split()]
+        subprocess.run(program, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_everything_on_a_page_runs(page: str, labeled: Path, tmp_path: Path) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HOME": str(tmp_path)}
+    commands = [line[2:] for block in blocks("console", text) for line in block.splitlines()]
+    assert commands
+    scripts = [f"{sys.executable} -c {shlex.quote(script)}" for script in blocks("python", text)]
+    queries = [f"duck-label sql labels {shlex.quote(query)}" for query in blocks("sql", text)]
+    for command in (*commands, *scripts, *queries):
+        ended = subprocess.run(
+            command,
+            shell=True,
+            cwd=labeled,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert ended.returncode == 0, f"{command}: {ended.stderr}"
+    if page == "docs/explain.md":
+        assert (labeled / "trade.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("page", GENERATED)

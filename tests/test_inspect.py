@@ -27,8 +27,10 @@ import golden
 from duck_label.cli import main
 from duck_label.errors import InputError, QueryError
 from duck_label.inspect import Output, saved_queries
-from duck_label.ledger import FOLDER
+from duck_label.ledger import FOLDER, ChunkRecord
+from duck_label.plan import Chunk
 from duck_label.prompt import Words, talk
+from duck_label.results import Silence
 from labeling import label, write
 
 BARS = golden.bars("symbols_unsorted").num_rows
@@ -184,6 +186,34 @@ def test_labels_appear_while_a_run_writes(finished: Path, records: Path) -> None
             counts += output.sql("select count(*) from labels").fetchall()[0]
     assert counts == sorted(counts)
     assert counts[-1] == BARS
+
+
+class Onlooker(Silence):
+    """Asks the output after every chunk, as somebody at another terminal may."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seen: list[tuple[int, ...]] = []
+        self.rows = 0
+
+    def advance(self, chunk: Chunk, record: ChunkRecord) -> None:  # noqa: ARG002
+        self.rows += record.rows
+        with Output(self.folder) as output:
+            self.seen += output.sql(
+                "select (select count(*) from labels), (select sum(rows)::bigint from chunks), "
+                f"{self.rows}, (select count(*) from runs where ended_at is null)"
+            ).fetchall()
+
+
+def test_a_run_can_be_looked_at_while_it_writes(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("gaps")])
+    onlooker = Onlooker(tmp_path / "labels")
+    config = duck_label.LabelingConfig(chunk_size=800)
+    duck_label.WeightedLabelingEngine(config, onlooker).process_files([bars], onlooker.folder)
+    assert len(onlooker.seen) > 2
+    for labels, chunks, rows, running in onlooker.seen:
+        assert labels == chunks == rows
+        assert running == 1
 
 
 def test_another_folder_is_no_output(tmp_path: Path) -> None:
