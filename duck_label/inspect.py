@@ -12,6 +12,7 @@ import re
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -166,14 +167,12 @@ class Output:
             QueryError: as `sql`.
         """
         self._open_labels()
-        try:
+        with self.complaints():
             statements = self._connection.extract_statements(query)
             _refuse_mismatch(statements, parameters)
             for statement in statements:
                 own = {name: parameters[name] for name in statement.named_parameters}
                 yield self._connection.sql(statement, params=own or None)
-        except duckdb.Error as error:
-            raise self.complaint(error) from error
 
     def words(self) -> list[str]:
         """What a query may be made of: keywords, functions, the views and their columns."""
@@ -192,8 +191,24 @@ class Output:
         ).fetchall()
         return [word for (word,) in rows]
 
-    def complaint(self, error: duckdb.Error) -> QueryError:
-        """Our error for what DuckDB says about a query, or about reading its result."""
+    @contextmanager
+    def complaints(self) -> Iterator[None]:
+        """Where a query is run, or its result read: what DuckDB complains of becomes our error.
+
+        Raises:
+            QueryError: for the complaint.
+            KeyboardInterrupt: if a signal ended the query.
+        """
+        try:
+            yield
+        except duckdb.Error as error:
+            raise self._complaint(error) from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
+
+    def _complaint(self, error: duckdb.Error) -> QueryError:
         reason = str(error).strip()
         if "queries only read" in reason or "file system operations are disabled" in reason:
             return QueryError(

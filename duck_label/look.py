@@ -99,8 +99,6 @@ def sql(
     duck-label sql labels @win_rates
     duck-label sql labels "select * from labels_long where mode = \\$m" -p m=low_vol_long -o low.csv
     """
-    import duckdb
-
     from duck_label import tables
     from duck_label.inspect import Output, saved_queries, saved_query
 
@@ -131,10 +129,8 @@ def sql(
         result = output.sql(query or sys.stdin.read(), **dict(map(_parameter, parameters)))
         if result is None:
             return
-        try:
+        with output.complaints():
             tables.write(result, kind or tables.format_of(target), target, rows)
-        except duckdb.Error as error:
-            raise output.complaint(error) from error
 
 
 def _parameter(text: str) -> tuple[str, Any]:

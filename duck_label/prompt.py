@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -63,11 +62,10 @@ def _answer(output: Output, text: str, kind: str, most_rows: int) -> None:
             return
         result = output.sql(text.rstrip(";") if text.startswith("@") else text)
         if result is not None:
-            write(result, kind, None, most_rows)
+            with output.complaints():
+                write(result, kind, None, most_rows)
     except DuckLabelError as error:
         say(f"error: {error}")
-    except duckdb.Error as error:
-        say(f"error: {output.complaint(error)}")
     except KeyboardInterrupt:
         say("interrupted")
 

@@ -6,9 +6,11 @@ import hashlib
 import io
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +198,7 @@ class Onlooker(Silence):
         self.seen: list[tuple[int, ...]] = []
         self.rows = 0
 
-    def advance(self, chunk: Chunk, record: ChunkRecord) -> None:  # noqa: ARG002
+    def advance(self, chunk: Chunk, record: ChunkRecord, *_: Any) -> None:  # noqa: ARG002
         self.rows += record.rows
         with Output(self.folder) as output:
             self.seen += output.sql(
@@ -483,6 +485,15 @@ def test_results_stream_to_a_reader_that_leaves(finished: Path) -> None:
         assert ended.stdout.readline() == b'"range"\n'
         ended.stdout.close()
         assert b"Traceback" not in ended.stderr.read()
+
+
+def test_a_long_query_is_interrupted(finished: Path) -> None:
+    query = "select 1; select count(*) from range(10000000000000) as r (i) where hash(i) = 7"
+    program = [sys.executable, "-m", "duck_label", "sql", str(finished), query]
+    with subprocess.Popen(program, stderr=subprocess.PIPE) as asked:
+        time.sleep(3)
+        asked.send_signal(signal.SIGINT)
+        assert asked.wait(20) == 130
 
 
 def test_two_outputs_are_open_at_once(finished: Path, records: Path) -> None:
