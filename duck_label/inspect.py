@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,16 +198,31 @@ class Output:
 
         Raises:
             QueryError: for the complaint.
-            KeyboardInterrupt: if a signal ended the query.
         """
         try:
             yield
         except duckdb.Error as error:
             raise self._complaint(error) from error
-        except RuntimeError as error:
-            if str(error) == "Query interrupted":
-                raise KeyboardInterrupt from error
-            raise
+
+    def interruptible(self, work: Callable[[], None]) -> None:
+        """Do work that queries, so that Ctrl-C ends the query at once.
+
+        The work has a thread of its own: the main one, which signals come to, may be in the depths
+        of DuckDB for long.
+
+        Raises:
+            QueryError: as `complaints`.
+            KeyboardInterrupt: if it came.
+        """
+        with self.complaints(), ThreadPoolExecutor(1) as pool:
+            done = pool.submit(work)
+            try:
+                done.result()
+            except KeyboardInterrupt:
+                while not done.done():
+                    self._connection.interrupt()
+                    wait([done], timeout=0.1)
+                raise
 
     def _complaint(self, error: duckdb.Error) -> QueryError:
         reason = str(error).strip()

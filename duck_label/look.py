@@ -126,11 +126,15 @@ def sql(
 
             talk(output, kind or "table", rows)
             return
-        result = output.sql(query or sys.stdin.read(), **dict(map(_parameter, parameters)))
-        if result is None:
-            return
-        with output.complaints():
-            tables.write(result, kind or tables.format_of(target), target, rows)
+        asked, values = query or sys.stdin.read(), dict(map(_parameter, parameters))
+        form = kind or tables.format_of(target)
+
+        def answer() -> None:
+            result = output.sql(asked, **values)
+            if result is not None:
+                tables.write(result, form, target, rows)
+
+        output.interruptible(answer)
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -60,10 +60,14 @@ def _answer(output: Output, text: str, kind: str, most_rows: int) -> None:
             for saved in saved_queries().values():
                 click.echo(f"@{saved.name:<20} {saved.purpose}")
             return
-        result = output.sql(text.rstrip(";") if text.startswith("@") else text)
-        if result is not None:
-            with output.complaints():
+        query = text.rstrip(";") if text.startswith("@") else text
+
+        def answer() -> None:
+            result = output.sql(query)
+            if result is not None:
                 write(result, kind, None, most_rows)
+
+        output.interruptible(answer)
     except DuckLabelError as error:
         say(f"error: {error}")
     except KeyboardInterrupt:

@@ -488,12 +488,15 @@ def test_results_stream_to_a_reader_that_leaves(finished: Path) -> None:
 
 
 def test_a_long_query_is_interrupted(finished: Path) -> None:
-    query = "select 1; select count(*) from range(10000000000000) as r (i) where hash(i) = 7"
+    query = "select count(*) from range(10000000000000) as r (i) where hash(i) = 7"
     program = [sys.executable, "-m", "duck_label", "sql", str(finished), query]
     with subprocess.Popen(program, stderr=subprocess.PIPE) as asked:
-        time.sleep(3)
-        asked.send_signal(signal.SIGINT)
-        assert asked.wait(20) == 130
+        try:
+            time.sleep(5)
+            asked.send_signal(signal.SIGINT)
+            assert asked.wait(30) == 130
+        finally:
+            asked.kill()
 
 
 def test_two_outputs_are_open_at_once(finished: Path, records: Path) -> None:
