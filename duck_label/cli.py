@@ -350,3 +350,42 @@ def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
     click.echo(f"{path}: {made.rows:,} bars from {made.first} to {made.last}")
+
+
+@main.command()
+@click.argument(
+    "output", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="OUT"
+)
+@click.option(
+    "--by",
+    type=click.Choice(["month", "symbol", "session"]),
+    help="Also each calendar month (UTC), symbol, or session.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["warn", "fail"]),
+    help="Exit with 5 if a check warns or fails, or only if one fails.",
+)
+@click.option("--memory-limit", metavar="1GB", default="1GB", show_default=True, help="Budget.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@_debug
+def stats(output: Path, by: Any, fail_on: Any, memory_limit: str, as_json: bool) -> None:
+    """Print what was labeled in numbers: win rates, outcomes, weights, rolls, and quality checks.
+
+    \b
+    duck-label stats labels
+    duck-label stats labels --by month --json
+    duck-label stats labels --fail-on warn
+    """
+    from duck_label import stats as numbers
+    from duck_label.quality import complaint
+    from duck_label.stats_tables import tables
+    from duck_label.tables import show
+
+    statistics = numbers.statistics(output, by, memory_limit=memory_limit)
+    if as_json:
+        click.echo(json.dumps(statistics.to_json()))
+    else:
+        show(list(tables(statistics)))
+    if fail_on is not None and (error := complaint(statistics.checks, fail_on)) is not None:
+        raise error

@@ -15,6 +15,7 @@ from duck_label.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ("docs/statistics.md",)
 GENERATED = ("docs/commands.md", "docs/configuration.md")
 
 
@@ -23,17 +24,22 @@ def blocks(language: str, text: str = README) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader has typed all `duck-label` commands of the README, in order."""
-    folder = tmp_path_factory.mktemp("reader")
-    commands = [line[2:] for block in blocks("console") for line in block.splitlines()]
+def type_commands(text: str, folder: Path) -> None:
+    """Run the `duck-label` commands of a page in a folder, one after another."""
+    commands = [line[2:] for block in blocks("console", text) for line in block.splitlines()]
     typed = [command.split() for command in commands if command.startswith("duck-label")]
     assert len(typed) >= 3
     for _, *arguments in typed:
         program = [sys.executable, "-m", "duck_label", *arguments]
         ended = subprocess.run(program, cwd=folder, check=False, capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a reader has typed all `duck-label` commands of the README, in order."""
+    folder = tmp_path_factory.mktemp("reader")
+    type_commands(README, folder)
     return folder
 
 
@@ -77,6 +83,12 @@ def test_sql_of_the_readme(folder: Path) -> None:
     finally:
         os.chdir(before)
     assert {row[0] for row in rows} == {0, 1}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_the_pages(page: str, tmp_path: Path) -> None:
+    """Typed one after another in an empty folder, as a reader would."""
+    type_commands((ROOT / page).read_text(encoding="utf-8"), tmp_path)
 
 
 @pytest.mark.parametrize("page", GENERATED)

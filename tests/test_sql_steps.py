@@ -169,8 +169,8 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
     ]
     # The jump at bar 3 affects bars 2 to 8; bars 2 and 3 are there.
     assert database.rows("select * from rolls order by bar") == [
-        (1, 2, clock(2)),
-        (1, 3, clock(62)),
+        (1, 2, clock(2), True, False),
+        (1, 3, clock(62), False, True),
     ]
 
 
@@ -437,14 +437,23 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
 
 def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
     files = [bar_file(tmp_path / "bars.parquet", [*flat([3, 1], "B"), *flat([2, 9], "A")])]
-    columns = "symbol varchar, bar_time timestamptz, label_m tinyint, weight_m float"
-    labels = [("B", second(1), 0, 1.0), ("A", second(2), 1, 2.0), ("B", second(3), 0, 3.0)]
+    columns = (
+        "symbol varchar, bar_time timestamptz, series integer, mae_1 bigint, "
+        "label_m tinyint, weight_m float"
+    )
+    labels = [
+        ("B", second(1), 2, None, 0, 1.0),
+        ("A", second(2), 1, 5, 1, 2.0),
+        ("B", second(3), 2, None, 0, 3.0),
+    ]
     make(database, "labels", columns, labels)
     part = tmp_path / "part.parquet"
     limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}
-    run(database, "7_part", files=files, part=str(part), **limits)
+    database.run("set variable tally = '[7]'")
+    run(database, "8_part", files=files, part=str(part), **limits)
     table = pq.read_table(part)
     assert table.column_names == [*NAMES, "label_m", "weight_m"]
+    assert pq.read_metadata(part).metadata[b"duck_label_tally"] == b"[7]"
     assert table["symbol"].to_pylist() == ["A", "B", "B"]
     assert table["weight_m"].to_pylist() == [2.0, 1.0, 3.0]
     assert table["timestamp"].to_pylist() == [second(2), second(1), second(3)]
