@@ -389,3 +389,50 @@ def stats(output: Path, by: Any, fail_on: Any, memory_limit: str, as_json: bool)
         show(list(tables(statistics)))
     if fail_on is not None and (error := complaint(statistics.checks, fail_on)) is not None:
         raise error
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@_configuration
+@click.option(
+    "--write-config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_flag=False,
+    flag_value="duck_label.toml",
+    metavar="[FILE]",
+    help="Write the suggested configuration.  [default: duck_label.toml]",
+)
+@click.option("--force", is_flag=True, help="Replace an existing configuration file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@_debug
+def validate(
+    inputs: tuple[str, ...],
+    write_config: Path | None,
+    force: bool,
+    as_json: bool,
+    **configuration: Any,
+) -> None:
+    """Say what is wrong or odd in bars before a run, and suggest a configuration.
+
+    Exits with 3 if a run would refuse the bars: with the configuration in force, or with the one
+    that is written.
+
+    \b
+    duck-label validate bars/
+    duck-label validate bars/ --write-config
+    duck-label validate bars/ --column timestamp=ts_event --json
+    """
+    from duck_label import validation
+    from duck_label.tables import show
+    from duck_label.validation_tables import tables
+
+    if write_config is not None and write_config.exists() and not force:
+        raise ConfigError(f"{write_config}: exists already: pass --force to replace it")
+    found = validation.validate(inputs, _settings(configuration))
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        show(list(tables(found)))
+    if write_config is not None:
+        validation.write_config(found, write_config)
+    validation.refuse(found.refusals if write_config is None else found.suggested_refusals)

@@ -15,7 +15,7 @@ from duck_label.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("docs/statistics.md",)
+PAGES = ("docs/statistics.md", "docs/validation.md")
 GENERATED = ("docs/commands.md", "docs/configuration.md")
 
 

@@ -19,6 +19,11 @@ QUERIES = (
     "stats/quality",
     "stats/tallies",
     "stats/weights",
+    "validate/fits",
+    "validate/neighbours",
+    "validate/prices",
+    "validate/start",
+    "validate/symbols",
     *LABEL_STEPS,
 )
 # What some queries name besides.
@@ -41,7 +46,7 @@ CASES = {
 
 
 def test_every_file_is_linted() -> None:
-    rendered = {f"{name}.sql" for name in QUERIES} | {"checks/rules.sql"}
+    rendered = {f"{name}.sql" for name in QUERIES} | {"checks/rules.sql", "input/sessions.sql"}
     assert rendered == {str(p.relative_to(ROOT / "sql")) for p in (ROOT / "sql").rglob("*.sql")}
 
 

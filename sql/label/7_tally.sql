@@ -9,13 +9,8 @@
 --             $session_start, the same in words; $mode_N_name
 --
 -- All sums are of whole numbers, so that the tallies of any cut add up to the same. Bars are gathered by quarters of
--- an hour first: months and sessions change only there, and few quarters need to be asked for theirs.
-{%- macro quarter(clock) -%}
-    (
-            {{ clock }} // (900 * $clocks_per_second::bigint)
-            - ({{ clock }} % (900 * $clocks_per_second::bigint) < 0)::bigint
-        )
-{%- endmacro %}
+-- an hour first: months and sessions change only there.
+{%- from "input/sessions.sql" import quarter, quarter_time, session_of %}
 create or replace temp table tally as
 with
 bars_of_the_quarters as (
@@ -60,11 +55,8 @@ quarters as (
     select
         series,
         quarter,
-        strftime(make_timestamp(quarter * 900 * 1_000_000), '%Y-%m') as month,
-        (
-            timezone($session_zone, timezone('UTC', make_timestamp(quarter * 900 * 1_000_000)))
-            + to_minutes($session_shift)
-        )::date as session,
+        strftime({{ quarter_time("quarter") }}, '%Y-%m') as month,
+        {{ session_of("quarter") }} as session,
         sum(bars) as bars,
         min(first) as first,
         max(last) as last
