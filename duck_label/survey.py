@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from duck_label import queries
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
-from duck_label.memory import MOST_ROWS
-from duck_label.plan import plan, whole_days
+from duck_label.plan import MOST_ROWS, plan, whole_days
 from duck_label.price_grids import INCREMENTS, Fit, SymbolGrid, grid
 from duck_label.source import Source
 

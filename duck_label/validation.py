@@ -16,8 +16,8 @@ from duck_label import suggestion as guess
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
-from duck_label.memory import MOST_ROWS, MemoryBudget, default_threads
-from duck_label.plan import plan, whole_days
+from duck_label.memory import MemoryBudget, default_threads
+from duck_label.plan import MOST_ROWS, plan, whole_days
 from duck_label.settings import Settings, nested
 from duck_label.source import Source, common_columns, find_files, open_source
 from duck_label.suggestion import Suggestion
