@@ -16,7 +16,8 @@ from duck_label.errors import BadBarsError
 from duck_label.queries import identifier, render
 from duck_label.source import Source
 
-_RULES = {
+# The rules, and what a bar that breaks one is like.
+RULES = {
     "null_timestamp": "the timestamp is null",
     "null_symbol": "the symbol is null",
     "null_price": "a price is null",
@@ -108,8 +109,8 @@ def complaint(
     """The error that names the files, the rules, the counts and the first offending rows."""
     lines = [f"{bad.bars:,} bad bars in the input; nothing was labeled"]
     for (file, rule), bars in bad.counts.items():
-        lines.append(f"  {file}: {bars:,} x {rule}: {_RULES[rule]}")
-        lines += _examples(database, source, context, file, rule)
+        lines.append(f"  {file}: {bars:,} x {rule}: {RULES[rule]}")
+        lines += examples(database, source, context, file, rule)
     if any(rule == "off_grid" for _, rule in bad.counts):
         lines += [
             f"  {advice}" for advice in _fitting_increments(database, source, config, context)
@@ -120,9 +121,13 @@ def complaint(
     return BadBarsError("\n".join(lines))
 
 
-def _examples(
+def examples(
     database: Database, source: Source, context: Mapping[str, Any], file: str, rule: str
 ) -> list[str]:
+    """The first few bars of a file that break a rule, a line each.
+
+    Needs the temp tables `grids` and `duplicates`.
+    """
     judged = render("checks/judged_bars", context)
     bars = source.bars
     names = [bars.timestamp, *(getattr(bars, price) for price in PRICES)]

@@ -156,5 +156,91 @@ def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite
     click.echo(f"{path}: {made.rows:,} bars from {made.first} to {made.last}")
 
 
+@main.command()
+@click.argument(
+    "output", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="OUT"
+)
+@click.option(
+    "--by",
+    type=click.Choice(["month", "symbol", "session"]),
+    help="Also each calendar month (UTC), symbol, or session.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["warn", "fail"]),
+    help="Exit with 5 if a check warns or fails, or only if one fails.",
+)
+@click.option("--memory-limit", metavar="1GB", default="1GB", show_default=True, help="Budget.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug
+def stats(output: Path, by: Any, fail_on: Any, memory_limit: str, as_json: bool) -> None:
+    """Print what was labeled in numbers: win rates, outcomes, weights, rolls, and quality checks.
+
+    \b
+    duck-label stats labels
+    duck-label stats labels --by month --json
+    duck-label stats labels --fail-on warn
+    """
+    from duck_label import stats as numbers
+    from duck_label.quality import complaint
+    from duck_label.stats_tables import tables
+    from duck_label.tables import show
+
+    statistics = numbers.statistics(output, by, memory_limit=memory_limit)
+    if as_json:
+        click.echo(json.dumps(statistics.to_json()))
+    else:
+        show(list(tables(statistics)))
+    if fail_on is not None and (error := complaint(statistics.checks, fail_on)) is not None:
+        raise error
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@configuration
+@click.option(
+    "--write-config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_flag=False,
+    flag_value="duck_label.toml",
+    metavar="[FILE]",
+    help="Write the suggested configuration.  [default: duck_label.toml]",
+)
+@click.option("--force", is_flag=True, help="Replace an existing configuration file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug
+def validate(
+    inputs: tuple[str, ...],
+    write_config: Path | None,
+    force: bool,
+    as_json: bool,
+    **configuration: Any,
+) -> None:
+    """Say what is wrong or odd in bars before a run, and suggest a configuration.
+
+    Exits with 3 if a run would refuse the bars: with the configuration in force, or with the one
+    that is written.
+
+    \b
+    duck-label validate bars/
+    duck-label validate bars/ --write-config
+    duck-label validate bars/ --column timestamp=ts_event --json
+    """
+    from duck_label import validation
+    from duck_label.tables import show
+    from duck_label.validation_tables import tables
+
+    if write_config is not None and write_config.exists() and not force:
+        raise ConfigError(f"{write_config}: exists already: pass --force to replace it")
+    found = validation.validate(inputs, settings_of(configuration))
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        show(list(tables(found)))
+    if write_config is not None:
+        validation.write_config(found, write_config)
+    validation.refuse(found.refusals if write_config is None else found.suggested_refusals)
+
+
 for command in (look.sql, look.explain, look.show_sql, look.completion):
     main.add_command(command)

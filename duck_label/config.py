@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -48,6 +49,17 @@ def _limit(value: object) -> object:
     if not _LIMIT.fullmatch(text):
         raise ValueError("expected auto, a size (8GB, 512MiB) or a fraction of the machine (0.5)")
     return text
+
+
+def _session(value: object) -> object:
+    match = re.fullmatch(r"([01]\d|2[0-3]):(00|15|30|45) (\S+)", str(value).strip())
+    if match is None:
+        raise ValueError("expected a quarter of an hour and a time zone, such as 00:00 UTC")
+    try:
+        ZoneInfo(match[3])
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{match[3]!r} is no time zone; write it as America/New_York") from None
+    return match[0]
 
 
 Ticks = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)]
@@ -210,6 +222,10 @@ class LabelingConfig(_Model):
         default="fail", description="stop at bad bars, or set them aside and label the rest"
     )
     allow_nonpositive_prices: bool = Field(default=False, description="crude oil closed at -37.63")
+    session_start: Annotated[str, BeforeValidator(_session)] = Field(
+        default="17:00 America/New_York",
+        description="when a trading day begins; statistics by session count by it",
+    )
     columns: dict[str, str] = Field(
         default_factory=dict, description="our column name = the name in the files"
     )
@@ -267,6 +283,15 @@ class LabelingConfig(_Model):
                 raise ValueError(f"modes: {mode.name!r} cannot name a column")
         self.grids()
         return self
+
+    def session(self) -> tuple[str, int]:
+        """The time zone of the sessions, and how many minutes later a session's date begins there.
+
+        A session has the date on which most of it lies: one that opens at 17:00 has the next.
+        """
+        time, zone = self.session_start.split()
+        minutes = 60 * int(time[:2]) + int(time[3:])
+        return zone, -minutes if minutes < 12 * 60 else 24 * 60 - minutes
 
     def column(self, ours: str) -> str:
         """The name in the files of one of our columns."""

@@ -58,6 +58,12 @@ class MemoryBudgetError(DuckLabelError):
     exit_code = 4
 
 
+class QualityError(DuckLabelError):
+    """The labels were found wanting by checks that were asked to fail (`stats --fail-on`)."""
+
+    exit_code = 5
+
+
 class InterruptedRunError(DuckLabelError):
     """The user ended the run; what is finished stays and the next run goes on from there."""
 

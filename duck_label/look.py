@@ -13,7 +13,7 @@ import click
 
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
 from duck_label.options import Moment, configuration, debug, settings_of
-from duck_label.tables import FORMATS
+from duck_label.writing import FORMATS
 
 
 class _Query(click.ParamType[str]):
@@ -99,7 +99,7 @@ def sql(
     duck-label sql labels @win_rates
     duck-label sql labels "select * from labels_long where mode = \\$m" -p m=low_vol_long -o low.csv
     """
-    from duck_label import tables
+    from duck_label import writing
     from duck_label.inspect import Output, saved_queries, saved_query
 
     if wants_list:
@@ -127,12 +127,12 @@ def sql(
             talk(output, kind or "table", rows)
             return
         asked, values = query or sys.stdin.read(), dict(map(_parameter, parameters))
-        form = kind or tables.format_of(target)
+        form = kind or writing.format_of(target)
 
         def answer() -> None:
             result = output.sql(asked, **values)
             if result is not None:
-                tables.write(result, form, target, rows)
+                writing.write(result, form, target, rows)
 
         output.interruptible(answer)
 

@@ -19,7 +19,7 @@ from pygments.lexers.sql import SqlLexer
 from duck_label.console import say
 from duck_label.errors import DuckLabelError
 from duck_label.inspect import Output, saved_queries
-from duck_label.tables import write
+from duck_label.writing import write
 
 _WORD = re.compile(r"[@\w]+")
 _WELCOME = """\

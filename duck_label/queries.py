@@ -25,7 +25,8 @@ LABEL_STEPS = (
     "label/4_touches",
     "label/5_outcomes",
     "label/6_weights",
-    "label/7_part",
+    "label/7_tally",
+    "label/8_part",
 )
 
 # The tables of an output folder; `labels_long` reads `labels`.
@@ -37,6 +38,8 @@ VIEWS = (
     "views/snapshots",
     "views/memory_events",
 )
+# What can become of a trade, in the order of a tally.
+OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
 
 # Later than any bar: where a barrier is not touched.
 _NEVER = 2**63 - 1
@@ -150,6 +153,7 @@ def context(
         "details": config.details,
         "unresolved_is_null": config.unresolved == "null",
         "never": _NEVER,
+        "outcomes": OUTCOMES,
         "up": barriers["up"],
         "down": barriers["down"],
         "modes": [
@@ -186,7 +190,13 @@ def _source(bars: BarColumns, symbol_of: Callable[[str], str], *, has_quarantine
 
 def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
     """The values that a configuration gives to the queries, the same for every chunk."""
-    values: dict[str, Any] = {"clocks_per_second": bars.clocks_per_second}
+    zone, shift = config.session()
+    values: dict[str, Any] = {
+        "clocks_per_second": bars.clocks_per_second,
+        "session_start": config.session_start,
+        "session_zone": zone,
+        "session_shift": shift,
+    }
     for number, grid in enumerate(config.grids(), start=1):
         values |= {
             f"grid_{number}_pattern": grid.pattern,
@@ -204,5 +214,6 @@ def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
         for number, ticks in enumerate(distances, start=1):
             values[f"{side}_{number}_ticks"] = ticks
     for number, mode in enumerate(config.modes, start=1):
+        values[f"mode_{number}_name"] = mode.name
         values[f"mode_{number}_stop"] = float(mode.stop)
     return values | config.weights.model_dump()

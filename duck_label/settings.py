@@ -60,7 +60,7 @@ def load(
     for key, value in options.items():
         _lay(merged, origins, {key: value}, _option(key))
     try:
-        return Settings(LabelingConfig.model_validate(_nested(merged)), origins)
+        return Settings(LabelingConfig.model_validate(nested(merged)), origins)
     except ValidationError as error:
         raise ConfigError(_with_origins(explain(error, LabelingConfig), origins)) from None
 
@@ -174,15 +174,16 @@ def _lay(
             origins.pop(other, None)
 
 
-def _nested(merged: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for key, value in merged.items():
+def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys as tables: the values of a configuration file."""
+    tables: dict[str, Any] = {}
+    for key, value in dotted.items():
         table, dot, inner = key.partition(".")
         if dot:
-            nested.setdefault(table, {})[inner] = value
+            tables.setdefault(table, {})[inner] = value
         else:
-            nested[key] = value
-    return nested
+            tables[key] = value
+    return tables
 
 
 def _option(key: str) -> str:

@@ -148,7 +148,7 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     """
     paths = find_files(inputs)
     footers = {path: _footer_digest(path) for path in paths}
-    columns, complete = _common_columns(database, paths)
+    columns, complete = common_columns(database, paths)
     bars = _bar_columns(columns, config, paths[0])
     taken = {name.casefold() for name, _ in columns}
     for name in config.output_columns():
@@ -199,12 +199,15 @@ def _footer_digest(path: str) -> str:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _common_columns(
+def common_columns(
     database: Database, paths: list[str]
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     """The columns of all files, those of the first before the others', and who brought them.
 
     Files may lack columns (their bars get nulls there), but not give one name two types.
+
+    Raises:
+        InputError: naming the first file that is no Parquet file, or does not agree with the rest.
     """
     columns: dict[str, tuple[str, str, str]] = {}
     for path in paths:

@@ -1,145 +1,63 @@
-"""Owns stdout where results of queries go: a table for people, or rows for programs.
-
-Rows are written as they come, batch by batch; only a table is cut to what a screen holds.
-"""
+"""Tables for people: colours and lines on a terminal, plain columns anywhere else."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime, time
-from decimal import Decimal
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from duck_label.errors import OutputError, QueryError
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
 
-FORMATS = ("table", "csv", "json", "markdown", "parquet")
-_SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
-_ROWS = 100_000
+_COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
 
-def format_of(path: Path | None) -> str:
-    """The format that a file's name asks for; a table where there is no file.
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under headers; the first `left` columns are words, the others numbers."""
 
-    Raises:
-        QueryError: for a name that asks for none.
-    """
-    if path is None:
-        return "table"
-    if path.suffix.lower() not in _SUFFIXES:
-        raise QueryError(f"{path}: pass --format, or end the name in {', '.join(_SUFFIXES)}")
-    return _SUFFIXES[path.suffix.lower()]
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
 
 
-def write(result: Any, kind: str, path: Path | None, most_rows: int) -> None:
-    """Write a DuckDB relation to stdout or a file, whole or not at all.
-
-    Raises:
-        QueryError: for Parquet on stdout.
-        OutputError: if the file cannot be written.
-        duckdb.Error: if the query fails while its rows come.
-    """
-    if path is None:
-        if kind == "parquet":
-            raise QueryError("Parquet goes to a file: pass -o FILE")
-        _write(result, kind, sys.stdout.buffer, most_rows)
-        return
-    with _unfinished(path) as file:
-        _write(result, kind, file, most_rows)
+def show(parts: Sequence[Table | str]) -> None:
+    """Write tables and lines to stdout."""
+    is_terminal = sys.stdout.isatty()
+    # Anywhere but on a terminal a row is one line, however long.
+    console = Console(file=sys.stdout, width=None if is_terminal else 10_000, highlight=False)
+    with console.capture() as captured:
+        for part in parts:
+            console.print(
+                part if isinstance(part, str) else _drawn(part, is_terminal), markup=False
+            )
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def _write(result: Any, kind: str, file: IO[bytes], most_rows: int) -> None:
-    if kind == "table":
-        file.write(_box(result, most_rows).encode())
-        file.flush()
-        return
-    from pyarrow.csv import CSVWriter
-    from pyarrow.parquet import ParquetWriter
-
-    reader = result.to_arrow_reader(_ROWS)
-    if kind in ("csv", "parquet"):
-        writer = CSVWriter if kind == "csv" else ParquetWriter
-        with writer(file, reader.schema) as open_writer:
-            for batch in reader:
-                open_writer.write_batch(batch)
-    else:
-        lines = _json(reader) if kind == "json" else _markdown(reader)
-        for line in lines:
-            file.write(line.encode())
-    file.flush()
+def _drawn(table: Table, is_terminal: bool) -> RichTable:
+    drawn = RichTable(
+        title=Text(table.title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD if is_terminal else None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    for place, header in enumerate(table.headers):
+        drawn.add_column(Text(header), justify="left" if place < table.left else "right")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    return drawn
 
 
-def _box(result: Any, most_rows: int) -> str:
-    """The result as DuckDB draws it, in the width of the terminal, or whole where there is none."""
-    from contextlib import redirect_stdout
-    from io import StringIO
-
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    text = StringIO()
-    with redirect_stdout(text):
-        result.show(max_width=width, max_rows=most_rows)
-    return text.getvalue().rstrip("\n") + "\n"
+def number(value: float | None, digits: int = 0) -> str:
+    """A number as people write it; nothing for none."""
+    return "" if value is None else f"{value:,.{digits}f}"
 
 
-def _json(reader: Any) -> Iterator[str]:
-    yield "["
-    before = "\n"
-    for batch in reader:
-        for row in batch.to_pylist():
-            yield before + json.dumps(_plain(row), allow_nan=False)
-            before = ",\n"
-    yield "\n]\n"
-
-
-def _markdown(reader: Any) -> Iterator[str]:
-    yield f"| {' | '.join(_cell(name) for name in reader.schema.names)} |\n"
-    yield f"|{' --- |' * len(reader.schema.names)}\n"
-    for batch in reader:
-        # By position: two columns may have one name.
-        for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            yield f"| {' | '.join(_cell(value) for value in row)} |\n"
-
-
-def _cell(value: Any) -> str:
-    plain = _plain(value)
-    text = "" if plain is None else str(plain)
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: times in ISO format, what is not a number as null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int) else str(value)
-
-
-@contextmanager
-def _unfinished(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when it is whole."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            unfinished = Path(file.name)
-            try:
-                yield file
-                file.close()
-                os.chmod(unfinished, 0o644)
-                unfinished.replace(path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+def share(value: float | None) -> str:
+    """A share in percent; nothing for none."""
+    return "" if value is None else f"{value:.1%}"

@@ -127,6 +127,7 @@ unresolved = "null"
 details = true
 on_bad_rows = "quarantine"
 allow_nonpositive_prices = true
+session_start = "00:00 UTC"
 
 [columns]
 volume = "vol ume"

@@ -19,6 +19,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 GENERATED = ("docs/commands.md", "docs/configuration.md", "docs/explain.md")
 # Pages whose commands, queries and scripts are for labels of three days with details.
 PAGES = ("docs/sql.md", "docs/explain.md")
+# Pages whose commands are typed in an empty folder.
+PAGES_FROM_NOTHING = ("docs/statistics.md", "docs/validation.md")
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -26,17 +28,22 @@ def blocks(language: str, text: str = README) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader has typed all `duck-label` commands of the README, in order."""
-    folder = tmp_path_factory.mktemp("reader")
-    commands = [line[2:] for block in blocks("console") for line in block.splitlines()]
+def type_commands(text: str, folder: Path) -> None:
+    """Run the `duck-label` commands of a page in a folder, one after another."""
+    commands = [line[2:] for block in blocks("console", text) for line in block.splitlines()]
     typed = [shlex.split(command) for command in commands if command.startswith("duck-label")]
     assert len(typed) >= 3
     for _, *arguments in typed:
         program = [sys.executable, "-m", "duck_label", *arguments]
         ended = subprocess.run(program, cwd=folder, check=False, capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a reader has typed all `duck-label` commands of the README, in order."""
+    folder = tmp_path_factory.mktemp("reader")
+    type_commands(README, folder)
     return folder
 
 
@@ -115,6 +122,12 @@ def test_everything_on_a_page_runs(page: str, labeled: Path, tmp_path: Path) -> 
         assert ended.returncode == 0, f"{command}: {ended.stderr}"
     if page == "docs/explain.md":
         assert (labeled / "trade.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("page", PAGES_FROM_NOTHING)
+def test_commands_of_the_pages(page: str, tmp_path: Path) -> None:
+    """Typed one after another in an empty folder, as a reader would."""
+    type_commands((ROOT / page).read_text(encoding="utf-8"), tmp_path)
 
 
 @pytest.mark.parametrize("page", GENERATED)

@@ -169,8 +169,8 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
     ]
     # The jump at bar 3 affects bars 2 to 8; bars 2 and 3 are there.
     assert database.rows("select * from rolls order by bar") == [
-        (1, 2, clock(2)),
-        (1, 3, clock(62)),
+        (1, 2, clock(2), True, False),
+        (1, 3, clock(62), False, True),
     ]
 
 
@@ -437,14 +437,66 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
 
 def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
     files = [bar_file(tmp_path / "bars.parquet", [*flat([3, 1], "B"), *flat([2, 9], "A")])]
-    columns = "symbol varchar, bar_time timestamptz, label_m tinyint, weight_m float"
-    labels = [("B", second(1), 0, 1.0), ("A", second(2), 1, 2.0), ("B", second(3), 0, 3.0)]
+    columns = (
+        "symbol varchar, bar_time timestamptz, series integer, mae_1 bigint, "
+        "label_m tinyint, weight_m float"
+    )
+    labels = [
+        ("B", second(1), 2, None, 0, 1.0),
+        ("A", second(2), 1, 5, 1, 2.0),
+        ("B", second(3), 2, None, 0, 3.0),
+    ]
     make(database, "labels", columns, labels)
     part = tmp_path / "part.parquet"
     limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}
-    run(database, "7_part", files=files, part=str(part), **limits)
+    database.run("set variable tally = '[7]'")
+    run(database, "8_part", files=files, part=str(part), **limits)
     table = pq.read_table(part)
     assert table.column_names == [*NAMES, "label_m", "weight_m"]
+    assert pq.read_metadata(part).metadata[b"duck_label_tally"] == b"[7]"
     assert table["symbol"].to_pylist() == ["A", "B", "B"]
     assert table["weight_m"].to_pylist() == [2.0, 1.0, 3.0]
     assert table["timestamp"].to_pylist() == [second(2), second(1), second(3)]
+
+
+def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None:
+    """Two bars before and one after 17:00 in New York on the last of May; a margin; symbol B."""
+    make(database, "series", SERIES, [("A", 1, 2), ("B", 2, 1)])
+    evening = datetime(2024, 5, 31, 21, tzinfo=UTC)
+
+    def at(seconds: float) -> int:
+        return round((evening + timedelta(seconds=seconds)).timestamp() * 1_000_000)
+
+    make(
+        database,
+        "outcomes",
+        "series integer, clock bigint, is_wanted boolean, entry_clock bigint, "
+        "outcome_1 outcome, decided_1 bigint",
+        [
+            (1, at(-2), True, at(-1), "target", at(4)),
+            (1, at(-1), True, at(0), "stop", None),
+            (1, at(0), True, at(7), "target", at(9.5)),
+            (1, at(7), False, None, "target", at(99)),
+            (2, at(5 * 3600), True, None, "none", None),
+        ],
+    )
+    labels = [
+        (1, evening - timedelta(seconds=2), 3),
+        (1, evening - timedelta(seconds=1), None),
+        (1, evening, 4),
+        (2, evening + timedelta(hours=5), None),
+    ]
+    make(database, "labels", "series integer, bar_time timestamptz, mae_1 bigint", labels)
+    columns = "series integer, bar bigint, clock bigint, is_wanted boolean, jumps boolean"
+    rolls = [(1, 2, at(-1), True, None), (1, 3, at(0), True, True), (1, 4, at(7), False, True)]
+    make(database, "rolls", columns, rolls)
+    run(database, "7_tally")
+    found = database.rows(
+        "select symbol, month, session::varchar, increments_per_tick, first, last, bars, jumps, "
+        "rolled_bars, modes from tally order by symbol, session"
+    )
+    assert found == [
+        ("A", "2024-05", "2024-05-31", 2, at(-2), at(-1), 2, 0, 1, [[1, 1, 0, 0, 0, 0, 3, 5e6]]),
+        ("A", "2024-05", "2024-06-01", 2, at(0), at(0), 1, 1, 1, [[1, 0, 0, 0, 0, 0, 4, 2.5e6]]),
+        ("B", "2024-06", "2024-06-01", 1, *[at(5 * 3600)] * 2, 1, 0, 0, [[0, 0, 0, 0, 0, 1, 0, 0]]),
+    ]

@@ -15,11 +15,22 @@ QUERIES = (
     "checks/bad_bars",
     "checks/duplicates",
     "checks/judged_bars",
+    "stats/groups",
+    "stats/quality",
+    "stats/tallies",
+    "stats/weights",
+    "validate/fits",
+    "validate/neighbours",
+    "validate/prices",
+    "validate/start",
+    "validate/symbols",
     *LABEL_STEPS,
     *VIEWS,
     "explain/bars",
     *(f"inspect/{file.stem}" for file in sorted((ROOT / "sql" / "inspect").glob("*.sql"))),
 )
+# What some queries name besides.
+NAMES = {"direction": "asc", "by": "month", "label": '"label_m"', "weight": '"weight_m"'}
 PLAIN = BarColumns("timestamp", "open", "high", "low", "close", None, None, "TIMESTAMP")
 RICH = BarColumns("ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE")
 CASES = {
@@ -44,11 +55,12 @@ def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
         columns |= dict.fromkeys(("open", "high", "low", "close"), "DOUBLE")
         return render(query, views.context(Path("/labels"), renamed, columns))
     names = context(config, bars, ["timestamp"], has_quarantine=False)
-    return render(query, {**names, "direction": "asc"})
+    return render(query, {**names, **NAMES})
 
 
 def test_every_file_is_linted() -> None:
-    linted = {f"{name}.sql" for name in QUERIES} | {"checks/rules.sql", "views/records.sql"}
+    linted = {f"{name}.sql" for name in QUERIES}
+    linted |= {"checks/rules.sql", "input/sessions.sql", "views/records.sql"}
     assert linted == {str(p.relative_to(ROOT / "sql")) for p in (ROOT / "sql").rglob("*.sql")}
 
 

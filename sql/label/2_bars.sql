@@ -1,7 +1,7 @@
 -- Purpose:    the bars of one chunk and its margins, numbered, on the price grid, each with its entry and horizon
 -- Grain:      one row per bar
 -- In:         the input files; `series`
--- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar
+-- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar, which may be the one that jumps
 -- Parameters: $files; $chunk_from, $chunk_until (the bars to label); $read_from, $read_to (they and all margins,
 --             both included); $timeout in clock units or $timeout_bars
 --
@@ -78,6 +78,8 @@ affected_bars as (
 select
     bars.series,
     bars.bar,
-    bars.clock
+    bars.clock,
+    bars.is_wanted,
+    bars.jumps
 from bars
 inner join affected_bars using (series, bar);

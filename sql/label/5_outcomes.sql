@@ -99,6 +99,6 @@ select
     {%- endfor %}
 from decisions;
 
-{% for table in ("bars", "rolls", "touches_up_1", "touches_down_1", "ladder_up", "ladder_down") %}
+{% for table in ("bars", "touches_up_1", "touches_down_1", "ladder_up", "ladder_down") %}
 drop table {{ table }};
 {%- endfor %}

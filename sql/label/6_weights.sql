@@ -1,7 +1,8 @@
 -- Purpose:    how far each trade moved on its path, and from that its label and weight
 -- Grain:      one row per bar of the chunk
 -- In:         `outcomes`, `series`
--- Out:        temp table `labels`: symbol, bar_time, and the output columns of every mode
+-- Out:        temp table `labels`: symbol, bar_time, and the output columns of every mode; for the tally also the
+--             series and, where mode N wins, `mae_N` in price increments
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second
@@ -35,22 +36,27 @@ trades as (
     select
         symbol,
         bar_time,
+        series,
         exp(
             -$decay_rate::double
             * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
         ) as decay
         {%- for mode in modes %}
-        {%- set fall = "greatest(0, entry - lowest_%d) / increments_per_tick" % loop.index %}
-        {%- set rise = "greatest(0, highest_%d - entry) / increments_per_tick" % loop.index %},
+        {%- set fall = "greatest(0, entry - lowest_%d)" % loop.index %}
+        {%- set rise = "greatest(0, highest_%d - entry)" % loop.index %}
+        {%- set against = fall if mode.direction == "long" else rise %},
         outcome_{{ loop.index }},
+        case
+            when outcome_{{ loop.index }} = 'target' then {{ against }}
+        end as mae_{{ loop.index }},
         decided_{{ loop.index }},
         (decided_{{ loop.index }} - entry_clock) / $clocks_per_second::double as seconds_{{ loop.index }},
         case
-            when path_{{ loop.index }} > 0 then {{ fall if mode.direction == "long" else rise }}
+            when path_{{ loop.index }} > 0 then {{ against }} / increments_per_tick
         end as mae_ticks_{{ loop.index }}
         {%- if details %},
         case
-            when path_{{ loop.index }} > 0 then {{ rise if mode.direction == "long" else fall }}
+            when path_{{ loop.index }} > 0 then {{ rise if mode.direction == "long" else fall }} / increments_per_tick
         end as mfe_ticks_{{ loop.index }}
         {%- endif %}
         {%- endfor %}
@@ -92,8 +98,10 @@ weights as (
 
 select
     symbol,
-    bar_time
+    bar_time,
+    series
     {%- for mode in modes %},
+    mae_{{ loop.index }},
     {%- set known = "outcome_%d not in ('roll', 'censored', 'none')" % loop.index if unresolved_is_null else "true" %}
     case
         when {{ known }} then outcome_{{ loop.index }} = 'target'
@@ -110,5 +118,3 @@ select
     {%- endif %}
     {%- endfor %}
 from weights;
-
-drop table outcomes;

@@ -1,7 +1,8 @@
 -- Purpose:    the part file of one chunk
 -- Grain:      one row per bar of the chunk, ordered by symbol and time
--- In:         the input files; `labels`
--- Out:        a Parquet file: every input column under its own name and type, then the output columns
+-- In:         the input files; `labels`; the variable `tally`
+-- Out:        a Parquet file: every input column under its own name and type, then the output columns; its
+--             key-value metadata holds the tally as `duck_label_tally`
 -- Parameters: $files; $chunk_from, $chunk_until; $part
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
@@ -11,7 +12,14 @@ copy (
         {%- for column in input_columns %}
         source.{{ column }},
         {%- endfor %}
-        labels.* exclude (symbol, bar_time)
+        labels.* exclude (
+            symbol,
+            bar_time,
+            series
+            {%- for _ in modes %},
+            mae_{{ loop.index }}
+            {%- endfor %}
+        )
     from {{ source }} as source
     inner join labels
         on
@@ -21,4 +29,7 @@ copy (
         source.{{ timestamp }} >= {{ moment("chunk_from") }}
         and source.{{ timestamp }} < {{ moment("chunk_until") }}
     order by labels.symbol, labels.bar_time
-) to $part (format parquet, compression zstd);
+-- (The linter does not know kv_metadata.)
+) to $part ( -- noqa: PRS
+    format parquet, compression zstd, kv_metadata {duck_label_tally: getvariable('tally')}
+);

@@ -1,0 +1,117 @@
+"""The grid that prices lie on: found from how many of them lie off each of some steps."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+# Steps that exchanges use, and binary fractions of bonds, coarsest first.
+INCREMENTS = tuple(
+    sorted(
+        {
+            Decimal(digits).scaleb(power)
+            for digits in ("1", "2", "2.5", "5")
+            for power in range(-8, 10)
+        }
+        | {Decimal(1) / 2**power for power in range(3, 10)},
+        reverse=True,
+    )
+)
+# A grid that so few prices lie off is the grid; one that more lie off is none, or a coarser one.
+_FEW, _MOST = 0.001, 0.05
+# Of a grid, the finest part that is still one.
+_FINEST = 1000
+_CONTRACT = re.compile(r"(.*[A-Z])([FGHJKMNQUVXZ])(\d{1,4})")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How many of some prices, and of some moves inside a bar, lie off each of `INCREMENTS`."""
+
+    prices: int
+    prices_off: Sequence[int]
+    moves: int
+    moves_off: Sequence[int]
+
+
+@dataclass(frozen=True)
+class SymbolGrid:
+    """A tick, the increment of the prices, and how many prices lie off it."""
+
+    tick_size: Decimal
+    price_increment: Decimal
+    prices_off: int
+
+
+def grid(fit: Fit) -> SymbolGrid | None:
+    """The grid of one symbol's prices, or None where they lie on none.
+
+    A tick is the coarsest step of the moves inside a bar, the increment the coarsest that divides
+    it and fits the prices.
+    """
+    shares = [off / fit.moves if fit.moves else 0.0 for off in fit.moves_off]
+    if not fit.moves:
+        shares = [off / fit.prices if fit.prices else 1.0 for off in fit.prices_off]
+    exact, rough = (
+        next((step for step, share in zip(INCREMENTS, shares, strict=True) if share <= most), None)
+        for most in (_FEW, _MOST)
+    )
+    if rough is None:
+        return None
+    # A grid that is far finer than what nearly all prices lie on is made by a few garbled ones.
+    tick = rough if exact is None or exact < rough / _FINEST else exact
+    dividing = [
+        (step, off)
+        for step, off in zip(INCREMENTS, fit.prices_off, strict=True)
+        if tick / _FINEST <= step <= tick and (Fraction(tick) / Fraction(step)).denominator == 1
+    ]
+    whole = next((step for step, off in dividing if off == 0), None)
+    if whole is not None:
+        return SymbolGrid(tick, whole, 0)
+    fewest = min(off for _, off in dividing)
+    step, off = next((s, o) for s, o in dividing if o <= fewest + _FEW * fit.prices)
+    return SymbolGrid(tick, step, off) if off <= _MOST * fit.prices else None
+
+
+def instruments(
+    grids: Mapping[str, SymbolGrid], bars: Mapping[str, int]
+) -> tuple[SymbolGrid, dict[str, SymbolGrid]]:
+    """The grid of most bars, and those of other symbols by a pattern that matches only them."""
+
+    def key(found: SymbolGrid) -> tuple[Decimal, Decimal]:
+        return found.tick_size, found.price_increment
+
+    weights: Counter[tuple[Decimal, Decimal]] = Counter()
+    for symbol, found in grids.items():
+        weights[key(found)] += bars[symbol]
+    common = weights.most_common(1)[0][0]
+    others: dict[str, SymbolGrid] = {}
+    for symbol, found in sorted(grids.items()):
+        if key(found) != common:
+            others.setdefault(_pattern(symbol, grids, found), found)
+    return next(found for found in grids.values() if key(found) == common), others
+
+
+def _pattern(symbol: str, grids: Mapping[str, SymbolGrid], found: SymbolGrid) -> str:
+    """All contracts of a future where they share the grid, else the symbol itself."""
+    contract = _CONTRACT.fullmatch(symbol)
+    if contract is not None:
+        kin = [
+            other
+            for name, other in grids.items()
+            if (m := _CONTRACT.fullmatch(name)) is not None and m[1] == contract[1]
+        ]
+        if all(
+            (k.tick_size, k.price_increment) == (found.tick_size, found.price_increment)
+            for k in kin
+        ):
+            return f"{_literal(contract[1])}[FGHJKMNQUVXZ][0-9]*"
+    return _literal(symbol)
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([\[*?])", r"[\1]", text)

@@ -1,0 +1,142 @@
+"""Whether labels are fit to train on: checks that pass, warn or fail, each with its number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from duck_label.errors import QualityError
+
+Status = Literal["pass", "warn", "fail"]
+_ORDER: tuple[Status, ...] = ("pass", "warn", "fail")
+
+# Outside of this, a model sees too few examples of one kind, or the barriers are no contest.
+_WIN_RATE = (0.05, 0.5)
+# Rolls are a few bars in a quarter. Where they take more, the gap is set below ordinary moves.
+_MOST_LOST_TO_ROLLS = 0.05
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: of one mode, or of all where `mode` is None."""
+
+    name: str
+    mode: str | None
+    status: Status
+    value: float
+    unit: Literal["bars", "share"]
+    message: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was counted of one mode, in bars."""
+
+    mode: str
+    bars: int
+    bars_tallied: int
+    labeled: int
+    winners: int
+    winners_tallied: int
+    nulls: int
+    nulls_expected: int
+    bad_labels: int
+    bad_weights: int
+    lost_to_rolls: int
+
+
+def worst(checks: Iterable[Check]) -> Status:
+    """The worst status of some checks."""
+    return _ORDER[max((_ORDER.index(check.status) for check in checks), default=0)]
+
+
+def complaint(checks: Sequence[Check], at_least: Status) -> QualityError | None:
+    """The error for checks with a status that is this bad or worse, if there are any."""
+    found = [check for check in checks if _ORDER.index(check.status) >= _ORDER.index(at_least)]
+    if not found:
+        return None
+    named = "; ".join(
+        f"{check.name}{f' of {check.mode}' if check.mode else ''}: {check.message}"
+        for check in found
+    )
+    return QualityError(f"{len(found)} of {len(checks)} checks did not pass: {named}")
+
+
+def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> Iterator[Check]:
+    """Check the labels of all modes."""
+    yield _none(
+        "labels",
+        {mode.mode: mode.bad_labels for mode in modes},
+        "every label is 0 or 1",
+        "labels are neither 0 nor 1",
+    )
+    yield _none(
+        "weights",
+        {mode.mode: mode.bad_weights for mode in modes},
+        "every weight is positive and finite",
+        "weights are not positive and finite",
+    )
+    yield _none(
+        "nulls",
+        {mode.mode: abs(mode.nulls - mode.nulls_expected) for mode in modes},
+        "no label or weight is null that was not to be",
+        "labels or weights are null that were not to be, or the other way round",
+    )
+    yield _none(
+        "tallies",
+        {
+            mode.mode: max(
+                abs(mode.winners - mode.winners_tallied), abs(mode.bars - mode.bars_tallied)
+            )
+            for mode in modes
+        }
+        if untallied_files == 0
+        else {"part files": untallied_files},
+        "outcomes summed up during the run agree with the labels",
+        "bars or winners differ from the tallies, or part files have none",
+    )
+    for mode in modes:
+        yield _win_rate(mode)
+    bars = max((mode.bars for mode in modes), default=0)
+    lost = max((mode.lost_to_rolls for mode in modes), default=0) / bars if bars else 0.0
+    is_much = lost > _MOST_LOST_TO_ROLLS
+    yield Check(
+        "rolls",
+        None,
+        "warn" if is_much else "pass",
+        lost,
+        "share",
+        f"{lost:.2%} of the bars of a mode were lost to rolls"
+        + (": is roll_gap_points smaller than an ordinary move?" if is_much else " at most"),
+    )
+    yield Check(
+        "quarantine",
+        None,
+        "warn" if quarantined else "pass",
+        quarantined,
+        "bars",
+        f"{quarantined:,} bad bars were set aside" if quarantined else "no bad bar was set aside",
+    )
+
+
+def _none(name: str, counts: dict[str, int], good: str, bad: str) -> Check:
+    """A check that a count is 0 in every mode."""
+    value = sum(counts.values())
+    if value == 0:
+        return Check(name, None, "pass", 0, "bars", good)
+    where = ", ".join(f"{mode} {count:,}" for mode, count in counts.items() if count)
+    return Check(name, None, "fail", value, "bars", f"{value:,} {bad} ({where})")
+
+
+def _win_rate(mode: Evidence) -> Check:
+    least, most = _WIN_RATE
+    rate = mode.winners / mode.labeled if mode.labeled else 0.0
+    if rate in (0, 1):
+        message = "there is only one kind of label: nothing can be learned from it"
+        return Check("win_rate", mode.mode, "fail", rate, "share", message)
+    if least <= rate <= most:
+        message = f"{rate:.1%} of the labels are 1"
+        return Check("win_rate", mode.mode, "pass", rate, "share", message)
+    message = f"{rate:.1%} of the labels are 1, not within {least:.0%} and {most:.0%}"
+    return Check("win_rate", mode.mode, "warn", rate, "share", message)

@@ -1,0 +1,177 @@
+-- Purpose:    the sums of a chunk that its labels cannot tell: outcomes, excursion and speed of winners, rolls
+-- Grain:      one row per symbol, month (UTC) and session that has a bar in the chunk
+-- In:         `outcomes`, `labels`, `rolls`, `series`
+-- Out:        temp table `tally`, and the same as JSON in the variable `tally`: clocks of the first and last bar,
+--             bars, jumps, roll-affected bars, and in `modes` a list for each mode: the bars of every outcome (target,
+--             stop, timeout, roll, censored, none), then, summed over winners, MAE in price increments and clock
+--             units from entry to target
+-- Parameters: $clocks_per_second; $session_zone and $session_shift (minutes): a session is a day there, so much later;
+--             $session_start, the same in words; $mode_N_name
+--
+-- All sums are of whole numbers, so that the tallies of any cut add up to the same. Bars are gathered by quarters of
+-- an hour first: months and sessions change only there.
+{%- from "input/sessions.sql" import quarter, quarter_time, session_of %}
+create or replace temp table tally as
+with
+bars_of_the_quarters as (
+    select
+        series,
+        {{ quarter("clock") }} as quarter,
+        count(*) as bars,
+        min(clock) as first,
+        max(clock) as last
+        {%- for _ in modes %},
+        outcome_{{ loop.index }},
+        sum(decided_{{ loop.index }} - entry_clock) as clocks_{{ loop.index }}
+        {%- endfor %}
+    from outcomes
+    where is_wanted
+    group by all
+),
+
+excursions_of_the_quarters as (
+    select
+        series,
+        {{ quarter(clock("bar_time")) }} as quarter
+        {%- for _ in modes %},
+        sum(mae_{{ loop.index }}) as mae_{{ loop.index }}
+        {%- endfor %}
+    from labels
+    group by all
+),
+
+rolls_of_the_quarters as (
+    select
+        series,
+        {{ quarter("clock") }} as quarter,
+        count(*) as rolled_bars,
+        count_if(jumps) as jumps
+    from rolls
+    where is_wanted
+    group by all
+),
+
+quarters as (
+    select
+        series,
+        quarter,
+        strftime({{ quarter_time("quarter") }}, '%Y-%m') as month,
+        {{ session_of("quarter") }} as session,
+        sum(bars) as bars,
+        min(first) as first,
+        max(last) as last
+    from bars_of_the_quarters
+    group by series, quarter
+),
+
+trades as (
+    select
+        series,
+        quarter,
+        bars,
+        unnest([
+            {%- for _ in modes %}
+            {
+                mode: {{ loop.index }},
+                outcome: outcome_{{ loop.index }},
+                mae: null::hugeint,
+                clocks: clocks_{{ loop.index }}
+            }{{ "," if not loop.last }}
+            {%- endfor %}
+        ]) as trade
+    from bars_of_the_quarters
+
+    union all
+
+    select
+        series,
+        quarter,
+        0 as bars,
+        unnest([
+            {%- for _ in modes %}
+            {
+                mode: {{ loop.index }},
+                outcome: 'target'::outcome,
+                mae: mae_{{ loop.index }},
+                clocks: null::hugeint
+            }{{ "," if not loop.last }}
+            {%- endfor %}
+        ]) as trade
+    from excursions_of_the_quarters
+),
+
+modes as (
+    select
+        trades.series,
+        quarters.month,
+        quarters.session,
+        trades.trade.mode as mode,
+        [
+            {%- for outcome in outcomes %}
+            coalesce(sum(trades.bars) filter (where trades.trade.outcome = '{{ outcome }}'), 0),
+            {%- endfor %}
+            coalesce(sum(trades.trade.mae) filter (where trades.trade.outcome = 'target'), 0),
+            coalesce(sum(trades.trade.clocks) filter (where trades.trade.outcome = 'target'), 0)
+        ] as sums
+    from trades
+    inner join quarters using (series, quarter)
+    group by all
+),
+
+modes_of_the_sessions as (
+    select
+        series,
+        month,
+        session,
+        list(sums order by mode) as modes
+    from modes
+    group by all
+),
+
+sessions as (
+    select
+        quarters.series,
+        quarters.month,
+        quarters.session,
+        min(quarters.first) as first,
+        max(quarters.last) as last,
+        sum(quarters.bars) as bars,
+        coalesce(sum(rolls.jumps), 0) as jumps,
+        coalesce(sum(rolls.rolled_bars), 0) as rolled_bars
+    from quarters
+    left join rolls_of_the_quarters as rolls using (series, quarter)
+    group by all
+)
+
+select
+    series.symbol::varchar as symbol,
+    sessions.month,
+    sessions.session,
+    series.increments_per_tick,
+    sessions.first,
+    sessions.last,
+    sessions.bars,
+    sessions.jumps,
+    sessions.rolled_bars,
+    modes_of_the_sessions.modes
+from sessions
+inner join modes_of_the_sessions using (series, month, session)
+inner join series using (series);
+
+set variable tally = (
+    select
+        to_json({
+            modes: [
+                {%- for _ in modes %}
+                $mode_{{ loop.index }}_name{{ "," if not loop.last }}
+                {%- endfor %}
+            ],
+            clocks_per_second: $clocks_per_second,
+            session_start: $session_start,
+            rows: list(tally order by tally.symbol, tally.month, tally.session)
+        })
+    from tally
+);
+
+drop table outcomes;
+drop table rolls;

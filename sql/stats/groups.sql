@@ -1,0 +1,24 @@
+-- Purpose:    the tallies of all part files added up, by month, symbol or session, or all in one group
+-- Grain:      one row per group, mode and tick: excursions in price increments of different ticks do not add up
+-- In:         `tallies`
+-- Out:        part_of (the group), mode, mode_name, increments_per_tick, clocks_per_second, the clocks of the first and
+--             last bar, bars, jumps, rolled_bars, the bars of every outcome, mae, clocks
+select
+    {{ by | identifier if by else "''" }} as part_of,
+    mode,
+    mode_name,
+    increments_per_tick,
+    clocks_per_second,
+    min(first) as first,
+    max(last) as last,
+    sum(bars) as bars,
+    sum(jumps) as jumps,
+    sum(rolled_bars) as rolled_bars,
+    {%- for outcome in outcomes %}
+    sum({{ outcome }}) as {{ outcome }},
+    {%- endfor %}
+    sum(mae) as mae,
+    sum(clocks) as clocks
+from tallies
+group by all
+order by part_of, mode, increments_per_tick
