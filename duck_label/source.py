@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from glob import escape, glob
 from pathlib import Path
@@ -41,12 +41,13 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class BarFile:
-    """A Parquet file, what identifies its content, and its row groups."""
+    """A Parquet file, what identifies its content, its columns, and its row groups."""
 
     path: str
     size: int
     modified_ns: int
     footer: str
+    columns: tuple[str, ...]
     row_groups: tuple[RowGroup, ...]
 
     @property
@@ -70,7 +71,8 @@ class Source:
     @property
     def paths(self) -> list[str]:
         """All files, for a query: as patterns that match nothing but themselves."""
-        return [escape(file.path) for file in self.files]
+        own = [file.path for file in self.files]
+        return [escape(path) for path in [*own, *(p for p in self.complete if p not in own)]]
 
     @property
     def rows(self) -> int:
@@ -95,6 +97,14 @@ class Source:
             if file.path in self.complete
             or any(group.first < end and group.last >= start for group in file.row_groups)
         ]
+
+    def among(self, paths: Sequence[str]) -> Source:
+        """These files alone; a query over them sees all columns, if need be in others' files."""
+        chosen = set(paths)
+        files = tuple(file for file in self.files if file.path in chosen)
+        own = {name for file in files for name in file.columns}
+        is_complete = own == {name for name, _ in self.columns}
+        return replace(self, files=files, complete=() if is_complete else self.complete)
 
     def moment(self, clock: int) -> datetime:
         """Microseconds since 1970 as a query parameter that compares with the timestamps."""
@@ -148,7 +158,8 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     """
     paths = find_files(inputs)
     footers = {path: _footer_digest(path) for path in paths}
-    columns, complete = common_columns(database, paths)
+    described = _described(database, paths)
+    columns, complete = _agreed(described)
     bars = _bar_columns(columns, config, paths[0])
     taken = {name.casefold() for name, _ in columns}
     for name in config.output_columns():
@@ -162,7 +173,12 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         status = os.stat(path)
         files.append(
             BarFile(
-                path, status.st_size, status.st_mtime_ns, footers[path], tuple(groups.get(path, ()))
+                path,
+                status.st_size,
+                status.st_mtime_ns,
+                footers[path],
+                tuple(name for name, _ in described[path]),
+                tuple(groups.get(path, ())),
             )
         )
     rows = sum(file.rows for file in files)
@@ -209,9 +225,15 @@ def common_columns(
     Raises:
         InputError: naming the first file that is no Parquet file, or does not agree with the rest.
     """
+    return _agreed(_described(database, paths))
+
+
+def _agreed(
+    described: Mapping[str, list[tuple[str, str]]],
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
     columns: dict[str, tuple[str, str, str]] = {}
-    for path in paths:
-        for name, kind in _columns_of(database, path):
+    for path, own in described.items():
+        for name, kind in own:
             known, known_kind, first = columns.setdefault(name.casefold(), (name, kind, path))
             if known != name:
                 raise InputError(
@@ -227,19 +249,29 @@ def common_columns(
     return tuple((name, kind) for name, kind, _ in columns.values()), tuple(complete)
 
 
-def _columns_of(database: Database, path: str) -> list[tuple[str, str]]:
-    try:
-        described = database.rows(
-            "describe from read_parquet($files, hive_partitioning = false)",
-            {"files": [escape(path)]},
-        )
-        schema = database.rows(
-            "select name, coalesce(num_children, 0) from parquet_schema($files) order by column_id",
-            {"files": [escape(path)]},
-        )
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as Parquet: {reason}") from error
+def _described(database: Database, paths: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """The columns of every file with their types; files of one schema are described once."""
+    schemas: dict[str, list[tuple[Any, ...]]] = {path: [] for path in paths}
+    query = (
+        "select file_name, name, coalesce(num_children, 0), duckdb_type, repetition_type "
+        "from parquet_schema($files) order by file_name, column_id"
+    )
+    for path, *element in _read(database, query, paths):
+        schemas[path].append(tuple(element))
+    known: dict[tuple[tuple[Any, ...], ...], list[tuple[str, str]]] = {}
+    described = {}
+    for path, schema in schemas.items():
+        if tuple(schema) not in known:
+            known[tuple(schema)] = _columns_of(database, path, schema)
+        described[path] = known[tuple(schema)]
+    return described
+
+
+def _columns_of(
+    database: Database, path: str, schema: list[tuple[Any, ...]]
+) -> list[tuple[str, str]]:
+    query = "describe from read_parquet($files, hive_partitioning = false)"
+    described = _read(database, query, [path])
     # DuckDB renames one of two columns that differ only in case; the file's own names tell.
     for (name, *_), own in zip(described, _top_level(schema), strict=True):
         if name != own:
@@ -249,6 +281,22 @@ def _columns_of(database: Database, path: str) -> list[tuple[str, str]]:
         if name.startswith(_RESERVED):
             raise InputError(f"{path}: column {name!r}: names with {_RESERVED} are ours: rename it")
     return [(name, kind) for name, kind, *_ in described]
+
+
+def _read(database: Database, query: str, paths: list[str]) -> list[tuple[Any, ...]]:
+    """The rows of a query over files.
+
+    Raises:
+        InputError: naming the first file that makes it fail.
+    """
+    try:
+        return database.rows(query, {"files": [escape(path) for path in paths]})
+    except duckdb.Error as error:
+        if len(paths) > 1:
+            for path in paths:
+                _read(database, query, [path])
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{paths[0]}: cannot be read as Parquet: {reason}") from error
 
 
 def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:
