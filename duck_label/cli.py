@@ -320,6 +320,26 @@ def config(as_json: bool, **configuration: Any) -> None:
 
 
 @main.command()
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]", default="."
+)
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@_debug
+def init(folder: Path, force: bool) -> None:
+    """Give a repository of bars a configuration, a Makefile and a .gitignore.
+
+    Bars go into bars/, and `make label` labels what is new into labels/.
+
+    \b
+    duck-label init my-bars
+    """
+    from duck_label.starter import write_starter
+
+    for path in write_starter(folder, force=force):
+        click.echo(path)
+
+
+@main.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.parquet")
 @click.option("--days", type=click.IntRange(1), default=5, show_default=True, help="Sessions.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of chance.")
