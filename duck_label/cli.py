@@ -320,6 +320,41 @@ def config(as_json: bool, **configuration: Any) -> None:
 
 
 @main.command()
+@click.argument("output", type=click.Path(file_okay=False, path_type=Path), metavar="OUT")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="The file to write; an older one is replaced.",
+)
+@click.option(
+    "--memory-limit",
+    default="1GB",
+    show_default=True,
+    metavar="1GB|512MiB|0.5|auto",
+    help="Budget of the whole process.",
+)
+@_debug
+def report(output: Path, path: Path, memory_limit: str) -> None:
+    """Write charts and tables of the labels and runs in OUT into one HTML file.
+
+    It opens offline and needs nothing beside it: memory over time, predicted and measured peaks,
+    win rates, outcomes, weights, checks, configuration. Needs duck-label[report].
+
+    \b
+    duck-label report labels -o report.html
+    """
+    from duck_label.memory import format_bytes
+    from duck_label.report import write_report
+
+    size = write_report(output, path, memory_limit=memory_limit)
+    click.echo(f"{path}: {format_bytes(size)}")
+
+
+@main.command()
 @click.argument(
     "folder", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]", default="."
 )

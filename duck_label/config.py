@@ -135,7 +135,9 @@ class Memory(_Model):
     emergency_threshold: Threshold = Field(default=1.2, description="the promise was broken")
     cleanup_frequency: int = Field(default=10, ge=1, description="progress updates per check")
     alert_command: str | None = Field(
-        default=None, description="a shell command to run when memory passes a line or recovers"
+        default=None,
+        description="a shell command to run when memory passes a line or recovers",
+        examples=["notify-send duck-label"],
     )
 
 
@@ -160,7 +162,9 @@ class Run(_Model):
         examples=["50GB"],
     )
     metrics_file: str | None = Field(
-        default=None, description="a file of metrics to keep for Prometheus"
+        default=None,
+        description="a file of metrics to keep for Prometheus",
+        examples=["/var/lib/node_exporter/duck_label.prom"],
     )
 
 

@@ -134,7 +134,7 @@ class Ledger:
 
     def begin_run(self, facts: Mapping[str, Any]) -> None:
         """Number this run and record that it begins."""
-        runs = (line.get("run", 0) for line in _lines(self.folder / "runs.jsonl"))
+        runs = (line.get("run", 0) for line in json_lines(self.folder / "runs.jsonl"))
         self.run = max(runs, default=0) + 1
         self.append("runs", {"event": "start", **facts})
 
@@ -188,7 +188,7 @@ class Ledger:
         """The finished chunks whose part file is still there as it was written."""
         records = {
             (record["start"], record["end"]): ChunkRecord.read(record)
-            for record in _lines(self.folder / "chunks.jsonl")
+            for record in json_lines(self.folder / "chunks.jsonl")
         }
         return [record for record in records.values() if self._is_there(record)]
 
@@ -229,13 +229,13 @@ class Ledger:
 
     def memory_factor(self) -> float:
         """What the last run here learned of the memory that chunks need; 1 if nothing."""
-        ends = [line for line in _lines(self.folder / "runs.jsonl") if line["event"] == "end"]
+        ends = [line for line in json_lines(self.folder / "runs.jsonl") if line["event"] == "end"]
         return float(ends[-1].get("memory_factor", 1.0)) if ends else 1.0
 
     def checked(self) -> Checked | None:
         """What the labels in this folder were made of, once the bars were found good."""
         checked = None
-        for line in _lines(self.folder / "runs.jsonl"):
+        for line in json_lines(self.folder / "runs.jsonl"):
             if line["event"] == "checked":
                 checked = Checked(**{key: line[key] for key in Checked.__match_args__})
             elif line["event"] == "anew":
@@ -244,7 +244,7 @@ class Ledger:
 
     def start_anew(self) -> None:
         """Remove the labels of this folder and forget them."""
-        for record in _lines(self.folder / "chunks.jsonl"):
+        for record in json_lines(self.folder / "chunks.jsonl"):
             if record["file"] is not None:
                 (self.output / record["file"]).unlink(missing_ok=True)
         (self.folder / "chunks.jsonl").unlink(missing_ok=True)
@@ -278,7 +278,8 @@ def month_name(month: int) -> str:
     return f"{year:04d}-{months + 1:02d}"
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a record, as far as they are whole; none where there is no such file."""
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:
