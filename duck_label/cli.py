@@ -363,7 +363,8 @@ def report(output: Path, path: Path, memory_limit: str) -> None:
 def init(folder: Path, force: bool) -> None:
     """Give a repository of bars a configuration, a Makefile and a .gitignore.
 
-    Bars go into bars/, and `make label` labels what is new into labels/.
+    Bars go into bars/, and `make label` labels what is new into labels/. Where there are bars
+    already, the configuration is the one that suits them (see validate).
 
     \b
     duck-label init my-bars

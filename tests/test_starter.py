@@ -8,7 +8,9 @@ import sys
 import time
 import tomllib
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,6 +20,7 @@ from click.testing import CliRunner
 from duck_label.cli import main
 from duck_label.config import Instrument, LabelingConfig, Memory, Run, TradingMode, Weights
 from duck_label.sample import write_sample
+from duck_label.settings import nested
 from duck_label.starter import commented_toml
 from labeling import label, read
 
@@ -115,6 +118,43 @@ def test_every_key_is_in_the_configuration_and_can_be_set() -> None:
     assert loaded["modes"][0].keys() == TradingMode.model_fields.keys()
     del loaded["timeout_bars"]
     assert LabelingConfig(**loaded).modes == LabelingConfig().modes
+
+
+def test_bars_that_are_there_already_are_looked_at(tmp_path: Path) -> None:
+    """Columns, grids and barriers of the vendor's bars are set, each with its reason."""
+    (tmp_path / "bars").mkdir()
+    write_sample(tmp_path / "sample.parquet", days=1, start=date(2024, 3, 4))
+    bars = pq.read_table(tmp_path / "sample.parquet")
+    bars = bars.take(list(range(0, len(bars), 10))).rename_columns(
+        ["ts_event", "open", "high", "low", "close", "vol", "symbol"]
+    )
+    for price in ("open", "high", "low", "close"):
+        index = bars.schema.get_field_index(price)
+        bars = bars.set_column(index, price, pc.divide(bars[price], 25.0))
+    pq.write_table(bars, tmp_path / "bars" / "2024-03.parquet")
+    result = CliRunner().invoke(main, ["init", str(tmp_path)])
+    assert result.exit_code == 0, result.stderr
+    text = (tmp_path / "duck_label.toml").read_text()
+    loaded = tomllib.loads(text)
+    assert loaded["columns"] == {"timestamp": "ts_event", "volume": "vol"}
+    assert loaded["tick_size"] == 0.01
+    assert re.search(r"^tick_size = 0.01 +# \w+", text, flags=re.MULTILINE)
+    assert make(tmp_path, "label").returncode == 0
+    assert read(tmp_path / "labels").num_rows == len(bars)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"tick_size": Decimal("0.00001"), "weights.floor": 0.25, "timeout_seconds": 3600},
+        {"columns.timestamp": 'a "b"', "instruments.N Q*": {"tick_size": Decimal("0.5")}},
+        {"modes": [{"name": "x", "direction": "long", "stop": 3, "target": 6}]},
+    ],
+)
+def test_values_that_are_given_are_set_and_explained(values: dict[str, Any]) -> None:
+    text = commented_toml(values, dict.fromkeys(values, "because of #1"))
+    assert LabelingConfig(**tomllib.loads(text)) == LabelingConfig(**nested(values))
+    assert text.count("# because of #1") == len(values)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
