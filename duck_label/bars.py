@@ -154,12 +154,12 @@ def _check(
     """
     groups = source.row_groups
     ranges = [(c.start, c.end) for c in plan(groups, "auto", MOST_ROWS, [whole_days(groups)])]
-    if new is not None:
+    bad = None
+    # A column that is new is missing in every old file, and may be one of a bar's.
+    if new is not None and not new.has_new_columns:
         near = [(start, end) for start, end in ranges if new.touches(start, end)]
         bad = checks.find_bad_bars(database, source, raw, near, new.files.paths)
-        if not bad:
-            return bad
-    if new is None or config.on_bad_rows == "quarantine":
+    if bad is None or (bad and config.on_bad_rows == "quarantine"):
         bad = checks.find_bad_bars(database, source, raw, ranges)
     if bad and config.on_bad_rows == "fail":
         raise checks.complaint(database, source, config, raw, bad)

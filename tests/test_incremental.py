@@ -188,6 +188,19 @@ def test_a_new_column_reaches_every_part(
     assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
 
 
+def test_symbols_that_old_files_lack_are_noticed(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    pq.write_table(pieces[0].drop_columns(["symbol"]), bars / "2024-02.parquet")
+    run(bars, tmp_path / "out", **PINNED)
+    before = mtimes(tmp_path / "out")
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    with pytest.raises(BadBarsError, match=r"2024-02\.parquet: .* x null_symbol"):
+        run(bars, tmp_path / "out", **PINNED)
+    now = mtimes(tmp_path / "out")
+    assert {path for path in before if path.endswith(".parquet")} <= now.keys()
+
+
 @pytest.mark.parametrize("mistake", ["broken", "twice", "twice inside"])
 def test_bad_bars_in_a_new_file_keep_the_old_labels(
     mistake: str, bars: Path, pieces: list[pa.Table], tmp_path: Path
