@@ -56,27 +56,25 @@ class Chart:
 
 def win_rates(months: Sequence[str], rates: Mapping[str, Sequence[float | None]]) -> Chart:
     """A line for each mode over the months; a month without a label is a gap."""
-    plot = plain_figure("", "win rate", x_range=list(months))
+    plot = plain_figure("", "win rate", x_range=Range1d(-0.5, len(months) - 0.5))
+    places = range(len(months))
+    # As many names as fit beside each other on a phone.
+    plot.xaxis.ticker = FixedTicker(ticks=list(places[:: -(-len(months) // 6)]))
+    plot.xaxis.major_label_overrides = dict(zip(places, months, strict=True))
     plot.yaxis.formatter = NumeralTickFormatter(format="0%")
     plot.y_range.start = 0
-    # Names of months stay apart.
-    plot.xaxis.major_label_orientation = 0.8 if len(months) > 6 else 0.0
-    if len(months) > 24:
-        every = -(-len(months) // 24)
-        plot.xaxis.major_label_overrides = {
-            month: "" for place, month in enumerate(months) if place % every
-        }
     legend = []
     for (mode, values), colour in zip(rates.items(), _colours(len(rates)), strict=True):
         source = ColumnDataSource(
             {
+                "place": list(places),
                 "month": list(months),
                 "rate": [float("nan") if value is None else value for value in values],
                 "mode": [mode] * len(months),
             }
         )
-        line = plot.line("month", "rate", source=source, color=colour, line_width=1.8)
-        points = plot.scatter("month", "rate", source=source, color=colour, size=6)
+        line = plot.line("place", "rate", source=source, color=colour, line_width=1.8)
+        points = plot.scatter("place", "rate", source=source, color=colour, size=6)
         legend.append(Key(mode, colour, "line", [line, points]))
         plot.add_tools(
             HoverTool(
