@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -50,13 +50,15 @@ def find_bad_bars(
     source: Source,
     context: Mapping[str, Any],
     ranges: Iterable[tuple[int, int]],
+    paths: Sequence[str] | None = None,
 ) -> BadBars:
-    """Check every bar of the input; duplicates range by range, so that no more is held at once.
+    """Check every bar of some files, or of all; duplicates in the whole input, in some ranges.
 
-    Needs the temp table `grids`; leaves the temp table `duplicates`.
+    Range by range, so that no more is held at once. Needs the temp table `grids`; leaves the temp
+    table `duplicates`.
     """
+    own = database.rows(render("checks/bad_bars", context), {"files": paths or source.paths})
     files = {"files": source.paths}
-    own = database.rows(render("checks/bad_bars", context), files)
     timestamp = context["timestamp"]
     symbol = context["symbol_of"]("source")
     database.run(

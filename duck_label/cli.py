@@ -124,6 +124,62 @@ def config(as_json: bool, **configuration: Any) -> None:
 
 
 @main.command()
+@click.argument("output", type=click.Path(file_okay=False, path_type=Path), metavar="OUT")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="The file to write; an older one is replaced.",
+)
+@click.option(
+    "--memory-limit",
+    default="1GB",
+    show_default=True,
+    metavar="1GB|512MiB|0.5|auto",
+    help="Budget of the whole process.",
+)
+@debug
+def report(output: Path, path: Path, memory_limit: str) -> None:
+    """Write charts and tables of the labels and runs in OUT into one HTML file.
+
+    It opens offline and needs nothing beside it: memory over time, predicted and measured peaks,
+    win rates, outcomes, weights, checks, configuration. Needs duck-label[report].
+
+    \b
+    duck-label report labels -o report.html
+    """
+    from duck_label.memory import format_bytes
+    from duck_label.report import write_report
+
+    size = write_report(output, path, memory_limit=memory_limit)
+    click.echo(f"{path}: {format_bytes(size)}")
+
+
+@main.command()
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]", default="."
+)
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@debug
+def init(folder: Path, force: bool) -> None:
+    """Give a repository of bars a configuration, a Makefile and a .gitignore.
+
+    Bars go into bars/, and `make label` labels what is new into labels/. Where there are bars
+    already, the configuration is the one that suits them (see validate).
+
+    \b
+    duck-label init my-bars
+    """
+    from duck_label.starter import write_starter
+
+    for path in write_starter(folder, force=force):
+        click.echo(path)
+
+
+@main.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.parquet")
 @click.option("--days", type=click.IntRange(1), default=5, show_default=True, help="Sessions.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of chance.")

@@ -96,8 +96,12 @@ class TradingMode(_Model):
 class Instrument(_Model):
     """The price grid of the symbols that match a pattern."""
 
-    tick_size: Points | None = Field(default=None, description="default: the top-level tick_size")
-    price_increment: Points | None = Field(default=None, description="default: its tick_size")
+    tick_size: Points | None = Field(
+        default=None, description="default: the top-level tick_size", examples=[0.1]
+    )
+    price_increment: Points | None = Field(
+        default=None, description="default: its tick_size", examples=[0.1]
+    )
 
 
 class Weights(_Model):
@@ -132,7 +136,9 @@ class Memory(_Model):
     emergency_threshold: Threshold = Field(default=1.2, description="the promise was broken")
     cleanup_frequency: int = Field(default=10, ge=1, description="progress updates per check")
     alert_command: str | None = Field(
-        default=None, description="a shell command to run when memory passes a line or recovers"
+        default=None,
+        description="a shell command to run when memory passes a line or recovers",
+        examples=["notify-send duck-label"],
     )
 
 
@@ -145,13 +151,21 @@ class Run(_Model):
     order: Literal["auto", "chronological", "largest-first", "smallest-first"] = Field(
         default="auto", description="the order of the chunks"
     )
-    threads: int | None = Field(default=None, ge=1, le=1024, description="default: all cores")
-    temp_dir: str | None = Field(default=None, description="where to spill; default: in the output")
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="default: all cores", examples=[2]
+    )
+    temp_dir: str | None = Field(
+        default=None, description="where to spill; default: in the output", examples=["/scratch"]
+    )
     max_temp_size: Annotated[str, BeforeValidator(_limit)] | None = Field(
-        default=None, description="the most that may be spilled; default: the free disk"
+        default=None,
+        description="the most that may be spilled; default: the free disk",
+        examples=["50GB"],
     )
     metrics_file: str | None = Field(
-        default=None, description="a file of metrics to keep for Prometheus"
+        default=None,
+        description="a file of metrics to keep for Prometheus",
+        examples=["/var/lib/node_exporter/duck_label.prom"],
     )
 
 
@@ -197,13 +211,19 @@ class LabelingConfig(_Model):
 
     tick_size: Points = Field(default=Decimal("0.25"), description="points per tick")
     price_increment: Points | None = Field(
-        default=None, description="the grid that prices lie on; default: tick_size"
+        default=None,
+        description="the grid that prices lie on; default: tick_size",
+        examples=[0.25],
     )
     timeout_seconds: Ticks | None = Field(
         default=None, description="the horizon in seconds; 900 unless timeout_bars is given"
     )
     timeout_bars: int | None = Field(
-        default=None, ge=1, le=10_000_000, description="the horizon in bars instead of seconds"
+        default=None,
+        ge=1,
+        le=10_000_000,
+        description="the horizon in bars instead of seconds",
+        examples=[900],
     )
     roll_gap_points: Annotated[
         Decimal,
@@ -212,7 +232,9 @@ class LabelingConfig(_Model):
         Field(ge=0, max_digits=24, decimal_places=15),
     ] = Field(default=Decimal("20.0"), description="a larger move between closes is a roll; 0: off")
     as_of: datetime | date | None = Field(
-        default=None, description="the reference date of the decay; default: the latest timestamp"
+        default=None,
+        description="the reference date of the decay; default: the latest timestamp",
+        examples=[date(2024, 12, 20)],
     )
     unresolved: Literal["zero", "null"] = Field(
         default="zero", description="what bars get whose outcome is roll, censored or none"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -19,12 +20,13 @@ import duckdb
 
 from duck_label import memory
 from duck_label.advice import advise
-from duck_label.bars import Bars, admit, quarantined
+from duck_label.bars import Bars, admit, finished, lasting, quarantined
+from duck_label.changes import identify, refuse_conflict
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.labeler import ChunkLabeler
-from duck_label.ledger import Ledger, identify
+from duck_label.ledger import Ledger
 from duck_label.memory import MemoryBudget, default_threads
 from duck_label.plan import whole_days, without
 from duck_label.results import Progress, RunPlan, RunSummary, Silence
@@ -57,7 +59,9 @@ class WeightedLabelingEngine:
         resume: bool = True,
         overwrite: bool = False,
     ) -> RunPlan:
-        """What `process_files` would do, from footers alone; nothing is written or checked.
+        """What `process_files` would do; nothing is written or checked.
+
+        From footers, and where files joined the input of labels, the times in those.
 
         Raises:
             InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
@@ -66,10 +70,14 @@ class WeightedLabelingEngine:
         ledger = Ledger(Path(output))
         with self._database(budget, self._spill(ledger)) as database:
             source = self._source(database, inputs, ledger)
-        ledger.refuse_foreign_files()
-        if not overwrite:
-            ledger.refuse_conflict(identify(source, self.config))
-        done = [] if overwrite or not resume else ledger.chunks()
+            ledger.refuse_foreign_files()
+            if not overwrite:
+                refuse_conflict(ledger, identify(source, self.config))
+            anew = overwrite or not resume
+            try:
+                done = [] if anew else lasting(database, source, self.config, ledger)
+            except duckdb.Error as error:
+                raise explain(error, "reading the new files", database) from error
         left = without(_range(source, start, end), ((c.start, c.end) for c in done))
         schedule = Schedule(
             self.config,
@@ -111,6 +119,7 @@ class WeightedLabelingEngine:
             OutputError: if `output` is held by another run, or the disk is full.
             MemoryBudgetError: if the work does not fit in the memory budget.
         """
+        began = time.perf_counter()
         budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
         summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
         if budget.warning is not None:
@@ -120,9 +129,13 @@ class WeightedLabelingEngine:
         with self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
             wanted = _range(source, start, end)
+            is_plain = start is None and end is None and resume and not overwrite
+            if is_plain and (checked := finished(database, source, self.config, ledger)):
+                summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
+                return summary
             with ledger, _folder(spill):
                 if not overwrite:
-                    ledger.refuse_conflict(identify(source, self.config))
+                    refuse_conflict(ledger, identify(source, self.config))
                 ledger.begin_run(self._facts(budget))
                 with Watch(self.config, budget, database, ledger, self._progress) as watch:
                     try:
@@ -162,6 +175,9 @@ class WeightedLabelingEngine:
         if summary.rows_quarantined:
             count, path = summary.rows_quarantined, ledger.quarantine
             self._warn(summary, f"{count:,} bad bars were set aside in {path}")
+        if bars.news is not None:
+            summary.chunks_stale = len(bars.news.stale)
+            self._progress.note(f"note: {bars.news}")
 
     def _label(
         self,

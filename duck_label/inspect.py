@@ -111,10 +111,10 @@ class Output:
         Raises:
             InputError: where no run came as far as to check the bars.
         """
-        identity = Ledger(self.folder).identity()
-        if identity is None:
+        checked = Ledger(self.folder).checked()
+        if checked is None:
             raise InputError(f"{self.folder}: holds no labels yet: no run has checked its bars")
-        return LabelingConfig.of_identity(identity["config"])
+        return LabelingConfig.of_identity(checked.identity["config"])
 
     @property
     def part_files(self) -> str:

@@ -17,7 +17,7 @@ from duck_label.bars import Bars
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import DuckLabelError, OutputError
-from duck_label.ledger import ChunkRecord, Ledger
+from duck_label.ledger import ChunkRecord, Ledger, Reach
 from duck_label.memory import MemorySnapshot
 from duck_label.plan import Chunk
 from duck_label.queries import LABEL_STEPS, render
@@ -78,6 +78,7 @@ class ChunkLabeler:
             steps={step: round(seconds, 3) for step, seconds in self._seconds.items()},
             attempts=attempts,
             run=self._ledger.run,
+            reach=Reach(chunk.start, chunk.end - 1) if part is None else part.reach,
         )
         self._ledger.finish(record)
         self._watch.finish(record)
@@ -97,20 +98,19 @@ class ChunkLabeler:
             "chunk_from": source.moment(chunk.start),
             "chunk_until": source.moment(chunk.end),
         }
-        read = self._find_margins(chunk, values)
-        if read is None:
+        reach = self._find_margins(chunk, values)
+        if reach is None:
             return None
-        read_from, read_until = read
-        values |= self._bars.between(read_from, read_until)
-        values |= {"read_from": source.moment(read_from), "read_to": source.moment(read_until)}
+        values |= self._bars.between(reach.first, reach.last + 1)
+        values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._ledger.unfinished(f"{chunk.name}.parquet")
         values["part"] = str(part)
         for step in LABEL_STEPS[1:]:
             self._run(step, chunk, values)
-        return self._check(part, chunk, values)
+        return self._check(part, chunk, values, reach)
 
-    def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> tuple[int, int] | None:
-        """The range to read so that labels do not depend on the cut; None if the chunk is empty."""
+    def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> Reach | None:
+        """What to read so that labels do not depend on the cut; None if the chunk is empty."""
         source, first, end = self._bars.source, *self._extent
         width = _HOUR
         while True:
@@ -124,15 +124,19 @@ class ChunkLabeler:
             }
             self._run(LABEL_STEPS[0], chunk, searched)
             clock = self._bars.context["clock"]
-            incomplete, read_from, read_to = self._database.row(
+            incomplete, read_from, read_to, *opens = self._database.row(
                 f"select count_if(not is_complete), min({clock('read_from')}), "
-                f"max({clock('read_to')}) from series"
+                f"max({clock('read_to')}), "
+                "list(symbol::varchar order by series) filter (is_open_before), "
+                "list(symbol::varchar order by series) filter (is_open_after) from series"
             )
             if read_from is None:
                 return None
             if incomplete == 0:
                 scale = source.bars.clocks_per_second // 1_000_000
-                return read_from // scale, read_to // scale + 1
+                open_before, open_after = (tuple(symbols or ()) for symbols in opens)
+                # A last nanosecond lies inside a microsecond.
+                return Reach(read_from // scale, read_to // scale + 1, open_before, open_after)
             width *= _WIDER
 
     def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
@@ -146,7 +150,7 @@ class ChunkLabeler:
             taken = time.perf_counter() - began
             self._seconds[step] = self._seconds.get(step, 0.0) + taken
 
-    def _check(self, part: Path, chunk: Chunk, values: Mapping[str, Any]) -> _Part:
+    def _check(self, part: Path, chunk: Chunk, values: Mapping[str, Any], reach: Reach) -> _Part:
         """Make sure that a part holds every bar of the chunk once, with all columns."""
         context = self._bars.context
         source, timestamp = context["source"], context["timestamp"]
@@ -180,7 +184,7 @@ class ChunkLabeler:
                 size = file.seek(0, os.SEEK_END)
         except OSError as error:
             raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
-        return _Part(f"{chunk.name}.parquet", rows, size)
+        return _Part(f"{chunk.name}.parquet", rows, size, reach)
 
 
 @dataclass(frozen=True)
@@ -188,3 +192,4 @@ class _Part:
     file: str
     rows: int
     size_bytes: int
+    reach: Reach

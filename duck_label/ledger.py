@@ -13,8 +13,8 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,13 +22,32 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from duck_label.config import LabelingConfig
 from duck_label.errors import OutputConflictError, OutputError
-from duck_label.source import Source
 
 FOLDER = "_duck_label"
 _MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
 _PART = re.compile(rf"{_MOMENT}--{_MOMENT}\.parquet")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The bars that the labels of a chunk depend on.
+
+    Those from `first` to `last` (microseconds since 1970, both included), whatever their symbol.
+    Where a symbol's data began or ended before its margin was full, any further bar of it counts
+    as well: these symbols are `open_before` and `open_after`.
+    """
+
+    first: int
+    last: int
+    open_before: tuple[str, ...] = ()
+    open_after: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Reach:
+        """What a record says of it."""
+        opens = (tuple(values[key]) for key in ("open_before", "open_after"))
+        return cls(values["first"], values["last"], *opens)
 
 
 @dataclass(frozen=True)
@@ -52,12 +71,28 @@ class ChunkRecord:
     attempts: int = 1
     run: int = 0
     steps: dict[str, float] = field(default_factory=dict)
+    reach: Reach | None = None
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> ChunkRecord:
         """A record of this or another version: what it has beside these fields is passed over."""
         known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in values.items() if key in known})
+        record = cls(**{key: value for key, value in values.items() if key in known})
+        return replace(record, reach=Reach.read(values["reach"])) if record.reach else record
+
+
+@dataclass(frozen=True)
+class Checked:
+    """An input that was found good, or its bad bars set aside: what labels were made of.
+
+    `columns` are those of the input with their types, `reference_month` (12 * year + month) is
+    the month that the decay counts from.
+    """
+
+    identity: Mapping[str, Any]
+    bad_bars: int
+    columns: Sequence[Sequence[str]]
+    reference_month: int
 
 
 class Ledger:
@@ -99,7 +134,7 @@ class Ledger:
 
     def begin_run(self, facts: Mapping[str, Any]) -> None:
         """Number this run and record that it begins."""
-        runs = (line.get("run", 0) for line in _lines(self.folder / "runs.jsonl"))
+        runs = (line.get("run", 0) for line in json_lines(self.folder / "runs.jsonl"))
         self.run = max(runs, default=0) + 1
         self.append("runs", {"event": "start", **facts})
 
@@ -153,22 +188,38 @@ class Ledger:
         """The finished chunks whose part file is still there as it was written."""
         records = {
             (record["start"], record["end"]): ChunkRecord.read(record)
-            for record in _lines(self.folder / "chunks.jsonl")
+            for record in json_lines(self.folder / "chunks.jsonl")
         }
         return [record for record in records.values() if self._is_there(record)]
 
-    def remove_unrecorded_parts(self) -> None:
-        """Remove part files that no record vouches for: their range is labeled again.
+    def unrecorded_parts(self) -> list[Path]:
+        """Part files that no record vouches for: their range is labeled again.
 
-        They are damaged, or a crash lost their record; beside a new part of the same range, or of
-        another cut of it, they would count bars twice.
+        They are damaged, or new bars changed them, or a crash lost their record; beside a new part
+        of the same range, or of another cut of it, they would count bars twice.
         """
         known = {record.file for record in self.chunks()}
-        for path in self.output.iterdir():
-            if _PART.fullmatch(path.name) and path.name not in known:
-                path.unlink()
+        return [
+            path
+            for path in self.output.iterdir()
+            if _PART.fullmatch(path.name) and path.name not in known
+        ]
+
+    def remove_unrecorded_parts(self) -> None:
+        """Remove part files that no record vouches for."""
+        for path in self.unrecorded_parts():
+            path.unlink()
+
+    def withdraw(self, records: Iterable[ChunkRecord]) -> None:
+        """Forget finished chunks, whose labels may have become others.
+
+        Their records are replaced by ones of a size that no file has.
+        """
+        self.append("chunks", *(asdict(replace(r, rows=0, size_bytes=-1)) for r in records))
 
     def _is_there(self, record: ChunkRecord) -> bool:
+        if record.size_bytes < 0:
+            return False
         if record.file is None:
             return True
         try:
@@ -178,51 +229,39 @@ class Ledger:
 
     def memory_factor(self) -> float:
         """What the last run here learned of the memory that chunks need; 1 if nothing."""
-        ends = [line for line in _lines(self.folder / "runs.jsonl") if line["event"] == "end"]
+        ends = [line for line in json_lines(self.folder / "runs.jsonl") if line["event"] == "end"]
         return float(ends[-1].get("memory_factor", 1.0)) if ends else 1.0
 
-    def identity(self) -> dict[str, Any] | None:
+    def checked(self) -> Checked | None:
         """What the labels in this folder were made of, once the bars were found good."""
-        identity = None
-        for line in _lines(self.folder / "runs.jsonl"):
+        checked = None
+        for line in json_lines(self.folder / "runs.jsonl"):
             if line["event"] == "checked":
-                identity = line["identity"]
+                checked = Checked(**{key: line[key] for key in Checked.__match_args__})
             elif line["event"] == "anew":
-                identity = None
-        return identity
-
-    def refuse_conflict(self, identity: Mapping[str, Any]) -> None:
-        """Make sure that this folder holds nothing, or labels of the same input and configuration.
-
-        Raises:
-            OutputConflictError: saying what differs.
-        """
-        before = self.identity()
-        difference = None if before is None else _difference(before, identity)
-        if difference is not None:
-            raise OutputConflictError(
-                f"{self.output}: holds labels of another input or configuration: {difference}. "
-                "Pass --overwrite to replace them, or choose another --output"
-            )
+                checked = None
+        return checked
 
     def start_anew(self) -> None:
         """Remove the labels of this folder and forget them."""
-        for record in _lines(self.folder / "chunks.jsonl"):
+        for record in json_lines(self.folder / "chunks.jsonl"):
             if record["file"] is not None:
                 (self.output / record["file"]).unlink(missing_ok=True)
         (self.folder / "chunks.jsonl").unlink(missing_ok=True)
         self.quarantine.unlink(missing_ok=True)
         self.append("runs", {"event": "anew"})
 
-    def append(self, name: str, record: Mapping[str, Any]) -> None:
-        """Add a line to a record, on disk before this returns; from any thread."""
+    def append(self, name: str, *records: Mapping[str, Any]) -> None:
+        """Add lines to a record, on disk before this returns; from any thread."""
+        if not records:
+            return
         path = self.folder / f"{name}.jsonl"
-        line = json.dumps({"time": _now(), "run": self.run, **record})
+        lines = [json.dumps({"time": _now(), "run": self.run, **record}) for record in records]
         with self._appending:
             # A run that was killed may have left half a line: end it, so that only it is lost.
             broken = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
             with path.open("a", encoding="utf-8") as file:
-                file.write("\n" * broken + line + "\n")
+                file.write("\n" * broken + "".join(f"{line}\n" for line in lines))
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -233,38 +272,14 @@ class Ledger:
             os.replace(self.unfinished(record.file), self.output / record.file)
 
 
-def identify(source: Source, config: LabelingConfig) -> dict[str, Any]:
-    """Everything that labels depend on: the configuration, and what tells each file apart."""
-    return {
-        "config": config.label_identity(),
-        "input": {
-            os.path.realpath(file.path): [file.size, file.modified_ns, file.footer]
-            for file in source.files
-        },
-    }
+def month_name(month: int) -> str:
+    """A month as ISO 8601 writes it, from 12 * year + month."""
+    year, months = divmod(month - 1, 12)
+    return f"{year:04d}-{months + 1:02d}"
 
 
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    """The first few differences between two identities, in words."""
-    old, new = before["config"], now["config"]
-    changes = [
-        f"{key} was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
-    old, new = before["input"], now["input"]
-    changes += [f"{path} is new" for path in sorted(new.keys() - old.keys())]
-    changes += [f"{path} is gone" for path in sorted(old.keys() - new.keys())]
-    changes += [
-        f"{path} has changed" for path in sorted(old.keys() & new.keys()) if old[path] != new[path]
-    ]
-    if not changes:
-        return None
-    shown = "; ".join(changes[:3])
-    return shown if len(changes) <= 3 else f"{shown}; and {len(changes) - 3} more"
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a record, as far as they are whole; none where there is no such file."""
     if not path.exists():
         return
     with path.open(encoding="utf-8") as file:

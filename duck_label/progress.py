@@ -107,6 +107,9 @@ class TerminalProgress:
 
 def summary_text(summary: RunSummary) -> str:
     """A run in a few lines."""
+    where = f"labels: {summary.output}/*.parquet ({len(summary.parts)} files)"
+    if summary.rows_labeled == 0:
+        return f"nothing to do: {summary.rows_resumed:,} bars are labeled\n{where}"
     lines = [
         f"labeled {summary.rows_labeled:,} bars in {summary.seconds:.1f} s "
         f"({summary.rows_per_second:,.0f}/s), {summary.chunks_labeled} chunks"
@@ -125,8 +128,7 @@ def summary_text(summary: RunSummary) -> str:
         f"next time {summary.next_chunk_rows:,} bars a chunk"
     )
     lines += [f"advice: {text}" for text in summary.advice]
-    lines.append(f"labels: {summary.output}/*.parquet ({len(summary.parts)} files)")
-    return "\n".join(lines)
+    return "\n".join([*lines, where])
 
 
 def plan_text(plan: RunPlan) -> str:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from duck_label.governor import MemoryManager
-from duck_label.ledger import ChunkRecord
+from duck_label.ledger import Checked, ChunkRecord, month_name
 from duck_label.memory import MB, MemoryBudget
 from duck_label.monitor import PerformanceMetrics
 from duck_label.plan import Chunk
@@ -67,6 +67,7 @@ class RunSummary:
     rows_quarantined: int = 0
     chunks_labeled: int = 0
     chunks_resumed: int = 0
+    chunks_stale: int = 0
     chunks_retried: int = 0
     parts: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -96,8 +97,16 @@ class RunSummary:
 
     def resume(self, done: Sequence[ChunkRecord]) -> None:
         """Count what an earlier run finished."""
+        self.parts = sorted(record.file for record in done if record.file is not None)
         self.chunks_resumed = len(done)
         self.rows_resumed = sum(record.rows for record in done)
+
+    def rest(self, done: Sequence[ChunkRecord], checked: Checked, seconds: float) -> None:
+        """Say that there was nothing to do."""
+        self.resume(done)
+        self.rows_quarantined = checked.bad_bars
+        self.reference_month = month_name(checked.reference_month)
+        self.seconds = round(seconds, 3)
 
     def add(self, record: ChunkRecord) -> None:
         """Count a chunk that this run finished."""

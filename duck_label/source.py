@@ -9,25 +9,18 @@ import hashlib
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from glob import escape, glob
 from pathlib import Path
-from typing import Any
 
-import duckdb
-
-from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
+from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import BarColumns, identifier
+from duck_label.schema import agreed, bar_columns, described
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
-_UNSIGNED = tuple(f"U{name}" for name in _NUMERIC[:5])
-_TIMES = ("TIMESTAMP", "DATE")
-# Names that the checks give to columns of their own.
-_RESERVED = "duck_label_"
 
 
 @dataclass(frozen=True)
@@ -41,12 +34,13 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class BarFile:
-    """A Parquet file, what identifies its content, and its row groups."""
+    """A Parquet file, what identifies its content, its columns, and its row groups."""
 
     path: str
     size: int
     modified_ns: int
     footer: str
+    columns: tuple[str, ...]
     row_groups: tuple[RowGroup, ...]
 
     @property
@@ -70,7 +64,8 @@ class Source:
     @property
     def paths(self) -> list[str]:
         """All files, for a query: as patterns that match nothing but themselves."""
-        return [escape(file.path) for file in self.files]
+        own = [file.path for file in self.files]
+        return [escape(path) for path in [*own, *(p for p in self.complete if p not in own)]]
 
     @property
     def rows(self) -> int:
@@ -95,6 +90,14 @@ class Source:
             if file.path in self.complete
             or any(group.first < end and group.last >= start for group in file.row_groups)
         ]
+
+    def among(self, paths: Sequence[str]) -> Source:
+        """These files alone; a query over them sees all columns, if need be in others' files."""
+        chosen = set(paths)
+        files = tuple(file for file in self.files if file.path in chosen)
+        own = {name for file in files for name in file.columns}
+        is_complete = own == {name for name, _ in self.columns}
+        return replace(self, files=files, complete=() if is_complete else self.complete)
 
     def moment(self, clock: int) -> datetime:
         """Microseconds since 1970 as a query parameter that compares with the timestamps."""
@@ -148,8 +151,9 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     """
     paths = find_files(inputs)
     footers = {path: _footer_digest(path) for path in paths}
-    columns, complete = common_columns(database, paths)
-    bars = _bar_columns(columns, config, paths[0])
+    by_file = described(database, paths)
+    columns, complete = agreed(by_file)
+    bars = bar_columns(columns, config, paths[0])
     taken = {name.casefold() for name, _ in columns}
     for name in config.output_columns():
         if name.casefold() in taken:
@@ -162,7 +166,12 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         status = os.stat(path)
         files.append(
             BarFile(
-                path, status.st_size, status.st_mtime_ns, footers[path], tuple(groups.get(path, ()))
+                path,
+                status.st_size,
+                status.st_mtime_ns,
+                footers[path],
+                tuple(name for name, _ in by_file[path]),
+                tuple(groups.get(path, ())),
             )
         )
     rows = sum(file.rows for file in files)
@@ -197,105 +206,6 @@ def _footer_digest(path: str) -> str:
             return hashlib.blake2b(file.read(length), digest_size=16).hexdigest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def common_columns(
-    database: Database, paths: list[str]
-) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The columns of all files, those of the first before the others', and who brought them.
-
-    Files may lack columns (their bars get nulls there), but not give one name two types.
-
-    Raises:
-        InputError: naming the first file that is no Parquet file, or does not agree with the rest.
-    """
-    columns: dict[str, tuple[str, str, str]] = {}
-    for path in paths:
-        for name, kind in _columns_of(database, path):
-            known, known_kind, first = columns.setdefault(name.casefold(), (name, kind, path))
-            if known != name:
-                raise InputError(
-                    f"{path}: column {name!r} is called {known!r} in {first}: "
-                    "upper and lower case must agree"
-                )
-            if known_kind != kind:
-                raise InputError(
-                    f"{path}: column {name!r} is {kind}, but {known_kind} in {first}: "
-                    "write all files with one type"
-                )
-    complete = {path: None for _, _, path in columns.values()}
-    return tuple((name, kind) for name, kind, _ in columns.values()), tuple(complete)
-
-
-def _columns_of(database: Database, path: str) -> list[tuple[str, str]]:
-    try:
-        described = database.rows(
-            "describe from read_parquet($files, hive_partitioning = false)",
-            {"files": [escape(path)]},
-        )
-        schema = database.rows(
-            "select name, coalesce(num_children, 0) from parquet_schema($files) order by column_id",
-            {"files": [escape(path)]},
-        )
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot be read as Parquet: {reason}") from error
-    # DuckDB renames one of two columns that differ only in case; the file's own names tell.
-    for (name, *_), own in zip(described, _top_level(schema), strict=True):
-        if name != own:
-            raise InputError(
-                f"{path}: has a second column {own!r} but for upper and lower case: rename it"
-            )
-        if name.startswith(_RESERVED):
-            raise InputError(f"{path}: column {name!r}: names with {_RESERVED} are ours: rename it")
-    return [(name, kind) for name, kind, *_ in described]
-
-
-def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:
-    """The names of the columns in a schema listed depth first, root first, with child counts."""
-    names: list[str] = []
-    position = 1
-    while position < len(schema):
-        names.append(schema[position][0])
-        pending = 1
-        while pending:
-            pending += schema[position][1] - 1
-            position += 1
-    return names
-
-
-def _bar_columns(
-    columns: tuple[tuple[str, str], ...], config: LabelingConfig, path: str
-) -> BarColumns:
-    kinds = dict(columns)
-    for ours in BAR_COLUMNS:
-        theirs, optional = config.column(ours), ours in ("volume", "symbol")
-        if theirs not in kinds and not (optional and ours not in config.columns):
-            hint = unknown(theirs, list(kinds)).partition("; ")[2]
-            raise InputError(
-                f"{path}: no column {theirs!r} for the {ours}: {hint} "
-                f"Pass --column {ours}=NAME or set it under [columns]"
-            )
-    timestamp = config.column("timestamp")
-    if not kinds[timestamp].startswith(_TIMES):
-        raise InputError(
-            f"{path}: column {timestamp!r} is {kinds[timestamp]}, not a TIMESTAMP or DATE: "
-            "convert it to UTC timestamps"
-        )
-    present = {ours: config.column(ours) for ours in BAR_COLUMNS if config.column(ours) in kinds}
-    for ours, theirs in present.items():
-        is_number = ours in (*PRICES, "volume")
-        if is_number and not kinds[theirs].startswith(_NUMERIC + _UNSIGNED):
-            raise InputError(
-                f"{path}: column {theirs!r} is {kinds[theirs]}, but the {ours} must be a number"
-            )
-    return BarColumns(
-        timestamp=timestamp,
-        **{price: present[price] for price in PRICES},
-        volume=present.get("volume"),
-        symbol=present.get("symbol"),
-        time_type=kinds[timestamp],
-    )
 
 
 def _row_groups(

@@ -162,7 +162,8 @@ def statistics(
 def _statistics(
     database: Database, ledger: Ledger, chunks: list[ChunkRecord], by: By | None
 ) -> Statistics:
-    config = (ledger.identity() or {}).get("config", {})
+    checked = ledger.checked()
+    config = {} if checked is None else checked.identity["config"]
     leaves_nulls = config.get("unresolved") == "null"
     files = {"files": [escape(str(ledger.output / str(chunk.file))) for chunk in chunks]}
     database.run(render("stats/tallies", {"outcomes": OUTCOMES}), files)

@@ -18,8 +18,9 @@ from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.memory import MemoryBudget, default_threads
 from duck_label.plan import MOST_ROWS, plan, whole_days
+from duck_label.schema import common_columns
 from duck_label.settings import Settings, nested
-from duck_label.source import Source, common_columns, find_files, open_source
+from duck_label.source import Source, find_files, open_source
 from duck_label.suggestion import Suggestion
 from duck_label.survey import SymbolReport, survey
 

@@ -15,6 +15,7 @@ QUERIES = (
     "checks/bad_bars",
     "checks/duplicates",
     "checks/judged_bars",
+    "report/weights",
     "stats/groups",
     "stats/quality",
     "stats/tallies",

@@ -8,7 +8,8 @@
 -- A margin is complete when it holds every bar that a label of the chunk can depend on. Before the chunk: the
 -- six bars that roll detection looks back on. After it: the entry bar, the horizon that opens there, and one
 -- bar more, because a jump affects the bar before it. Bars may lie any time apart, so a margin is searched for:
--- while a symbol is not `is_complete`, this step is run again with a wider search.
+-- while a symbol is not `is_complete`, this step is run again with a wider search. Where the symbol's data begins
+-- or ends before its margin is full, the margin stays open: bars that join the input there would change labels.
 create or replace temp table series as
 with
 nearby_bars as (
@@ -85,6 +86,8 @@ select
     grids.roll_gap,
     coalesce(margins_before.read_from, {{ moment("chunk_from") }}) as read_from,
     coalesce(margins_after.last_needed, margins_after.last_seen, {{ moment("chunk_until") }}) as read_to,
+    not coalesce(margins_before.is_complete, false) as is_open_before,
+    margins_after.last_needed is null as is_open_after,
     (
         coalesce(margins_before.is_complete, false) or spans.first_time >= {{ moment("search_from") }}
     ) and (

@@ -1,0 +1,165 @@
+"""The columns of the input: what files say they have, whether they agree, which are a bar's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from glob import escape
+from typing import Any
+
+import duckdb
+
+from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
+from duck_label.database import Database
+from duck_label.errors import InputError
+from duck_label.queries import BarColumns
+
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_UNSIGNED = tuple(f"U{name}" for name in _NUMERIC[:5])
+_TIMES = ("TIMESTAMP", "DATE")
+# Names that the checks give to columns of their own.
+_RESERVED = "duck_label_"
+
+
+def common_columns(
+    database: Database, paths: list[str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The columns of all files, those of the first before the others', and who brought them.
+
+    Files may lack columns (their bars get nulls there), but not give one name two types.
+
+    Raises:
+        InputError: naming the first file that is no Parquet file, or does not agree with the rest.
+    """
+    return agreed(described(database, paths))
+
+
+def agreed(
+    by_file: Mapping[str, list[tuple[str, str]]],
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The columns of all files and who brought them, as `common_columns`, of described files.
+
+    Raises:
+        InputError: naming the first file that does not agree with the rest.
+    """
+    columns: dict[str, tuple[str, str, str]] = {}
+    for path, own in by_file.items():
+        for name, kind in own:
+            known, known_kind, first = columns.setdefault(name.casefold(), (name, kind, path))
+            if known != name:
+                raise InputError(
+                    f"{path}: column {name!r} is called {known!r} in {first}: "
+                    "upper and lower case must agree"
+                )
+            if known_kind != kind:
+                raise InputError(
+                    f"{path}: column {name!r} is {kind}, but {known_kind} in {first}: "
+                    "write all files with one type"
+                )
+    complete = {path: None for _, _, path in columns.values()}
+    return tuple((name, kind) for name, kind, _ in columns.values()), tuple(complete)
+
+
+def described(database: Database, paths: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """The columns of every file with their types; files of one schema are described once.
+
+    Raises:
+        InputError: for a file that is no Parquet file, or has names that are ours or twice there.
+    """
+    schemas: dict[str, list[tuple[Any, ...]]] = {path: [] for path in paths}
+    query = (
+        "select file_name, name, coalesce(num_children, 0), duckdb_type, repetition_type "
+        "from parquet_schema($files) order by file_name, column_id"
+    )
+    for path, *element in _read(database, query, paths):
+        schemas[path].append(tuple(element))
+    known: dict[tuple[tuple[Any, ...], ...], list[tuple[str, str]]] = {}
+    columns = {}
+    for path, schema in schemas.items():
+        if tuple(schema) not in known:
+            known[tuple(schema)] = _columns_of(database, path, schema)
+        columns[path] = known[tuple(schema)]
+    return columns
+
+
+def _columns_of(
+    database: Database, path: str, schema: list[tuple[Any, ...]]
+) -> list[tuple[str, str]]:
+    query = "describe from read_parquet($files, hive_partitioning = false)"
+    described = _read(database, query, [path])
+    # DuckDB renames one of two columns that differ only in case; the file's own names tell.
+    for (name, *_), own in zip(described, _top_level(schema), strict=True):
+        if name != own:
+            raise InputError(
+                f"{path}: has a second column {own!r} but for upper and lower case: rename it"
+            )
+        if name.startswith(_RESERVED):
+            raise InputError(f"{path}: column {name!r}: names with {_RESERVED} are ours: rename it")
+    return [(name, kind) for name, kind, *_ in described]
+
+
+def _read(database: Database, query: str, paths: list[str]) -> list[tuple[Any, ...]]:
+    """The rows of a query over files.
+
+    Raises:
+        InputError: naming the first file that makes it fail.
+    """
+    try:
+        return database.rows(query, {"files": [escape(path) for path in paths]})
+    except duckdb.Error as error:
+        if len(paths) > 1:
+            for path in paths:
+                _read(database, query, [path])
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{paths[0]}: cannot be read as Parquet: {reason}") from error
+
+
+def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:
+    """The names of the columns in a schema listed depth first, root first, with child counts."""
+    names: list[str] = []
+    position = 1
+    while position < len(schema):
+        names.append(schema[position][0])
+        pending = 1
+        while pending:
+            pending += schema[position][1] - 1
+            position += 1
+    return names
+
+
+def bar_columns(
+    columns: tuple[tuple[str, str], ...], config: LabelingConfig, path: str
+) -> BarColumns:
+    """Which columns are those of a bar; `path` is the file that an error names.
+
+    Raises:
+        InputError: for a column that is missing or has a wrong type.
+    """
+    kinds = dict(columns)
+    for ours in BAR_COLUMNS:
+        theirs, optional = config.column(ours), ours in ("volume", "symbol")
+        if theirs not in kinds and not (optional and ours not in config.columns):
+            hint = unknown(theirs, list(kinds)).partition("; ")[2]
+            raise InputError(
+                f"{path}: no column {theirs!r} for the {ours}: {hint} "
+                f"Pass --column {ours}=NAME or set it under [columns]"
+            )
+    timestamp = config.column("timestamp")
+    if not kinds[timestamp].startswith(_TIMES):
+        raise InputError(
+            f"{path}: column {timestamp!r} is {kinds[timestamp]}, not a TIMESTAMP or DATE: "
+            "convert it to UTC timestamps"
+        )
+    present = {ours: config.column(ours) for ours in BAR_COLUMNS if config.column(ours) in kinds}
+    for ours, theirs in present.items():
+        is_number = ours in (*PRICES, "volume")
+        if is_number and not kinds[theirs].startswith(_NUMERIC + _UNSIGNED):
+            raise InputError(
+                f"{path}: column {theirs!r} is {kinds[theirs]}, but the {ours} must be a number"
+            )
+    return BarColumns(
+        timestamp=timestamp,
+        **{price: present[price] for price in PRICES},
+        volume=present.get("volume"),
+        symbol=present.get("symbol"),
+        time_type=kinds[timestamp],
+    )

@@ -1,0 +1,311 @@
+# mypy: disable-error-code="import-untyped"
+"""Files that join the input: only what they change is labeled, and it equals one run over all."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.errors import BadBarsError, OutputConflictError
+from duck_label.ledger import FOLDER, Ledger
+from duck_label.results import RunSummary
+from duck_label.sample import write_sample
+from labeling import label, read
+from test_invariance import Case, cases, cuts, folder
+from test_resume import DIE_AT
+
+
+@st.composite
+def files(draw: st.DrawFn, case: Case) -> list[pa.Table]:
+    """The bars of a case in files, in the order of their arrival: cut by time, or scattered."""
+    count = draw(st.integers(2, 4))
+    bars = case.bars
+    if draw(st.booleans()):
+        bars = bars.sort_by("timestamp")
+        borders = sorted(draw(st.lists(st.integers(0, len(bars)), min_size=count - 1, max_size=3)))
+        pieces = [bars[a:b] for a, b in zip([0, *borders], [*borders, len(bars)], strict=True)]
+    else:
+        owners = random.Random(draw(st.integers(0, 9))).choices(range(count), k=len(bars))
+        pieces = [bars.filter(pc.equal(pa.array(owners), n)) for n in range(count)]
+    pieces = [piece for piece in pieces if len(piece)]
+    random.Random(draw(st.integers(0, 9))).shuffle(pieces)
+    return pieces
+
+
+@given(data=st.data(), case=cases(), cut=cuts())
+def test_labels_file_by_file_equal_those_at_once(
+    data: st.DataObject, case: Case, cut: dict[str, Any]
+) -> None:
+    pieces = data.draw(files(case))
+    with folder() as here:
+        bars = here / "bars"
+        bars.mkdir()
+        for number, piece in enumerate(pieces):
+            # Names decide the order of files in the input; arrival must not.
+            pq.write_table(piece, bars / f"{(7 * number) % 5}.parquet", row_group_size=5)
+            grown = label(bars, here / "grown", **cut, **case.config())
+        assert grown.equals(label(bars, here / "whole", **case.config()))
+
+
+def months(path: Path) -> list[pa.Table]:
+    """Sample bars from 2024-02-23 to 2024-03-06, a table for each calendar month."""
+    write_sample(path, days=9, start=date(2024, 2, 23))
+    bars = pq.read_table(path)
+    names = pc.strftime(bars["timestamp"], "%Y-%m")
+    return [bars.filter(pc.equal(names, name)) for name in pc.unique(names).to_pylist()]
+
+
+def run(bars: Path, output: Path, **config: Any) -> RunSummary:
+    return WeightedLabelingEngine(LabelingConfig(**config)).process_files([bars], output)
+
+
+def mtimes(output: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in sorted(output.rglob("*"))}
+
+
+@pytest.fixture(scope="module")
+def pieces(tmp_path_factory: pytest.TempPathFactory) -> list[pa.Table]:
+    """About 5,000 bars of February and 4,000 of March."""
+    whole = months(tmp_path_factory.mktemp("sample") / "bars.parquet")
+    assert len(whole) == 2
+    return [month.take(list(range(0, len(month), 60))) for month in whole]
+
+
+@pytest.fixture
+def bars(tmp_path: Path, pieces: list[pa.Table]) -> Path:
+    """A folder with the file of February."""
+    (tmp_path / "bars").mkdir()
+    pq.write_table(pieces[0], tmp_path / "bars" / "2024-02.parquet")
+    return tmp_path / "bars"
+
+
+PINNED: dict[str, Any] = {"as_of": date(2024, 3, 1), "run": {"chunk": "1d"}}
+
+
+def test_a_new_month_costs_its_own_chunks_and_the_last_one(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    first = run(bars, tmp_path / "out", **PINNED)
+    before = mtimes(tmp_path / "out")
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    second = run(bars, tmp_path / "out", **PINNED)
+    assert (second.chunks_stale, second.chunks_resumed) == (1, first.chunks_labeled - 1)
+    kept = {str(tmp_path / "out" / part) for part in first.parts[:-1]}
+    assert {path for path in kept if mtimes(tmp_path / "out")[path] != before[path]} == set()
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+
+
+def test_a_new_month_without_as_of_weighs_every_bar_anew(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    chunks = {"run": {"chunk": "1w"}}
+    run(bars, tmp_path / "out", **chunks)
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    summary = run(bars, tmp_path / "out", **chunks)
+    assert summary.chunks_stale > 1
+    assert summary.chunks_resumed == 0
+    assert summary.reference_month == "2024-03"
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **chunks))
+
+
+def test_as_of_can_pin_what_the_labels_count_from_already(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    first = run(bars, tmp_path / "out", run={"chunk": "1d"})
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    pinned: dict[str, Any] = {"as_of": date(2024, 2, 29), "run": {"chunk": "1d"}}
+    assert run(bars, tmp_path / "out", **pinned).chunks_resumed == first.chunks_labeled - 1
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **pinned))
+    with pytest.raises(OutputConflictError, match="as_of"):
+        run(bars, tmp_path / "out", as_of=date(2024, 3, 1))
+
+
+def test_nothing_new_writes_nothing(bars: Path, tmp_path: Path) -> None:
+    run(bars, tmp_path / "out")
+    before = mtimes(tmp_path)
+    summary = run(bars, tmp_path / "out")
+    assert (summary.chunks_labeled, summary.chunks_resumed) == (0, 1)
+    assert summary.parts == [path.name for path in (tmp_path / "out").glob("*.parquet")]
+    assert summary.reference_month == "2024-02"
+    assert mtimes(tmp_path) == before
+
+
+def test_symbols_that_ended_are_left_alone(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    """A contract's last bars wait for its own next bar, not for those of others."""
+    symbol = pieces[0].schema.get_field_index("symbol")
+
+    def of(name: str, table: pa.Table) -> pa.Table:
+        return table.set_column(symbol, "symbol", pa.array([name] * len(table)))
+
+    february, march = pieces
+    pq.write_table(
+        pa.concat_tables([of("ESH4", february[:1500]), of("ESM4", february)]),
+        bars / "2024-02.parquet",
+    )
+    run(bars, tmp_path / "out", **PINNED)
+    pq.write_table(of("ESM4", march), bars / "2024-03.parquet")
+    assert run(bars, tmp_path / "out", **PINNED).chunks_stale == 1
+    pq.write_table(of("ESU4", march[-300:]), bars / "2024-03-u.parquet")
+    assert 0 < run(bars, tmp_path / "out", **PINNED).chunks_stale < 3
+    pq.write_table(of("ESH4", march[-1:]), bars / "2024-03-h.parquet")
+    again = run(bars, tmp_path / "out", **PINNED)
+    assert again.chunks_stale == 2  # where ESH4 ended, and where it has gone on
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+
+
+def test_older_bars_may_come_later(bars: Path, pieces: list[pa.Table], tmp_path: Path) -> None:
+    os.rename(bars / "2024-02.parquet", tmp_path / "2024-02.parquet")
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    first = run(bars, tmp_path / "out", run={"chunk": "1d"})
+    os.rename(tmp_path / "2024-02.parquet", bars / "2024-02.parquet")
+    second = run(bars, tmp_path / "out", run={"chunk": "1d"})
+    assert (second.chunks_stale, second.chunks_resumed) == (1, first.chunks_labeled - 1)
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole"))
+
+
+def test_a_new_column_reaches_every_part(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    run(bars, tmp_path / "out", **PINNED)
+    wider = pieces[1].append_column("note", pa.array(["x"] * len(pieces[1])))
+    pq.write_table(wider, bars / "2024-03.parquet")
+    assert run(bars, tmp_path / "out", **PINNED).chunks_resumed == 0
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+
+
+def test_symbols_that_old_files_lack_are_noticed(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    pq.write_table(pieces[0].drop_columns(["symbol"]), bars / "2024-02.parquet")
+    run(bars, tmp_path / "out", **PINNED)
+    before = mtimes(tmp_path / "out")
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    with pytest.raises(BadBarsError, match=r"2024-02\.parquet: .* x null_symbol"):
+        run(bars, tmp_path / "out", **PINNED)
+    now = mtimes(tmp_path / "out")
+    assert {path for path in before if path.endswith(".parquet")} <= now.keys()
+
+
+@pytest.mark.parametrize("mistake", ["broken", "twice", "twice inside"])
+def test_bad_bars_in_a_new_file_keep_the_old_labels(
+    mistake: str, bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    run(bars, tmp_path / "out", **PINNED)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.parquet")}
+    march = pieces[1]
+    if mistake == "broken":
+        low = pc.multiply(march["low"], 2.0)
+        march = march.set_column(march.schema.get_field_index("low"), "low", low)
+    elif mistake == "twice":
+        march = pa.concat_tables([march, pieces[0][500:501]])
+    else:
+        march = pa.concat_tables([march, march[70:71]])
+    pq.write_table(march, bars / "2024-03.parquet")
+    word = "high_below_low" if mistake == "broken" else r"02\.parquet: 1 x duplicate"
+    word = r"03\.parquet: 2 x duplicate" if mistake == "twice inside" else word
+    with pytest.raises(BadBarsError, match=word):
+        run(bars, tmp_path / "out", **PINNED)
+    assert before == {p.name: p.read_bytes() for p in (tmp_path / "out").glob("*.parquet")}
+
+
+def test_quarantine_grows_with_the_input(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    """A new file repeats an old bar: both copies are set aside, and its neighbours change."""
+    config = {**PINNED, "on_bad_rows": "quarantine"}
+    february = pa.concat_tables([pieces[0], pieces[0][9:10]])
+    pq.write_table(february, bars / "2024-02.parquet")
+    assert run(bars, tmp_path / "out", **config).rows_quarantined == 2
+    again = pa.concat_tables([pieces[1], pieces[0][800:801], pieces[0][9:10]])
+    pq.write_table(again, bars / "2024-03.parquet")
+    assert run(bars, tmp_path / "out", **config).rows_quarantined == 5
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **config))
+    assert run(bars, tmp_path / "out", **config).rows_quarantined == 5
+
+
+@pytest.mark.parametrize("call", [1, 3])
+@pytest.mark.parametrize(
+    ("module", "function", "after"),
+    [
+        ("bars", "changes.news", True),  # nothing is withdrawn yet
+        ("ledger", "Ledger.withdraw", True),  # withdrawn, the new input not yet noted
+        ("ledger", "os.fsync", False),
+        ("ledger", "os.replace", False),
+        ("labeler", "ChunkLabeler._find_margins", True),
+    ],
+)
+def test_killed_while_new_bars_are_labeled(
+    module: str,
+    function: str,
+    after: bool,
+    call: int,
+    bars: Path,
+    pieces: list[pa.Table],
+    tmp_path: Path,
+) -> None:
+    config: dict[str, Any] = {"details": True, "run": {"chunk": "2d"}}
+    pq.write_table(pieces[0][-1500:], bars / "2024-02.parquet")
+    run(bars, tmp_path / "out", **config)
+    pq.write_table(pieces[1][:1500], bars / "2024-03.parquet")
+    script = DIE_AT.format(module=module, function=function, call=call, after=after)
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(bars), str(tmp_path / "out")], check=False
+    )
+    if function not in ("changes.news", "Ledger.withdraw") or call == 1:
+        assert ended.returncode == -signal.SIGKILL
+    assert label(bars, tmp_path / "out", **config).equals(label(bars, tmp_path / "w", **config))
+
+
+def test_a_plan_knows_what_new_bars_change(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    run(bars, tmp_path / "out", run={"chunk": "1d"})
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    for as_of in (date(2024, 2, 1), None):
+        config = LabelingConfig(as_of=as_of, run={"chunk": "1d"})
+        plan = WeightedLabelingEngine(config).plan_files([bars], tmp_path / "out")
+        last_day = len(pieces[0]) - plan.rows_done
+        assert plan.rows_done == 0 if as_of is None else 0 < last_day < 1500
+        assert sum(chunk.rows for chunk in plan.chunks) > len(pieces[1])
+
+
+def test_records_say_what_labels_depend_on(bars: Path, tmp_path: Path) -> None:
+    run(bars, tmp_path / "out", **PINNED)
+    records = sorted(Ledger(tmp_path / "out").chunks(), key=lambda record: record.start)
+    reaches = [record.reach for record in records if record.reach is not None]
+    assert len(reaches) == len(records) == 5
+    assert [bool(reach.open_before) for reach in reaches] == [True] + [False] * (len(reaches) - 1)
+    assert [bool(reach.open_after) for reach in reaches] == [False] * (len(reaches) - 1) + [True]
+    times = pq.read_table(bars / "2024-02.parquet")["timestamp"].to_pylist()
+    for record, reach in zip(records[1:-1], reaches[1:-1], strict=True):
+        start, end = (
+            datetime.fromtimestamp(clock / 1e6, UTC) for clock in (record.start, record.end)
+        )
+        before = [time for time in times if time < start]
+        after = [time for time in times if time >= end]
+        last = min(time for time in after if time >= after[0] + timedelta(seconds=900))
+        assert reach.first == round(before[-6].timestamp() * 1e6)
+        assert reach.last == round(last.timestamp() * 1e6) + 1
+
+
+def test_lines_of_the_records_are_whole(bars: Path, pieces: list[pa.Table], tmp_path: Path) -> None:
+    run(bars, tmp_path / "out", **PINNED)
+    pq.write_table(pieces[1], bars / "2024-03.parquet")
+    run(bars, tmp_path / "out", **PINNED)
+    lines = (tmp_path / "out" / FOLDER / "chunks.jsonl").read_text().splitlines()
+    assert {json.loads(line)["size_bytes"] >= 0 for line in lines} == {True, False}
