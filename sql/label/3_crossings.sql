@@ -69,3 +69,4 @@ where climbs.last_cell = climbs.cell_above;
 {%- endfor %}
 
 drop table climbs;
+drop table rolls;

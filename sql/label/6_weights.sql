@@ -1,7 +1,7 @@
 -- Purpose:    how far each trade moved on its path, and from that its label and weight
 -- Grain:      one row per bar of the chunk
 -- In:         `outcomes`, `series`
--- Out:        temp table `labels`: symbol, bar_time, and the output columns of every mode
+-- Out:        temp table `labels`: series, bar, symbol, bar_time, and the output columns of every mode
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second
@@ -12,9 +12,7 @@ create or replace temp table labels as
 with
 excursions as (
     select
-        outcomes.*,
-        series.symbol,
-        series.increments_per_tick
+        *
         {%- for mode in modes %}
         {%- set path %}over (
             partition by series order by bar rows between 1 following and path_{{ loop.index }} following
@@ -28,13 +26,14 @@ excursions as (
         {%- endif %}
         {%- endfor %}
     from outcomes
-    inner join series using (series)
 ),
 
 trades as (
     select
-        symbol,
-        bar_time,
+        excursions.series,
+        excursions.bar,
+        series.symbol,
+        excursions.bar_time,
         exp(
             -$decay_rate::double
             * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
@@ -55,7 +54,8 @@ trades as (
         {%- endif %}
         {%- endfor %}
     from excursions
-    where is_wanted
+    inner join series using (series)
+    where excursions.is_wanted
 ),
 
 qualities_and_velocities as (
@@ -91,6 +91,8 @@ weights as (
 )
 
 select
+    series,
+    bar,
     symbol,
     bar_time
     {%- for mode in modes %},
@@ -111,4 +113,7 @@ select
     {%- endfor %}
 from weights;
 
-drop table outcomes;
+drop view outcomes;
+{% for table in ("bars", "rolled_paths", "nearest_up", "nearest_down", "late_up", "late_down", "ladder_up", "ladder_down") %}
+drop table {{ table }};
+{%- endfor %}

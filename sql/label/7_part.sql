@@ -11,7 +11,7 @@ copy (
         {%- for column in input_columns %}
         source.{{ column }},
         {%- endfor %}
-        labels.* exclude (symbol, bar_time)
+        labels.* exclude (series, bar, symbol, bar_time)
     from {{ source }} as source
     inner join labels
         on
@@ -20,5 +20,5 @@ copy (
     where
         source.{{ timestamp }} >= {{ moment("chunk_from") }}
         and source.{{ timestamp }} < {{ moment("chunk_until") }}
-    order by labels.symbol, labels.bar_time
+    order by labels.series, labels.bar
 ) to $part (format parquet, compression zstd);
