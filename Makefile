@@ -15,7 +15,7 @@ endef
 export QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help label test check fix docs build smoke clean
+.PHONY: help label test check fix docs build smoke bench clean
 .NOTPARALLEL:
 
 help: ## Show the targets
@@ -54,6 +54,11 @@ build: $(VENV)/developed ## Build the wheel and the source distribution into dis
 
 smoke: build ## Install the wheel alone, elsewhere, and label with it
 	$(BIN)/python tests/smoke.py dist
+
+# A Python 3.12 that has ml4t-engineer joins in as BENCH_PEERS=/path/to/python; BENCH=--quick is shorter.
+bench: $(VENV)/installed ## Measure beside the floor, code by hand and others; into bench/
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python tests/bench/run.py $(BENCH)
 
 clean: ## Remove the environment and whatever was built or cached; labels stay
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -66,8 +66,9 @@ def find_bad_bars(
         f"source.{timestamp} as bar_time from {context['source']} as source limit 0",
         files,
     )
+    in_order = 1 in database.row(render("checks/in_order", context), files)
     duplicates = render("checks/duplicates", context)
-    for start, end in ranges:
+    for start, end in () if in_order else ranges:
         database.run(
             duplicates,
             {

@@ -64,6 +64,7 @@ def main() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Write a line for every chunk.")
 @click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@click.option("--profile", is_flag=True, help="Write what every SQL step took to stderr.")
 @debug
 def run(
     inputs: tuple[str, ...],
@@ -77,6 +78,7 @@ def run(
     quiet: bool,
     verbose: bool,
     no_progress: bool,
+    profile: bool,
     **configuration: Any,
 ) -> None:
     """Label Parquet files, folders and globs of bars into part files.
@@ -86,18 +88,22 @@ def run(
     duck-label run 'bars/2024-*.parquet' -o labels --memory-limit 1GB --details
     """
     from duck_label.engine import WeightedLabelingEngine
+    from duck_label.profile import Profile
     from duck_label.progress import TerminalProgress, plan_text, summary_text
 
     config = settings_of(configuration).config
+    steps = Profile() if profile else None
     where: dict[str, Any] = {"start": start, "end": end, "resume": resume, "overwrite": overwrite}
     if dry_run:
         plan = WeightedLabelingEngine(config).plan_files(inputs, output, **where)
         click.echo(json.dumps(plan.to_json()) if as_json else plan_text(plan))
         return
     with TerminalProgress(quiet=quiet, verbose=verbose, show_bar=not no_progress) as progress:
-        engine = WeightedLabelingEngine(config, progress)
+        engine = WeightedLabelingEngine(config, progress, steps)
         summary = engine.process_files(inputs, output, **where)
     progress.note(summary_text(summary))
+    if steps is not None:
+        progress.note(steps.table(summary.seconds))
     if as_json:
         click.echo(json.dumps(summary.to_json()))
 

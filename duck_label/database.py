@@ -15,6 +15,7 @@ import duckdb
 
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError, SpillError
 from duck_label.memory import MemoryBudget, format_bytes
+from duck_label.profile import SETTINGS, Profile
 
 # Temporary tables that hold for the whole run.
 _KEPT = ["grids", "spans", "duplicates"]
@@ -39,8 +40,14 @@ class Database:
     """
 
     def __init__(
-        self, budget: MemoryBudget, threads: int, temp_dir: Path, max_temp_size: str | None = None
+        self,
+        budget: MemoryBudget,
+        threads: int,
+        temp_dir: Path,
+        max_temp_size: str | None = None,
+        profile: Profile | None = None,
     ) -> None:
+        self._profile = profile
         self.budget = budget
         self.temp_dir = temp_dir
         self.threads = threads
@@ -63,11 +70,21 @@ class Database:
         self._connection = duckdb.connect(":memory:", config=settings)
         self._watcher = self._connection.cursor()
         self.run(PREPARATION)
+        if self._profile is not None:
+            self.run(SETTINGS)
 
-    def run(self, query: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """Execute every statement of a query, each with those of the parameters that it names."""
+    def run(
+        self, query: str, parameters: Mapping[str, Any] | None = None, step: str | None = None
+    ) -> None:
+        """Execute every statement of a query, each with those of the parameters that it names.
+
+        A `step` is the name under which a profile counts them.
+        """
         for statement in self._connection.extract_statements(query):
             self._execute(statement, parameters or {}).fetchall()
+            if self._profile is not None and step is not None:
+                figures = self._connection.get_profiling_information(format="json")
+                self._profile.add(step, figures)
 
     def rows(
         self, query: str, parameters: Mapping[str, Any] | None = None

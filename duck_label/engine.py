@@ -29,6 +29,7 @@ from duck_label.labeler import ChunkLabeler
 from duck_label.ledger import Ledger
 from duck_label.memory import MemoryBudget, default_threads
 from duck_label.plan import whole_days, without
+from duck_label.profile import Profile
 from duck_label.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.schedule import Schedule
 from duck_label.source import Source, open_source
@@ -40,11 +41,18 @@ Moment = date | datetime | None
 
 
 class WeightedLabelingEngine:
-    """Labels bars as one configuration says."""
+    """Labels bars as one configuration says.
+
+    A `profile` is filled with what every SQL step takes.
+    """
 
     def __init__(
-        self, config: LabelingConfig | None = None, progress: Progress | None = None
+        self,
+        config: LabelingConfig | None = None,
+        progress: Progress | None = None,
+        profile: Profile | None = None,
     ) -> None:
+        self._profile = profile
         self.config = config or LabelingConfig()
         self._progress = progress or Silence()
         self._threads = self.config.run.threads or default_threads()
@@ -251,7 +259,8 @@ class WeightedLabelingEngine:
         return Path(parent) / f"spill_{os.getpid()}"
 
     def _database(self, budget: MemoryBudget, spill: Path) -> Database:
-        return Database(budget, self._threads, spill, self.config.run.max_temp_size)
+        most = self.config.run.max_temp_size
+        return Database(budget, self._threads, spill, most, self._profile)
 
     def _source(self, database: Database, inputs: Sequence[str | Path], ledger: Ledger) -> Source:
         source = open_source(database, [str(item) for item in inputs], self.config)

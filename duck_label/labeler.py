@@ -143,7 +143,7 @@ class ChunkLabeler:
         began = time.perf_counter()
         try:
             with self._watch.step(chunk.name, step):
-                self._database.run(self._steps[step], values)
+                self._database.run(self._steps[step], values, step)
         except duckdb.Error as error:
             raise explain(error, f"{chunk.name}: {step}", self._database) from error
         finally:

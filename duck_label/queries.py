@@ -41,8 +41,10 @@ VIEWS = (
 # What can become of a trade, in the order of a tally.
 OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
 
-# Later than any bar: where a barrier is not touched.
-_NEVER = 2**63 - 1
+# The number of a bar after all others: where a barrier is not touched.
+_NEVER = 2**31 - 1
+# Bars that ask for the touch of their nearest barrier together.
+BLOCK_BARS = 64
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,8 @@ def context(
         "time_of": lambda clock: f"{utc(clock)}::{bars.time_type.lower()}",
         # The month of a TIMESTAMP is a tenth of the work of that of a TIMESTAMP WITH TIME ZONE.
         "month_of": lambda clock: f"(12 * year({utc(clock)}) + month({utc(clock)}))",
+        "block": lambda bar: f"{bar} // {BLOCK_BARS}",
+        "block_bars": BLOCK_BARS,
         "cell": lambda level, width: f"floor(({level}) / {width})::bigint",
         "grids": config.grids(),
         "horizon_in_bars": config.timeout_bars is not None,

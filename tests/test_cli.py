@@ -17,6 +17,7 @@ import duck_label.engine
 import golden
 from duck_label.cli import main
 from duck_label.ledger import FOLDER
+from duck_label.queries import LABEL_STEPS
 from duck_label.sample import write_sample
 from labeling import read
 
@@ -48,6 +49,19 @@ def test_json_is_one_object_and_quiet_is_quiet() -> None:
     assert summary["rows_labeled"] == 4000
     assert summary["memory_limit_bytes"] == 8_000_000_000
     assert result.stderr == ""
+
+
+def test_a_profile_has_a_line_for_every_step_and_reads_every_bar() -> None:
+    result = run("run", BARS, "-o", "out", "--profile", "--threads", "1")
+    assert result.exit_code == 0
+    lines = result.stderr.splitlines()
+    table = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("label/")}
+    assert list(table) == list(LABEL_STEPS)
+    rows = len(golden.bars("plain"))
+    assert int(table["label/2_bars"][2].replace(",", "")) >= rows
+    assert int(table["label/7_part"][2].replace(",", "")) >= 2 * rows
+    assert all(float(seconds) >= 0 for seconds, *_ in table.values())
+    assert read(Path("out")).num_rows == rows
 
 
 def test_verbose_has_a_line_for_every_chunk() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import golden
+from duck_label import queries
 from labeling import label, write
 from scan import Mode, Rules, scan
 
@@ -134,13 +136,19 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-@given(case=cases(), cut=cuts(), files=st.integers(1, 4), row_group_size=st.sampled_from((None, 3)))
+@given(
+    case=cases(),
+    cut=cuts(),
+    files=st.integers(1, 4),
+    row_group_size=st.sampled_from((None, 3)),
+    block_bars=st.sampled_from((1, 2, 5, 64)),
+)
 def test_any_cut_equals_the_scan(
-    case: Case, cut: dict[str, Any], files: int, row_group_size: int | None
+    case: Case, cut: dict[str, Any], files: int, row_group_size: int | None, block_bars: int
 ) -> None:
     rows = pa.array(range(len(case.bars)), pa.int64())
     parts = [case.bars.take(rows[n::files]) for n in range(files)]
-    with folder() as here:
+    with folder() as here, patch.object(queries, "BLOCK_BARS", block_bars):
         bars = write(here / "bars", parts, row_group_size)
         labeled = label(bars, here / "out", **cut, **case.config())
     assert golden.differences(labeled, scan(case.bars, case.rules)) == []

@@ -25,7 +25,7 @@ COLUMNS = BarColumns(
     "timestamp", "open", "high", "low", "close", None, "symbol", "TIMESTAMP WITH TIME ZONE"
 )
 NAMES = ("timestamp", "open", "high", "low", "close", "symbol")
-NEVER = 2**63 - 1
+NEVER = 2**31 - 1
 # One long mode that loses 2 ticks or wins 3, and within a minute.
 CONFIG = LabelingConfig(
     timeout_seconds=60,
@@ -172,6 +172,12 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
         (1, 2, clock(2), True, False),
         (1, 3, clock(62), False, True),
     ]
+    # Bar 1 meets one on its path; the others are affected themselves.
+    assert database.rows("select * from rolled_paths order by bar") == [
+        (1, 1, 2, clock(2)),
+        (1, 2, 2, clock(2)),
+        (1, 3, 3, clock(62)),
+    ]
 
 
 BARS = (
@@ -255,15 +261,19 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     make(database, "series", SERIES, [("A", 1, scale)])
     run(database, "3_crossings", config)
     run(database, "4_touches", config)
-    near = database.rows("select bar, touch_bar from touches_up_1 order by bar")
-    # Entries 10, 11, 10, 10, 13 at bars 2 to 6 look for 12, 13, 12, 12, 15.
-    assert near == [(1, 3), (2, 5), (3, 5), (4, 5)]
+    near = f"select entry // {scale}, block, touch_bar from nearest_{{}} order by entry"
+    # Entries 10, 11, 10, 10, 13 at bars 2 to 6 look for 12, 13, 12, 12, 15. They are of one block:
+    # entry 10 asks once, from bar 2 on, and entry 13 has no touch.
+    assert database.rows(near.format("up")) == [(10, 0, 3), (11, 0, 5)]
+    # Bar 3 enters at bar 4, after the touch that bar 1 found: it and bar 4 ask again.
+    late = "select bar, touch_bar from late_{} order by bar"
+    assert database.rows(late.format("up")) == [(3, 5), (4, 5)]
     far = database.rows(f"select entry // {scale}, rung, bar_2 from ladder_up order by entry, rung")
     # From there on, 14, 15 and 14.
     assert far == [(10, 3, 6), (10, 5, 6), (11, 5, None)]
-    stops = database.rows("select bar, touch_bar from touches_down_1 order by bar")
     # The stops at 9, 10, 9, 9, 12: the low of the entry bar counts.
-    assert stops == [(1, 2), (2, 3), (3, 4)]
+    assert database.rows(near.format("down")) == [(10, 0, 2), (11, 0, 3)]
+    assert database.rows(late.format("down")) == [(3, 4)]
 
 
 # A walk of steps of hundreds of price increments: cells are wide, and many end inside them.
@@ -275,7 +285,7 @@ steps as (
         (hash(range, 'step') % 801)::bigint - 400 as step,
         (hash(range, 'above') % 300)::bigint as above,
         (hash(range, 'below') % 300)::bigint as below
-    from range(1, 30001)
+    from range(1, 20001)
 ),
 
 walk as (
@@ -313,8 +323,8 @@ def interrupt_touches(folder: Path, late: Any) -> None:
     rng = random.Random(5)
     with Database(MemoryBudget.resolve("1GB"), 2, folder) as database:
         database.run(f"create temp table bars as {FINE_WALK}")
-        make(database, "rolls", ROLLS, [])
         make(database, "series", SERIES, [("A", 1, 100)])
+        database.run(f"create temp table rolls ({ROLLS})")
         run(database, "3_crossings", config)
         began = time.perf_counter()
         run(database, "4_touches", config)
@@ -359,26 +369,26 @@ def outcomes(
     database: Database,
     bars: Sequence[tuple[Any, ...]],
     *,
-    rolls: Sequence[int] = (),
+    rolls: dict[int, int] | None = None,
     up: dict[int, int] | None = None,
     down: dict[int, int] | None = None,
+    block_touch: int = 0,
+    config: LabelingConfig = CONFIG,
 ) -> Any:
-    """Outcomes of bars whose target or stop, from some bar on, is first touched at another."""
+    """Outcomes of bars of one block; which touch late, and what the block says on both sides."""
     make(database, "bars", BARS, bars)
-    make(database, "rolls", ROLLS, [(1, bar, clock(bar - 1)) for bar in rolls])
+    columns = "series integer, bar bigint, roll_bar bigint, roll_clock bigint"
+    paths = [(1, bar, roll, clock(roll - 1)) for bar, roll in (rolls or {}).items()]
+    make(database, "rolled_paths", columns, paths)
     for side, touches in (("up", up or {}), ("down", down or {})):
-        columns = "series integer, bar bigint, entry bigint, touch_bar bigint"
-        sign = 1 if side == "up" else -1
-        make(
-            database,
-            f"touches_{side}_1",
-            columns,
-            [(1, a, sign * 10, b) for a, b in touches.items()],
-        )
+        columns = "series integer, entry bigint, block bigint, touch_bar bigint"
+        make(database, f"nearest_{side}", columns, [(1, 10, 0, block_touch)] if block_touch else [])
+        columns = "series integer, bar bigint, touch_bar bigint"
+        make(database, f"late_{side}", columns, [(1, *touch) for touch in touches.items()])
         columns = "series integer, entry bigint, rung bigint, bar_1 bigint, clock_1 bigint"
-        rungs = [(1, sign * 10, b, b, clock(b - 1)) for b in sorted(set(touches.values()))]
-        make(database, f"ladder_{side}", columns, rungs)
-    run(database, "5_outcomes")
+        rungs = {*touches.values(), block_touch} - {0}
+        make(database, f"ladder_{side}", columns, [(1, 10, b, b, clock(b - 1)) for b in rungs])
+    run(database, "5_outcomes", config)
     return database.rows(f"select bar, {OUTCOME} from outcomes order by bar")
 
 
@@ -403,10 +413,33 @@ def test_a_touch_past_the_horizon_is_none(database: Database) -> None:
     assert outcomes(database, bars, up={1: 4})[0] == (1, "timeout", 0, None)
 
 
+def test_a_block_answers_for_who_enters_no_later_than_its_touch(database: Database) -> None:
+    bars = bars_of([10] * 6, [10] * 6, [10] * 6)
+    # On both sides, so that all are stops; with details the path tells at which bar.
+    config = CONFIG.model_copy(update={"details": True})
+    found = outcomes(database, bars, config=config, up={3: 5}, down={3: 5}, block_touch=3)
+    # Bar 2 enters at bar 3, where the block touches; bar 3 enters after it and is late.
+    assert [row[:3] for row in found[:4]] == [
+        (1, "stop", 2),
+        (2, "stop", 1),
+        (3, "stop", 2),
+        (4, "censored", 2),
+    ]
+
+
 def test_a_roll_beats_all_that_does_not_come_before_it(database: Database) -> None:
     bars = bars_of([10] * 6, [10] * 6, [10] * 6)
-    found = outcomes(database, bars, rolls=[4], up={1: 3, 2: 4, 3: 5}, down={})
+    found = outcomes(
+        database, bars, rolls=dict.fromkeys((1, 2, 3, 4), 4), up={1: 3, 2: 4, 3: 5}, down={}
+    )
     assert [row[1] for row in found] == ["target", "roll", "roll", "roll", "censored", "none"]
+
+
+BEHIND_OUTCOMES = (
+    "bars",
+    "rolled_paths",
+    *(f"{table}_{side}" for table in ("nearest", "late", "ladder") for side in ("up", "down")),
+)
 
 
 def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
@@ -423,7 +456,10 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
         (1, 3, clock(2), second(2), True, 26, 20, 20, clock(3), "timeout", 0, None),
         (1, 4, clock(3), second(3), False, 26, 1, None, None, "none", 0, None),
     ]
-    make(database, "outcomes", columns, rows)
+    make(database, "decided", columns, rows)
+    database.run("create temp view outcomes as from decided")
+    for table in BEHIND_OUTCOMES:
+        make(database, table, "series integer", [])
     # The bars are of March; the reference is June: three months of decay.
     run(database, "6_weights", reference_month=12 * 2024 + 6)
     decay = 0.8607079764250578  # exp(-0.15)
@@ -438,13 +474,13 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
 def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
     files = [bar_file(tmp_path / "bars.parquet", [*flat([3, 1], "B"), *flat([2, 9], "A")])]
     columns = (
-        "symbol varchar, bar_time timestamptz, series integer, mae_1 bigint, "
+        "series integer, bar integer, symbol varchar, bar_time timestamptz, "
         "label_m tinyint, weight_m float"
     )
     labels = [
-        ("B", second(1), 2, None, 0, 1.0),
-        ("A", second(2), 1, 5, 1, 2.0),
-        ("B", second(3), 2, None, 0, 3.0),
+        (2, 7, "B", second(1), 0, 1.0),
+        (1, 7, "A", second(2), 1, 2.0),
+        (2, 8, "B", second(3), 0, 3.0),
     ]
     make(database, "labels", columns, labels)
     part = tmp_path / "part.parquet"
@@ -469,24 +505,16 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
 
     make(
         database,
-        "outcomes",
-        "series integer, clock bigint, is_wanted boolean, entry_clock bigint, "
-        "outcome_1 outcome, decided_1 bigint",
+        "labels",
+        "series integer, clock bigint, tally_outcome_1 outcome, tally_mae_1 bigint, "
+        "tally_clocks_1 bigint",
         [
-            (1, at(-2), True, at(-1), "target", at(4)),
-            (1, at(-1), True, at(0), "stop", None),
-            (1, at(0), True, at(7), "target", at(9.5)),
-            (1, at(7), False, None, "target", at(99)),
-            (2, at(5 * 3600), True, None, "none", None),
+            (1, at(-2), "target", 3, 5_000_000),
+            (1, at(-1), "stop", None, None),
+            (1, at(0), "target", 4, 2_500_000),
+            (2, at(5 * 3600), "none", None, None),
         ],
     )
-    labels = [
-        (1, evening - timedelta(seconds=2), 3),
-        (1, evening - timedelta(seconds=1), None),
-        (1, evening, 4),
-        (2, evening + timedelta(hours=5), None),
-    ]
-    make(database, "labels", "series integer, bar_time timestamptz, mae_1 bigint", labels)
     columns = "series integer, bar bigint, clock bigint, is_wanted boolean, jumps boolean"
     rolls = [(1, 2, at(-1), True, None), (1, 3, at(0), True, True), (1, 4, at(7), False, True)]
     make(database, "rolls", columns, rolls)

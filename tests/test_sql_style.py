@@ -14,6 +14,7 @@ QUERIES = (
     "input/spans",
     "checks/bad_bars",
     "checks/duplicates",
+    "checks/in_order",
     "checks/judged_bars",
     "report/weights",
     "stats/groups",

@@ -1,7 +1,9 @@
 -- Purpose:    the bars of one chunk and its margins, numbered, on the price grid, each with its entry and horizon
 -- Grain:      one row per bar
 -- In:         the input files; `series`
--- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar, which may be the one that jumps
+-- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar, which may be the one that jumps;
+--             temp table `rolled_paths`, one row per bar that is roll-affected or has such a bar on its path, and the
+--             first such bar
 -- Parameters: $files; $chunk_from, $chunk_until (the bars to label); $read_from, $read_to (they and all margins,
 --             both included); $timeout in clock units or $timeout_bars
 --
@@ -37,7 +39,7 @@ bars_with_their_neighbours as (
         high,
         low,
         last_clock,
-        row_number() over in_order as bar,
+        (row_number() over in_order)::integer as bar,
         lag(high) over in_order as previous_high,
         lag(low) over in_order as previous_low,
         abs(close - lag(close) over in_order) > roll_gap as jumps,
@@ -70,7 +72,7 @@ with
 affected_bars as (
     select distinct
         series,
-        unnest(range(bar - 1, bar + 6)) as bar
+        unnest(range(bar - 1, bar + 6))::integer as bar
     from bars
     where jumps
 )
@@ -83,3 +85,40 @@ select
     bars.jumps
 from bars
 inner join affected_bars using (series, bar);
+
+-- Few paths meet a roll. Most are told so block by block: the next roll lies past the horizon of all its bars.
+create or replace temp table rolled_paths as
+with
+blocks as (
+    select
+        series,
+        {{ block("bar") }} as block,
+        min(bar) as bar,
+        greatest(max(horizon), max(clock) + 1) as horizon
+    from bars
+    group by all
+),
+
+blocks_near_a_roll as (
+    select
+        blocks.series,
+        blocks.block
+    from blocks
+    asof inner join rolls on blocks.series = rolls.series and blocks.bar <= rolls.bar
+    where rolls.clock < blocks.horizon
+),
+
+bars_near_a_roll as (
+    select bars.*
+    from bars
+    inner join blocks_near_a_roll as blocks on bars.series = blocks.series and {{ block("bars.bar") }} = blocks.block
+)
+
+select
+    bars.series,
+    bars.bar,
+    rolls.bar as roll_bar,
+    rolls.clock as roll_clock
+from bars_near_a_roll as bars
+asof inner join rolls on bars.series = rolls.series and bars.bar <= rolls.bar
+where rolls.clock < bars.horizon or rolls.bar = bars.bar;

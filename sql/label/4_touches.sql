@@ -1,13 +1,18 @@
 -- Purpose:    for every entry and every barrier distance, the first bar from the entry bar on that touches it
--- Grain:      `touches_SIDE_1`: one row per bar whose nearest barrier is touched inside the horizon;
---             `ladder_SIDE`: one row per entry price and first touch of the nearest barrier
+-- Grain:      `nearest_SIDE`: one row per entry price and block of bars; `late_SIDE`: one row per bar that its block
+--             does not answer; `ladder_SIDE`: one row per entry price and first touch of the nearest barrier
 -- In:         `bars`, `series`, `cells_SIDE`, `crossings_SIDE`, `peaks_SIDE`
--- Out:        temp tables `touches_SIDE_1` and `ladder_SIDE`; SIDE is up or down
+-- Out:        temp tables `nearest_SIDE`, `late_SIDE` and `ladder_SIDE`; SIDE is up or down
 -- Parameters: $SIDE_N_ticks, the distances of the barriers on that side in ticks, nearest first
 --
--- The nearest barrier is asked for bar by bar. A path reaches a farther barrier no earlier than a nearer one, so
--- the farther ones are asked only from the touch of the nearer one on, and the answer is the same for all bars
--- that share entry price and touch. That leaves few questions: each is a rung of `ladder_SIDE`.
+-- Neighbours share entry prices, and with them their questions. The nearest barrier is asked for once per entry
+-- price and block of {{ block_bars }} bars, from the first of them on. If a bar of the block enters no later than at the touch,
+-- nothing before it touched, and the answer is its answer too. The few bars that enter after it ask again, one by
+-- one: these are late.
+--
+-- A path reaches a farther barrier no earlier than a nearer one. So the farther ones are asked for only from the
+-- first touch of the nearest one on, and the answer is the same for all bars that share entry price and touch.
+-- That leaves few questions: each is a rung of `ladder_SIDE`.
 --
 -- A question starts at a bar whose reach is known. Where that reach is short of the level, the next crossing of
 -- the level's cell reaches it, unless a peak inside the cell did so before. Such a peak lies before that crossing
@@ -67,30 +72,79 @@ first_touches as (
 )
 {%- endmacro %}
 
-{%- macro level(side, distance) -%}
-    ceil(${{ side }}_{{ distance }}_ticks * series.increments_per_tick)::bigint
+{%- macro level(ticks) -%}
+    ceil({{ ticks }} * series.increments_per_tick)::bigint
 {%- endmacro %}
 
-{%- for side, entry, entry_reach, barriers in [
-    ("up", "bars.entry", "bars.entry_high", up), ("down", "-bars.entry", "-bars.entry_low", down)
-] %}
-create or replace temp table touches_{{ side }}_1 as
+
+create or replace temp table questions as
+select
+    series,
+    entry,
+    {{ block("bar") }} as block,
+    min(bar) as bar,
+    min(entry_clock) as entry_clock,
+    arg_min(entry_high, bar) as entry_high,
+    arg_min(entry_low, bar) as entry_low,
+    max(horizon) as horizon
+from bars
+where is_wanted and entry is not null
+group by all;
+
+{% for side, sign, extreme, barriers in [("up", "", "high", up), ("down", "-", "low", down)] %}
+create or replace temp table nearest_{{ side }} as
+with
+asked as (
+    select
+        questions.series,
+        questions.entry,
+        questions.block,
+        questions.horizon,
+        {{ sign }}questions.entry + {{ level("$" ~ side ~ "_1_ticks") }} as level,
+        {{ cell("level", "cells.width") }} as cell,
+        questions.bar + 1 as touch_bar,
+        questions.entry_clock as touch_clock,
+        {{ sign }}questions.entry_{{ extreme }} as reach
+    from questions
+    inner join series using (series)
+    inner join cells_{{ side }} as cells using (series)
+),
+
+{{ first_touches(side, ["series", "entry", "block"]) }}
+
+select
+    series,
+    entry,
+    block,
+    touch_bar,
+    touch_clock,
+    reach
+from first_touches
+where touch_clock < horizon;
+
+create or replace temp table late_{{ side }} as
 with
 asked as (
     select
         bars.series,
         bars.bar,
+        bars.entry,
         bars.horizon,
-        {{ entry }} as entry,
-        {{ entry }} + {{ level(side, 1) }} as level,
-        {{ cell(entry ~ " + " ~ level(side, 1), "cells.width") }} as cell,
+        {{ sign }}bars.entry + {{ level("$" ~ side ~ "_1_ticks") }} as level,
+        {{ cell("level", "cells.width") }} as cell,
         bars.bar + 1 as touch_bar,
         bars.entry_clock as touch_clock,
-        {{ entry_reach }} as reach
+        {{ sign }}bars.entry_{{ extreme }} as reach
     from bars
-    inner join series using (series)
-    inner join cells_{{ side }} as cells using (series)
-    where bars.is_wanted and bars.entry is not null
+    inner join nearest_{{ side }} as nearest
+        on
+            bars.series = nearest.series
+            and bars.entry = nearest.entry
+            and {{ block("bars.bar") }} = nearest.block
+            and bars.bar >= nearest.touch_bar
+    inner join series on bars.series = series.series
+    inner join cells_{{ side }} as cells on bars.series = cells.series
+    where bars.is_wanted
 ),
 
 {{ first_touches(side, ["series", "bar"]) }}
@@ -105,63 +159,69 @@ select
 from first_touches
 where touch_clock < horizon;
 
-create or replace temp table rung_{{ side }}_1 as
-select distinct
-    series,
-    entry,
-    touch_bar as rung,
-    touch_bar,
-    touch_clock,
-    reach
-from touches_{{ side }}_1;
-{% for _ in barriers[1:] %}
-{%- set this, nearer = loop.index + 1, loop.index %}
-create or replace temp table rung_{{ side }}_{{ this }} as
+create or replace temp table ladder_{{ side }} as
 with
+barriers (barrier, ticks) as (
+    values
+    {%- for _ in barriers %}
+    ({{ loop.index }}, ${{ side }}_{{ loop.index }}_ticks)
+    {{- "," if not loop.last }}
+    {%- endfor %}
+),
+
+rungs as (
+    select
+        series,
+        entry,
+        touch_bar as rung,
+        touch_clock,
+        reach
+    from nearest_{{ side }}
+
+    union
+
+    select
+        series,
+        entry,
+        touch_bar as rung,
+        touch_clock,
+        reach
+    from late_{{ side }}
+),
+
 asked as (
     select
-        nearer.series,
-        nearer.entry,
-        nearer.rung,
-        nearer.entry + {{ level(side, this) }} as level,
-        {{ cell("nearer.entry + " ~ level(side, this), "cells.width") }} as cell,
-        nearer.touch_bar,
-        nearer.touch_clock,
-        nearer.reach
-    from rung_{{ side }}_{{ nearer }} as nearer
+        rungs.series,
+        rungs.entry,
+        rungs.rung,
+        barriers.barrier,
+        {{ sign }}rungs.entry + {{ level("barriers.ticks") }} as level,
+        {{ cell("level", "cells.width") }} as cell,
+        rungs.rung as touch_bar,
+        rungs.touch_clock,
+        rungs.reach
+    from rungs
+    cross join barriers
     inner join series using (series)
     inner join cells_{{ side }} as cells using (series)
 ),
 
-{{ first_touches(side, ["series", "entry", "rung"]) }}
+{{ first_touches(side, ["series", "entry", "rung", "barrier"]) }}
 
 select
     series,
     entry,
-    rung,
-    touch_bar,
-    touch_clock,
-    reach
-from first_touches;
-{% endfor %}
-create or replace temp table ladder_{{ side }} as
-select
-    rung_{{ side }}_1.series,
-    rung_{{ side }}_1.entry,
-    rung_{{ side }}_1.rung
+    rung
     {%- for _ in barriers %},
-    rung_{{ side }}_{{ loop.index }}.touch_bar as bar_{{ loop.index }},
-    rung_{{ side }}_{{ loop.index }}.touch_clock as clock_{{ loop.index }}
+    any_value(touch_bar) filter (where barrier = {{ loop.index }}) as bar_{{ loop.index }},
+    any_value(touch_clock) filter (where barrier = {{ loop.index }}) as clock_{{ loop.index }}
     {%- endfor %}
-from rung_{{ side }}_1
-{%- for _ in barriers[1:] %}
-left join rung_{{ side }}_{{ loop.index + 1 }} using (series, entry, rung)
-{%- endfor %};
+from first_touches
+group by series, entry, rung;
 
-{%- for _ in barriers %}
-drop table rung_{{ side }}_{{ loop.index }};
-{%- endfor %}
 drop table crossings_{{ side }};
 drop table peaks_{{ side }};
 drop table cells_{{ side }};
 {%- endfor %}
+
+drop table questions;

@@ -1,11 +1,12 @@
 -- Purpose:    what became of every trade: the first of roll, stop and target on its path decides
 -- Grain:      one row per bar, margins included (the excursions look at their prices)
--- In:         `bars`, `rolls`, `touches_SIDE_1`, `ladder_SIDE`
--- Out:        temp table `outcomes`; for mode N: `outcome_N`, `path_N` (bars from the signal to the bar that
+-- In:         `bars`, `rolled_paths`, `nearest_SIDE`, `late_SIDE`, `ladder_SIDE`
+-- Out:        temp view `outcomes`; for mode N: `outcome_N`, `path_N` (bars from the signal to the bar that
 --             decided, or with details the last bar of the path; 0 where nobody asks) and `decided_N` (its clock)
 --
--- Inside one bar a roll beats a stop and a stop beats a target.
-create or replace temp table outcomes as
+-- Inside one bar a roll beats a stop and a stop beats a target. A barrier that is never touched has no clock, which
+-- `<` takes for false and `least` passes over.
+create or replace temp view outcomes as
 with
 paths as (
     select
@@ -19,14 +20,11 @@ paths as (
         bars.entry,
         bars.entry_clock,
         bars.is_cut_short,
-        own_roll.bar is not null as is_rolled,
-        case when next_roll.clock < bars.horizon then next_roll.bar else {{ never }} end as roll_bar
+        rolled_paths.roll_bar,
+        least(bars.horizon, rolled_paths.roll_clock) as path_ends
         {%- for side, barriers in [("up", up), ("down", down)] %}
         {%- for _ in barriers %},
-        case
-            when ladder_{{ side }}.clock_{{ loop.index }} < bars.horizon then ladder_{{ side }}.bar_{{ loop.index }}
-            else {{ never }}
-        end as {{ side }}_{{ loop.index }}_bar,
+        ladder_{{ side }}.bar_{{ loop.index }} as {{ side }}_{{ loop.index }}_bar,
         ladder_{{ side }}.clock_{{ loop.index }} as {{ side }}_{{ loop.index }}_clock
         {%- endfor %}
         {%- endfor %}
@@ -35,19 +33,25 @@ paths as (
         path_end.clock as last_clock
         {%- endif %}
     from bars
-    left join rolls as own_roll on bars.series = own_roll.series and bars.bar = own_roll.bar
-    asof left join rolls as next_roll on bars.series = next_roll.series and bars.bar < next_roll.bar
+    left join rolled_paths on bars.series = rolled_paths.series and bars.bar = rolled_paths.bar
     {%- if details %}
     asof left join bars as path_end on bars.series = path_end.series and bars.horizon > path_end.clock
     {%- endif %}
-    {%- for side, entry in [("up", "bars.entry"), ("down", "-bars.entry")] %}
-    left join touches_{{ side }}_1 as touches_{{ side }}
-        on bars.series = touches_{{ side }}.series and bars.bar = touches_{{ side }}.bar
+    {%- for side in ("up", "down") %}
+    left join nearest_{{ side }}
+        on
+            bars.series = nearest_{{ side }}.series
+            and bars.entry = nearest_{{ side }}.entry
+            and {{ block("bars.bar") }} = nearest_{{ side }}.block
+    left join late_{{ side }} on bars.series = late_{{ side }}.series and bars.bar = late_{{ side }}.bar
     left join ladder_{{ side }}
         on
-            touches_{{ side }}.series = ladder_{{ side }}.series
-            and touches_{{ side }}.entry = ladder_{{ side }}.entry
-            and touches_{{ side }}.touch_bar = ladder_{{ side }}.rung
+            bars.series = ladder_{{ side }}.series
+            and bars.entry = ladder_{{ side }}.entry
+            and ladder_{{ side }}.rung = case
+                when bars.bar < nearest_{{ side }}.touch_bar then nearest_{{ side }}.touch_bar
+                else late_{{ side }}.touch_bar
+            end
     {%- endfor %}
 ),
 
@@ -56,11 +60,11 @@ decisions as (
         *
         {%- for mode in modes %},
         case
-            when is_rolled then 'roll'
+            when roll_bar = bar then 'roll'
             when entry is null then 'none'
-            when roll_bar < {{ never }} and roll_bar <= least({{ mode.target }}_bar, {{ mode.stop }}_bar) then 'roll'
-            when {{ mode.stop }}_bar < {{ never }} and {{ mode.stop }}_bar <= {{ mode.target }}_bar then 'stop'
-            when {{ mode.target }}_bar < {{ never }} then 'target'
+            when {{ mode.target }}_clock < least(path_ends, {{ mode.stop }}_clock) then 'target'
+            when {{ mode.stop }}_clock < path_ends then 'stop'
+            when roll_bar is not null then 'roll'
             when is_cut_short then 'censored'
             else 'timeout'
         end::outcome as outcome_{{ loop.index }}
@@ -98,7 +102,3 @@ select
     end as decided_{{ loop.index }}
     {%- endfor %}
 from decisions;
-
-{% for table in ("bars", "touches_up_1", "touches_down_1", "ladder_up", "ladder_down") %}
-drop table {{ table }};
-{%- endfor %}

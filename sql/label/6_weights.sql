@@ -1,8 +1,9 @@
 -- Purpose:    how far each trade moved on its path, and from that its label and weight
 -- Grain:      one row per bar of the chunk
 -- In:         `outcomes`, `series`
--- Out:        temp table `labels`: symbol, bar_time, and the output columns of every mode; for the tally also the
---             series and, where mode N wins, `mae_N` in price increments
+-- Out:        temp table `labels`: series, bar, symbol, bar_time, clock, the output columns of every mode, and for the
+--             tally of mode N `tally_outcome_N` and, where it wins, `tally_mae_N` in price increments and
+--             `tally_clocks_N`, the clock units from entry to target
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second
@@ -13,9 +14,7 @@ create or replace temp table labels as
 with
 excursions as (
     select
-        outcomes.*,
-        series.symbol,
-        series.increments_per_tick
+        *
         {%- for mode in modes %}
         {%- set path %}over (
             partition by series order by bar rows between 1 following and path_{{ loop.index }} following
@@ -29,14 +28,15 @@ excursions as (
         {%- endif %}
         {%- endfor %}
     from outcomes
-    inner join series using (series)
 ),
 
 trades as (
     select
-        symbol,
-        bar_time,
-        series,
+        excursions.series,
+        excursions.bar,
+        series.symbol,
+        excursions.bar_time,
+        excursions.clock,
         exp(
             -$decay_rate::double
             * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
@@ -49,6 +49,9 @@ trades as (
         case
             when outcome_{{ loop.index }} = 'target' then {{ against }}
         end as mae_{{ loop.index }},
+        case
+            when outcome_{{ loop.index }} = 'target' then decided_{{ loop.index }} - entry_clock
+        end as clocks_{{ loop.index }},
         decided_{{ loop.index }},
         (decided_{{ loop.index }} - entry_clock) / $clocks_per_second::double as seconds_{{ loop.index }},
         case
@@ -61,7 +64,8 @@ trades as (
         {%- endif %}
         {%- endfor %}
     from excursions
-    where is_wanted
+    inner join series using (series)
+    where excursions.is_wanted
 ),
 
 qualities_and_velocities as (
@@ -97,11 +101,15 @@ weights as (
 )
 
 select
+    series,
+    bar,
     symbol,
     bar_time,
-    series
+    clock
     {%- for mode in modes %},
-    mae_{{ loop.index }},
+    outcome_{{ loop.index }} as tally_outcome_{{ loop.index }},
+    mae_{{ loop.index }} as tally_mae_{{ loop.index }},
+    clocks_{{ loop.index }} as tally_clocks_{{ loop.index }},
     {%- set known = "outcome_%d not in ('roll', 'censored', 'none')" % loop.index if unresolved_is_null else "true" %}
     case
         when {{ known }} then outcome_{{ loop.index }} = 'target'
@@ -118,3 +126,8 @@ select
     {%- endif %}
     {%- endfor %}
 from weights;
+
+drop view outcomes;
+{% for table in ("bars", "rolled_paths", "nearest_up", "nearest_down", "late_up", "late_down", "ladder_up", "ladder_down") %}
+drop table {{ table }};
+{%- endfor %}

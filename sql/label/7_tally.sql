@@ -1,6 +1,6 @@
 -- Purpose:    the sums of a chunk that its labels cannot tell: outcomes, excursion and speed of winners, rolls
 -- Grain:      one row per symbol, month (UTC) and session that has a bar in the chunk
--- In:         `outcomes`, `labels`, `rolls`, `series`
+-- In:         `labels`, `rolls`, `series`
 -- Out:        temp table `tally`, and the same as JSON in the variable `tally`: clocks of the first and last bar,
 --             bars, jumps, roll-affected bars, and in `modes` a list for each mode: the bars of every outcome (target,
 --             stop, timeout, roll, censored, none), then, summed over winners, MAE in price increments and clock
@@ -21,20 +21,9 @@ bars_of_the_quarters as (
         min(clock) as first,
         max(clock) as last
         {%- for _ in modes %},
-        outcome_{{ loop.index }},
-        sum(decided_{{ loop.index }} - entry_clock) as clocks_{{ loop.index }}
-        {%- endfor %}
-    from outcomes
-    where is_wanted
-    group by all
-),
-
-excursions_of_the_quarters as (
-    select
-        series,
-        {{ quarter(clock("bar_time")) }} as quarter
-        {%- for _ in modes %},
-        sum(mae_{{ loop.index }}) as mae_{{ loop.index }}
+        tally_outcome_{{ loop.index }},
+        sum(tally_mae_{{ loop.index }}) as mae_{{ loop.index }},
+        sum(tally_clocks_{{ loop.index }}) as clocks_{{ loop.index }}
         {%- endfor %}
     from labels
     group by all
@@ -73,31 +62,13 @@ trades as (
             {%- for _ in modes %}
             {
                 mode: {{ loop.index }},
-                outcome: outcome_{{ loop.index }},
-                mae: null::hugeint,
+                outcome: tally_outcome_{{ loop.index }},
+                mae: mae_{{ loop.index }},
                 clocks: clocks_{{ loop.index }}
             }{{ "," if not loop.last }}
             {%- endfor %}
         ]) as trade
     from bars_of_the_quarters
-
-    union all
-
-    select
-        series,
-        quarter,
-        0 as bars,
-        unnest([
-            {%- for _ in modes %}
-            {
-                mode: {{ loop.index }},
-                outcome: 'target'::outcome,
-                mae: mae_{{ loop.index }},
-                clocks: null::hugeint
-            }{{ "," if not loop.last }}
-            {%- endfor %}
-        ]) as trade
-    from excursions_of_the_quarters
 ),
 
 modes as (
@@ -173,5 +144,4 @@ set variable tally = (
     from tally
 );
 
-drop table outcomes;
 drop table rolls;

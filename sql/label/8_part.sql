@@ -12,14 +12,9 @@ copy (
         {%- for column in input_columns %}
         source.{{ column }},
         {%- endfor %}
-        labels.* exclude (
-            symbol,
-            bar_time,
-            series
-            {%- for _ in modes %},
-            mae_{{ loop.index }}
-            {%- endfor %}
-        )
+        {%- for column in output_columns %}
+        labels.{{ column | identifier }}{{ "," if not loop.last }}
+        {%- endfor %}
     from {{ source }} as source
     inner join labels
         on
@@ -28,7 +23,7 @@ copy (
     where
         source.{{ timestamp }} >= {{ moment("chunk_from") }}
         and source.{{ timestamp }} < {{ moment("chunk_until") }}
-    order by labels.symbol, labels.bar_time
+    order by labels.series, labels.bar
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS
     format parquet, compression zstd, kv_metadata {duck_label_tally: getvariable('tally')}

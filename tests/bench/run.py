@@ -1,0 +1,228 @@
+"""How long labeling takes beside what it could cost at least, and beside what others would do.
+
+Run as `make bench`, or `python tests/bench/run.py --help`. Every contender is a process of its own,
+run several times; the median counts. Wall and CPU time and the peak RSS are those that the
+operating system accounts to the process and its children. Prints a table and saves it, and the
+figures as JSON, in the folder of the bench.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+import psutil
+
+HERE = Path(__file__).parent
+PYTHON = sys.executable
+PRODUCT = [PYTHON, "-m", "duck_label"]
+# Bars of a session, nearly.
+SESSION_ROWS = {"calm": 64_400, "volatile": 74_700}
+REAL = {"fx, 5 symbols": "lean_fx_5sym_1s", "BTC 2017, 1 min": "bitfinex_btcusd_2017_1m"}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A command that labels the bars of a file; `rows` where it only takes the first so many."""
+
+    data: str
+    name: str
+    command: tuple[str, ...]
+    bars: Path
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the operating system says of a process: the medians of its runs."""
+
+    data: str
+    name: str
+    rows: int
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_bytes: int
+    is_slice: bool
+    times_floor: float | None = None
+
+
+def measure(contender: Contender, repeat: int, folder: Path) -> Measured:
+    """Run a contender several times, each into a new folder."""
+    runs = []
+    for _ in range(repeat):
+        output = folder / "output"
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir()
+        command = [part.replace("{output}", str(output)) for part in contender.command]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{contender.data}: {contender.name} failed: {' '.join(command)}")
+        # Linux counts in kibibytes, macOS in bytes.
+        unit = 1 if sys.platform == "darwin" else 1024
+        runs.append((wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit))
+    wall, cpu, peak = (statistics.median(run[part] for run in runs) for part in range(3))
+    rows = contender.rows or rows_of(contender.bars)
+    sliced = contender.rows is not None
+    return Measured(contender.data, contender.name, rows, wall, cpu, int(peak), sliced)
+
+
+def rows_of(path: Path) -> int:
+    """The number of bars of a file."""
+    (row,) = duckdb.execute(
+        "select num_rows from parquet_file_metadata($1)", [str(path)]
+    ).fetchall()
+    return int(row[0])
+
+
+def sample(folder: Path, market: str, rows: int) -> Path:
+    """Bars from the seeded generator, made once."""
+    days = max(1, round(rows / SESSION_ROWS[market]))
+    path = folder / f"{market}_{days}.parquet"
+    if not path.exists():
+        command = [*PRODUCT, "sample", str(path), "--days", str(days), "--market", market]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def ours(data: str, bars: Path, name: str = "duck-label", *options: str) -> Contender:
+    """`duck-label run` with two threads."""
+    run = (*PRODUCT, "run", str(bars), "--output", "{output}/labels", "--quiet", "--threads", "2")
+    return Contender(data, name, (*run, *options), bars)
+
+
+def script(data: str, bars: Path, name: str, file: str, *options: str) -> Contender:
+    """A contender whose script lies beside this file and takes bars and an output file."""
+    command = (PYTHON, str(HERE / file), str(bars), "{output}/labels.parquet", *options)
+    return Contender(data, name, command, bars)
+
+
+def many_modes(count: int) -> list[str]:
+    """Modes of as many distances, long and short."""
+    return [
+        option
+        for number in range(count // 2)
+        for way in ("long", "short")
+        for option in ("--mode", f"m{number}_{way}:{way}:{6 + number}:{12 + 2 * number}")
+    ]
+
+
+def contenders(folder: Path, rows: int, large: int, real: Path) -> Iterator[Contender]:
+    """Everything that is measured; the floor of a kind of data comes first."""
+    for market in ("calm", "volatile"):
+        bars = sample(folder, market, rows)
+        yield script(market, bars, FLOOR, "floor.py")
+        yield ours(market, bars, "duck-label, 8GB", "--memory-limit", "8GB")
+        yield ours(market, bars, "duck-label, 1GB", "--memory-limit", "1GB")
+        yield script(market, bars, "by hand (Numba)", "by_hand.py")
+        yield from peers(market, bars)
+    bars = sample(folder, "calm", rows)
+    yield ours("calm", bars, "duck-label, 4 h", "--timeout-seconds", "14400")
+    yield ours("calm", bars, "duck-label, 24 modes", *many_modes(24))
+    for data, file in REAL.items():
+        path = real / f"{file}.parquet"
+        if path.exists():
+            yield script(data, path, FLOOR, "floor.py")
+            config = str(HERE / f"{file}.toml")
+            yield ours(data, path, "duck-label, 8GB", "--config", config)
+    if large:
+        bars = sample(folder, "calm", large)
+        yield script("calm, large", bars, FLOOR, "floor.py")
+        yield ours("calm, large", bars, "duck-label, 1GB", "--memory-limit", "1GB")
+    bars = sample(folder, "calm", 100_000)
+    yield ours("calm, small", bars)
+    yield Contender("-", "duck-label --version", (*PRODUCT, "--version"), bars)
+
+
+FLOOR = "floor: copy with 12 columns"
+
+
+def peers(data: str, bars: Path) -> Iterator[Contender]:
+    """What else there is, where BENCH_PEERS names a Python that has it."""
+    python = os.environ.get("BENCH_PEERS")
+    if python:
+        run = (python, str(HERE / "peer_ml4t.py"), str(bars), "{output}/labels.parquet")
+        yield Contender(data, "ml4t-engineer, labels only", run, bars)
+
+
+def beside_floor(measured: list[Measured]) -> list[Measured]:
+    """Each with its wall time per row over that of the floor of its data."""
+    floors = {m.data: m.wall_seconds / m.rows for m in measured if m.name == FLOOR}
+    return [
+        Measured(
+            **{
+                **asdict(m),
+                "times_floor": m.wall_seconds / m.rows / floors[m.data]
+                if m.data in floors
+                else None,
+            }
+        )
+        for m in measured
+    ]
+
+
+def table(measured: list[Measured]) -> str:
+    """As Markdown, ratios first."""
+    lines = [
+        "| bars | | times the floor | seconds | CPU seconds | million rows/s | peak RSS, MB |",
+        "| --- | --- | --: | --: | --: | --: | --: |",
+    ]
+    for m in measured:
+        ratio = "" if m.times_floor is None else f"{m.times_floor:.1f}"
+        rate = "" if m.data == "-" else f"{m.rows / m.wall_seconds / 1e6:.2f}"
+        times = f"{m.wall_seconds:.2f} | {m.cpu_seconds:.2f}"
+        peak = f"{m.peak_rss_bytes / 1e6:.0f}"
+        lines.append(f"| {m.data} | {m.name} | {ratio} | {times} | {rate} | {peak} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, save."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=6_750_000, help="bars of the main tables")
+    parser.add_argument("--large", type=int, default=60_000_000, help="bars of the long history")
+    parser.add_argument("--quick", action="store_true", help="a million bars, one run of each")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the median counts")
+    parser.add_argument("--only", default="", help="measure only what has this in data or name")
+    parser.add_argument("--folder", type=Path, default=Path("bench"))
+    parser.add_argument(
+        "--real", type=Path, default=HERE.parents[2] / "shared" / "data", help="real bars"
+    )
+    arguments = parser.parse_args()
+    rows, large, repeat = arguments.rows, arguments.large, arguments.repeat
+    if arguments.quick:
+        rows, large, repeat = 1_000_000, 0, 1
+    folder: Path = arguments.folder
+    folder.mkdir(exist_ok=True)
+    measured = []
+    for contender in contenders(folder, rows, large, arguments.real):
+        if arguments.only in f"{contender.data} {contender.name}" or contender.name == FLOOR:
+            print(f"{contender.data}: {contender.name}", file=sys.stderr, flush=True)
+            measured.append(measure(contender, repeat, folder))
+    shutil.rmtree(folder / "output", ignore_errors=True)
+    measured = beside_floor(measured)
+    machine = f"{os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB"
+    text = (
+        f"{machine}; Python {platform.python_version()}, DuckDB {duckdb.__version__}; "
+        f"median of {repeat}\n\n{table(measured)}\n"
+    )
+    print(text)
+    (folder / "table.md").write_text(text)
+    figures = {"machine": machine, "repeat": repeat, "measured": [asdict(m) for m in measured]}
+    (folder / "table.json").write_text(json.dumps(figures, indent=1))
+
+
+if __name__ == "__main__":
+    main()
