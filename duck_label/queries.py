@@ -44,7 +44,7 @@ OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
 # The number of a bar after all others: where a barrier is not touched.
 _NEVER = 2**31 - 1
 # Bars that ask for the touch of their nearest barrier together.
-BLOCK_BARS = 64
+BLOCK_BARS = 32
 
 
 @dataclass(frozen=True)

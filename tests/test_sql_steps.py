@@ -229,18 +229,18 @@ def test_rolled_bars_cross_nothing(database: Database) -> None:
 
 
 def test_cells_widen_with_the_climbs(database: Database) -> None:
-    """Two climbs of 4000 over four bars: 8000 // (4 * 4) = 500 levels a cell."""
+    """Two climbs of 4000 over four bars: 8000 // 4 = 2000 levels a cell."""
     make(database, "bars", BARS, bars_of([0, 4000, 0, 4000], [0] * 4, [0] * 4))
     make(database, "rolls", ROLLS, [])
     run(database, "3_crossings")
-    assert database.rows("select width from cells_up") == [(500,)]
+    assert database.rows("select width from cells_up") == [(2000,)]
     assert database.rows("select width from cells_down") == [(1,)]
-    # Each climb, over the levels 1 to 4000, reaches the tops of the cells 0 to 7, the last at 3999,
-    # and ends inside cell 8, which nobody crosses.
+    # Each climb, over the levels 1 to 4000, reaches the tops of cells 0 and 1, at 1999 and 3999,
+    # and ends inside cell 2, which nobody crosses.
     counts = database.rows("select bar, count(*) from crossings_up group by bar order by bar")
-    assert counts == [(2, 8), (4, 8)]
+    assert counts == [(2, 2), (4, 2)]
     peaks = database.rows("select bar, reach, cell, next_crossing from peaks_up order by bar")
-    assert peaks == [(2, 4000, 8, NEVER), (4, 4000, 8, NEVER)]
+    assert peaks == [(2, 4000, 2, NEVER), (4, 4000, 2, NEVER)]
 
 
 SERIES = "symbol varchar, series integer, increments_per_tick bigint"

@@ -9,10 +9,10 @@
 -- the reach is the high, or the low mirrored at zero, so that the way down is the same climb.
 --
 -- Where the grid is fine beside the movement, one climb leads over thousands of levels. Levels are therefore
--- gathered in cells, as wide as keeps the crossings below five per bar; on a coarse grid a cell is one level. The
--- climb that touches L first either reaches the top of L's cell, which makes it a crossing, or ends inside the
--- cell, at or above L: a peak. A cell of one level has no peaks. Every peak knows the next crossing of its cell:
--- who is answered by that crossing has only the peaks before it to look at.
+-- gathered in cells, as wide as a bar climbs on average, which keeps the crossings below two per bar; on a coarse
+-- grid a cell is one level. The climb that touches L first either reaches the top of L's cell, which makes it a
+-- crossing, or ends inside the cell, at or above L: a peak. A cell of one level has no peaks. Every peak knows the
+-- next crossing of its cell: who is answered by that crossing has only the peaks before it to look at.
 --
 -- Bars affected by a roll are left out: a path ends there before any barrier is looked at.
 {%- for side, reach, previous_reach in [
@@ -23,7 +23,7 @@ select
     series,
     greatest(
         1,
-        coalesce(sum(greatest({{ reach }} - ({{ previous_reach }}), 0)) // (4 * count(*)), 1)
+        coalesce(sum(greatest({{ reach }} - ({{ previous_reach }}), 0)) // count(*), 1)
     )::bigint as width
 from bars
 group by series;
