@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
@@ -45,10 +45,18 @@ def files(draw: st.DrawFn, case: Case) -> list[pa.Table]:
     return pieces
 
 
-@given(data=st.data(), case=cases(), cut=cuts())
+# Every example labels several times: fewer examples, and no chunks of single bars.
+@settings(max_examples=settings().max_examples // 3)
+@given(
+    data=st.data(),
+    case=cases(),
+    cut=cuts(),
+    chunk=st.sampled_from(("auto", "1d", "1w", "1mo", "10")),
+)
 def test_labels_file_by_file_equal_those_at_once(
-    data: st.DataObject, case: Case, cut: dict[str, Any]
+    data: st.DataObject, case: Case, cut: dict[str, Any], chunk: str
 ) -> None:
+    cut["run"]["chunk"] = chunk
     pieces = data.draw(files(case))
     with folder() as here:
         bars = here / "bars"
