@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duck_label.config import Instrument, LabelingConfig, TradingMode, Weights
-    from duck_label.engine import WeightedLabelingEngine
-    from duck_label.governor import MemoryManager
-    from duck_label.inspect import Output
-    from duck_label.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
-    from duck_label.memory import MemorySnapshot
-    from duck_label.monitor import PerformanceMonitor
+    from duck_label.look.inspect import Output
+    from duck_label.look.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
+    from duck_label.memory.budget import MemorySnapshot
+    from duck_label.memory.governor import MemoryManager
+    from duck_label.memory.monitor import PerformanceMonitor
+    from duck_label.run.engine import WeightedLabelingEngine
 
 __all__ = [
     "Instrument",
@@ -27,12 +27,12 @@ __all__ = [
 
 # Where each is, and under what name.
 _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
-    "MemoryManager": "duck_label.governor",
-    "MemorySnapshot": "duck_label.memory",
-    "Output": "duck_label.inspect",
-    "PerformanceMonitor": "duck_label.monitor",
-    "WeightedLabelingEngine": "duck_label.engine",
-    "open": "duck_label.inspect",
+    "MemoryManager": "duck_label.memory.governor",
+    "MemorySnapshot": "duck_label.memory.budget",
+    "Output": "duck_label.look.inspect",
+    "PerformanceMonitor": "duck_label.memory.monitor",
+    "WeightedLabelingEngine": "duck_label.run.engine",
+    "open": "duck_label.look.inspect",
 }
 _NAMES = {"open": "open_output"}
 

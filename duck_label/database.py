@@ -14,7 +14,7 @@ from typing import Any, Self
 import duckdb
 
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError, SpillError
-from duck_label.memory import MemoryBudget, format_bytes
+from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.profile import SETTINGS, Profile
 
 # Temporary tables that hold for the whole run.

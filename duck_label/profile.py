@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from duck_label.memory import format_bytes
+from duck_label.memory.budget import format_bytes
 
 # What makes DuckDB keep the figures of a statement, without printing them.
 SETTINGS = "set enable_profiling = 'no_output'; set profiling_coverage = 'ALL'"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from duck_label.advice import advise
-from duck_label.results import RunSummary
+from duck_label.run.advice import advise
+from duck_label.run.results import RunSummary
 
 GB, MB = 10**9, 10**6
 

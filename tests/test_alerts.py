@@ -10,11 +10,11 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 import golden
-from duck_label import memory
-from duck_label.alerts import AlertCommand, MetricsFile
 from duck_label.errors import OutputError
-from duck_label.governor import MemoryEvent
-from duck_label.memory import MemorySnapshot
+from duck_label.memory import budget as memory
+from duck_label.memory.alerts import AlertCommand, MetricsFile
+from duck_label.memory.budget import MemorySnapshot
+from duck_label.memory.governor import MemoryEvent
 from labeling import label, write
 
 DOCS = Path(__file__).parents[1] / "docs" / "memory.md"

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import duck_label.engine
+import duck_label.run.engine
 import golden
+from duck_label.bars.sample import write_sample
 from duck_label.cli import main
-from duck_label.ledger import FOLDER
 from duck_label.queries import LABEL_STEPS
-from duck_label.sample import write_sample
+from duck_label.records.ledger import FOLDER
 from labeling import read
 
 BARS = str(golden.FOLDER / "plain.bars.parquet")
@@ -222,7 +222,7 @@ def test_unexpected_errors_have_no_traceback_unless_asked(monkeypatch: pytest.Mo
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a wheel came off")
 
-    monkeypatch.setattr(duck_label.engine, "open_source", broken)
+    monkeypatch.setattr(duck_label.run.engine, "open_source", broken)
     result = run("run", BARS, "-o", "out")
     assert result.exit_code == 1
     assert "a wheel came off" in result.stderr

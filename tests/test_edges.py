@@ -15,7 +15,7 @@ import pytest
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import BadBarsError, ConfigError, InputError
-from duck_label.ledger import FOLDER
+from duck_label.records.ledger import FOLDER
 from labeling import label, read, write
 from scan import Mode, Rules, scan
 

@@ -17,10 +17,10 @@ from click.testing import CliRunner, Result
 import golden
 from duck_label import LabelingConfig
 from duck_label.cli import main
-from duck_label.explain import Story, explain
-from duck_label.inspect import Output
-from duck_label.picture import draw
-from duck_label.walk import Bar, Walk
+from duck_label.look.explain import Story, explain
+from duck_label.look.inspect import Output
+from duck_label.look.picture import draw
+from duck_label.look.walk import Bar, Walk
 from labeling import label, write
 
 

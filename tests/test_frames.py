@@ -562,7 +562,7 @@ class NotInstalled:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, NotInstalled)
 sys.path[:0] = {paths}
-import duck_label.cli, duck_label.engine
+import duck_label.cli, duck_label.run.engine
 assert not {{"pandas", "polars", "pyarrow"}} & {{*sys.modules}}
 import golden
 bars = golden.bars("tiny")

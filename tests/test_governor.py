@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duck_label.governor import MemoryEvent, MemoryManager
+from duck_label.memory.governor import MemoryEvent, MemoryManager
 
 MB = 1_000_000
 LIMIT = 1000  # megabytes

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.bars.sample import write_sample
 from duck_label.errors import BadBarsError, OutputConflictError
-from duck_label.ledger import FOLDER, Ledger
-from duck_label.results import RunSummary
-from duck_label.sample import write_sample
+from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.run.results import RunSummary
 from labeling import label, read
 from test_invariance import Case, cases, cuts, folder
 from test_resume import DIE_AT

@@ -26,13 +26,13 @@ from prompt_toolkit.output import DummyOutput
 
 import duck_label
 import golden
+from duck_label.bars.plan import Chunk
 from duck_label.cli import main
+from duck_label.cli.prompt import Words, talk
 from duck_label.errors import InputError, QueryError
-from duck_label.inspect import Output, saved_queries
-from duck_label.ledger import FOLDER, ChunkRecord
-from duck_label.plan import Chunk
-from duck_label.prompt import Words, talk
-from duck_label.results import Silence
+from duck_label.look.inspect import Output, saved_queries
+from duck_label.records.ledger import FOLDER, ChunkRecord
+from duck_label.run.results import Silence
 from labeling import label, write
 
 BARS = golden.bars("symbols_unsorted").num_rows

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duck_label import memory
 from duck_label.errors import ConfigError, MemoryBudgetError
-from duck_label.memory import SMALLEST_BUDGET, MemoryBudget, machine_limit, parse_size
+from duck_label.memory import budget as memory
+from duck_label.memory.budget import SMALLEST_BUDGET, MemoryBudget, machine_limit, parse_size
 
 GB = 10**9
 MACHINE = (64 * GB, "a test")

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duck_label import MemoryManager, PerformanceMonitor
-from duck_label.memory import MemorySnapshot
-from duck_label.monitor import growth_per_second
-from duck_label.snapshots import SnapshotSeries
+from duck_label.memory.budget import MemorySnapshot
+from duck_label.memory.monitor import growth_per_second
+from duck_label.memory.snapshots import SnapshotSeries
 
 MB = 1_000_000
 
@@ -210,7 +210,7 @@ def test_fragmentation_is_what_nobody_accounts_for() -> None:
 
 def test_ten_samples_a_second_are_less_than_one_percent_of_a_core() -> None:
     from duck_label.database import Database
-    from duck_label.memory import MemoryBudget
+    from duck_label.memory.budget import MemoryBudget
 
     budget = MemoryBudget.resolve("300MB")
     with Database(budget, 2, Path("unused")) as database:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duck_label.plan import Chunk, plan, split, whole_days, without
-from duck_label.source import RowGroup
+from duck_label.bars.plan import Chunk, plan, split, whole_days, without
+from duck_label.bars.source import RowGroup
 
 DAY = 86_400_000_000
 AUTO = 1_000_000

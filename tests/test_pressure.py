@@ -16,13 +16,15 @@ import pyarrow as pa
 import pytest
 
 import golden
-from duck_label import LabelingConfig, WeightedLabelingEngine, memory, schedule
+from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.bars.sample import write_sample
 from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError, SpillError
-from duck_label.ledger import FOLDER
-from duck_label.prediction import PeakPredictor
-from duck_label.sample import write_sample
-from duck_label.watch import Watch
+from duck_label.memory import budget as memory
+from duck_label.memory.prediction import PeakPredictor
+from duck_label.records.ledger import FOLDER
+from duck_label.run import schedule
+from duck_label.run.watch import Watch
 from labeling import label, read, write
 
 GB = 10**9
@@ -246,7 +248,7 @@ def test_what_a_run_learns_is_kept_for_the_next(
     bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Even where the next one replaces the labels, and with them the records of their chunks."""
-    monkeypatch.setattr("duck_label.prediction._LEAST_ROWS", 1)
+    monkeypatch.setattr("duck_label.memory.prediction._LEAST_ROWS", 1)
     label(bars, tmp_path, run={"chunk": "1mo"})
     first = records(tmp_path, "chunks")[0]
     assert first["predicted_peak_bytes"] < 0.2 * first["peak_rss_bytes"]
@@ -324,6 +326,6 @@ def test_a_folder_that_holds_nothing_is_named(
     def full(*_: object) -> None:
         raise SpillError("no room to spill to here. Pass another --temp-dir")
 
-    monkeypatch.setattr("duck_label.labeler.ChunkLabeler.label", full)
+    monkeypatch.setattr("duck_label.run.labeler.ChunkLabeler.label", full)
     with pytest.raises(SpillError, match="--temp-dir"):
         label(bars, tmp_path / "out")

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 import golden
 from duck_label.cli import main
-from duck_label.ledger import FOLDER
+from duck_label.records.ledger import FOLDER
 from labeling import label, write
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)

@@ -18,7 +18,7 @@ import pytest
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import OutputConflictError, OutputError
-from duck_label.ledger import FOLDER, Ledger
+from duck_label.records.ledger import FOLDER, Ledger
 from labeling import label, read, write
 
 CHUNK = {"chunk": "500"}
@@ -75,11 +75,11 @@ def assert_whole_parts(output: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "function", "after"),
     [
-        ("ledger", "os.replace", False),  # the chunk is recorded, its file not yet there
-        ("ledger", "os.replace", True),
-        ("ledger", "os.fsync", False),  # a record is being written
-        ("labeler", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
-        ("labeler", "ChunkLabeler._find_margins", True),
+        ("records.ledger", "os.replace", False),  # the chunk is recorded, its file not yet there
+        ("records.ledger", "os.replace", True),
+        ("records.ledger", "os.fsync", False),  # a record is being written
+        ("run.labeler", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
+        ("run.labeler", "ChunkLabeler._find_margins", True),
     ],
 )
 def test_a_run_killed_at_any_point_is_completed(

@@ -16,8 +16,15 @@ from click.testing import CliRunner
 import golden
 from duck_label.cli import main
 from duck_label.database import Database
+from duck_label.look.script import (
+    CHECKS,
+    STEPS,
+    parameters_of,
+    step_named,
+    value_text,
+    with_variables,
+)
 from duck_label.queries import LABEL_STEPS
-from duck_label.script import CHECKS, STEPS, parameters_of, step_named, value_text, with_variables
 from labeling import label, write
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
-from duck_label import LabelingConfig, views
+from duck_label import LabelingConfig
 from duck_label.queries import LABEL_STEPS, VIEWS, BarColumns, context, render
+from duck_label.records import views
 
 ROOT = Path(__file__).parents[1]
 QUERIES = (

@@ -23,9 +23,9 @@ from hypothesis import given, settings
 
 import golden
 from duck_label.cli import main
-from duck_label.ledger import Ledger
-from duck_label.quality import Check, complaint, worst
-from duck_label.stats import By, Group, statistics
+from duck_label.look.quality import Check, complaint, worst
+from duck_label.look.stats import By, Group, statistics
+from duck_label.records.ledger import Ledger
 from labeling import label, read, write
 from scan import OUTCOMES, scan
 from test_invariance import Case, cases, cuts, folder
@@ -157,7 +157,7 @@ def test_the_win_rate_is_that_of_the_labels(unresolved: str, tmp_path: Path) -> 
 
 KILL = """
 import os, signal, sys
-import duck_label.labeler as labeler
+import duck_label.run.labeler as labeler
 from duck_label import LabelingConfig, WeightedLabelingEngine
 original, calls = labeler.ChunkLabeler._run, 0
 def run(self, step, chunk, values):

@@ -1,0 +1,191 @@
+"""Whether the bars are good: the rules of the contract, run as queries that must return no rows."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from duck_label.bars.source import Source
+from duck_label.config import PRICES, Grid, LabelingConfig
+from duck_label.database import Database
+from duck_label.errors import BadBarsError
+from duck_label.queries import identifier, render
+
+# The rules, and what a bar that breaks one is like.
+RULES = {
+    "null_timestamp": "the timestamp is null",
+    "null_symbol": "the symbol is null",
+    "null_price": "a price is null",
+    "not_finite": "a price is NaN or infinite",
+    "nonpositive_price": "a price is not above 0 (allow_nonpositive_prices allows it)",
+    "high_below_low": "the high is below the low",
+    "high_too_low": "the high is below the open or close",
+    "low_too_high": "the low is above the open or close",
+    "negative_volume": "the volume is negative",
+    "off_grid": "a price is off the price grid",
+    "beyond_grid": "a price is too large to count its price increments",
+    "duplicate": "another bar has the same symbol and timestamp",
+}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class BadBars:
+    """How many bars break which rule in which file."""
+
+    counts: Mapping[tuple[str, str], int]
+    bars: int
+
+    def __bool__(self) -> bool:
+        return self.bars > 0
+
+
+def find_bad_bars(
+    database: Database,
+    source: Source,
+    context: Mapping[str, Any],
+    ranges: Iterable[tuple[int, int]],
+    paths: Sequence[str] | None = None,
+) -> BadBars:
+    """Check every bar of some files, or of all; duplicates in the whole input, in some ranges.
+
+    Range by range, so that no more is held at once. Needs the temp table `grids`; leaves the temp
+    table `duplicates`.
+    """
+    own = database.rows(render("checks/bad_bars", context), {"files": paths or source.paths})
+    files = {"files": source.paths}
+    timestamp = context["timestamp"]
+    symbol = context["symbol_of"]("source")
+    database.run(
+        f"create or replace temp table duplicates as select {symbol} as symbol, "
+        f"source.{timestamp} as bar_time from {context['source']} as source limit 0",
+        files,
+    )
+    in_order = 1 in database.row(render("checks/in_order", context), files)
+    duplicates = render("checks/duplicates", context)
+    for start, end in () if in_order else ranges:
+        database.run(
+            duplicates,
+            {
+                "files": source.paths_between(start, end),
+                "chunk_from": source.moment(start),
+                "chunk_until": source.moment(end),
+            },
+        )
+    counts = Counter({(file, rule): bars for file, rule, bars in own})
+    if not counts and database.row("select count(*) from duplicates") == (0,):
+        return BadBars({}, 0)
+    judged = render("checks/judged_bars", context)
+    copies = database.rows(
+        f"select duck_label_file, count(*) from ({judged}) "
+        "where list_contains(duck_label_rules, 'duplicate') group by all",
+        files,
+    )
+    counts.update({(file, "duplicate"): bars for file, bars in copies})
+    (bars,) = database.row(f"select count(*) from ({judged})", files)
+    return BadBars(dict(sorted(counts.items())), bars)
+
+
+def quarantine(database: Database, source: Source, context: Mapping[str, Any], path: Path) -> None:
+    """Write every bad bar, its file, row and broken rules, whole or not at all."""
+    unfinished = path.with_suffix(".tmp")
+    judged = render("checks/judged_bars", context)
+    database.run(
+        f"copy ({judged}) to $path (format parquet, compression zstd)",
+        {"files": source.paths, "path": str(unfinished)},
+    )
+    os.replace(unfinished, path)
+
+
+def complaint(
+    database: Database,
+    source: Source,
+    config: LabelingConfig,
+    context: Mapping[str, Any],
+    bad: BadBars,
+) -> BadBarsError:
+    """The error that names the files, the rules, the counts and the first offending rows."""
+    lines = [f"{bad.bars:,} bad bars in the input; nothing was labeled"]
+    for (file, rule), bars in bad.counts.items():
+        lines.append(f"  {file}: {bars:,} x {rule}: {RULES[rule]}")
+        lines += examples(database, source, context, file, rule)
+    if any(rule == "off_grid" for _, rule in bad.counts):
+        lines += [
+            f"  {advice}" for advice in _fitting_increments(database, source, config, context)
+        ]
+    lines.append(
+        "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
+    )
+    return BadBarsError("\n".join(lines))
+
+
+def examples(
+    database: Database, source: Source, context: Mapping[str, Any], file: str, rule: str
+) -> list[str]:
+    """The first few bars of a file that break a rule, a line each.
+
+    Needs the temp tables `grids` and `duplicates`.
+    """
+    judged = render("checks/judged_bars", context)
+    bars = source.bars
+    names = [bars.timestamp, *(getattr(bars, price) for price in PRICES)]
+    names += [name for name in (bars.volume, bars.symbol) if name is not None]
+    values = ", ".join(f"{identifier(name)}::varchar" for name in names)
+    rows = database.rows(
+        f"select duck_label_row, {values} from ({judged}) where duck_label_file = $file "
+        f"and list_contains(duck_label_rules, $rule) order by duck_label_row limit {_SHOWN}",
+        {"files": source.paths, "file": file, "rule": rule},
+    )
+    return [
+        f"    row {row}: " + ", ".join(f"{n} {v}" for n, v in zip(names, shown, strict=True))
+        for row, *shown in rows
+    ]
+
+
+def _fitting_increments(
+    database: Database, source: Source, config: LabelingConfig, context: Mapping[str, Any]
+) -> list[str]:
+    """For every instrument with prices off its grid, the coarsest price_increment that fits."""
+    return [
+        advice
+        for grid in config.grids()
+        if (advice := _fitting_increment(database, source, context, grid)) is not None
+    ]
+
+
+def _fitting_increment(
+    database: Database, source: Source, context: Mapping[str, Any], grid: Grid
+) -> str | None:
+    tick_size = Fraction(grid.numerator * grid.increments_per_tick, grid.denominator)
+    factors = (1, 2, 4, 5, 8, 16, 25, 32)
+    parts = sorted({factor * 10**power for factor in factors for power in range(9)})
+    current = Fraction(grid.numerator, grid.denominator)
+    candidates = [current, *(tick_size / part for part in parts)]
+    prices = ", ".join(f"source.{context['columns'][price]}::double" for price in PRICES)
+    misfits = ", ".join(
+        f"count_if(abs({level} - round({level})) > 1e-6)"
+        for candidate in candidates
+        for level in [f"price * {candidate.denominator}::double / {candidate.numerator}"]
+    )
+    counts = database.row(
+        f"select {misfits} from (select unnest([{prices}]) as price "
+        f"from {context['source']} as source "
+        f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
+        "where grids.pattern = $pattern) where isfinite(price)",
+        {"files": source.paths, "pattern": grid.pattern},
+    )
+    if counts[0] == 0:
+        return None
+    who = "" if grid.pattern == "*" else f"for {grid.pattern!r}, "
+    for candidate, count in zip(candidates, counts, strict=True):
+        if count == 0:
+            return f"{who}price_increment = {float(candidate):.15g} would fit"
+    return (
+        f"{who}no price_increment that divides tick_size = {float(tick_size):g} would fit: are the "
+        "prices 32-bit floats, adjusted by a factor, or of several instruments?"
+    )

@@ -1,0 +1,248 @@
+"""The input: which Parquet files, what columns they have, and where in time their row groups lie.
+
+Reads footers only, never a bar. What the bars themselves must be like is the business of `checks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from glob import escape, glob
+from pathlib import Path
+
+from duck_label.bars.schema import agreed, bar_columns, described
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.errors import ConfigError, InputError
+from duck_label.queries import BarColumns, identifier
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """Rows between two times (microseconds since 1970, both included)."""
+
+    first: int
+    last: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class BarFile:
+    """A Parquet file, what identifies its content, its columns, and its row groups."""
+
+    path: str
+    size: int
+    modified_ns: int
+    footer: str
+    columns: tuple[str, ...]
+    row_groups: tuple[RowGroup, ...]
+
+    @property
+    def rows(self) -> int:
+        """The number of bars."""
+        return sum(group.rows for group in self.row_groups)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The bars of a run: files in order of path, their common columns, and the names of ours."""
+
+    files: tuple[BarFile, ...]
+    columns: tuple[tuple[str, str], ...]
+    bars: BarColumns
+    # Files that together have every column: a query that reads these too sees them all.
+    complete: tuple[str, ...]
+    # Uncompressed bytes of a bar, on average.
+    row_width: float
+
+    @property
+    def paths(self) -> list[str]:
+        """All files, for a query: as patterns that match nothing but themselves."""
+        own = [file.path for file in self.files]
+        return [escape(path) for path in [*own, *(p for p in self.complete if p not in own)]]
+
+    @property
+    def rows(self) -> int:
+        """The number of bars, bad ones included."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def row_groups(self) -> list[RowGroup]:
+        """The row groups of all files."""
+        return [group for file in self.files for group in file.row_groups]
+
+    def paths_between(self, start: int, end: int) -> list[str]:
+        """The files that may hold bars from `start` until before `end`, and the complete ones."""
+        return [
+            escape(file.path)
+            for file in self.files
+            if file.path in self.complete
+            or any(group.first < end and group.last >= start for group in file.row_groups)
+        ]
+
+    def among(self, paths: Sequence[str]) -> Source:
+        """These files alone; a query over them sees all columns, if need be in others' files."""
+        chosen = set(paths)
+        files = tuple(file for file in self.files if file.path in chosen)
+        own = {name for file in files for name in file.columns}
+        is_complete = own == {name for name, _ in self.columns}
+        return replace(self, files=files, complete=() if is_complete else self.complete)
+
+    def moment(self, clock: int) -> datetime:
+        """Microseconds since 1970 as a query parameter that compares with the timestamps."""
+        time = _EPOCH + timedelta(microseconds=clock)
+        has_zone = self.bars.time_type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+        return time if has_zone else time.replace(tzinfo=None)
+
+
+def find_files(inputs: Sequence[str]) -> list[str]:
+    """The Parquet files that paths, folders and globs stand for, each once, in order of path.
+
+    Folders are searched to any depth; names that start with `_` or `.` are skipped.
+
+    Raises:
+        InputError: for an input that stands for no file.
+    """
+    found: dict[str, str] = {}
+    for item in inputs:
+        for path in _files_of(item):
+            found.setdefault(os.path.realpath(path), path)
+    return sorted(found.values())
+
+
+def _files_of(item: str) -> list[str]:
+    if os.path.isfile(item):
+        return [item]
+    if os.path.isdir(item):
+        root = Path(item)
+        files = [
+            str(path)
+            for path in root.rglob("*.parquet")
+            if path.is_file()
+            and not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
+        ]
+        if not files:
+            raise InputError(f"{item}: there is no .parquet file in this folder")
+        return files
+    files = [path for path in glob(item, recursive=True) if os.path.isfile(path)]
+    if not files:
+        raise InputError(f"{item}: no such file or folder, and no file matches it as a pattern")
+    return files
+
+
+def open_source(database: Database, inputs: Sequence[str], config: LabelingConfig) -> Source:
+    """Read the footers of the input.
+
+    Raises:
+        InputError: for a file that is no Parquet file, a missing column, a wrong type, files that
+            do not agree, or an input without a single bar.
+        ConfigError: where an output column would take the name of an input column.
+    """
+    paths = find_files(inputs)
+    footers = {path: _footer_digest(path) for path in paths}
+    by_file = described(database, paths)
+    columns, complete = agreed(by_file)
+    bars = bar_columns(columns, config, paths[0])
+    taken = {name.casefold() for name, _ in columns}
+    for name in config.output_columns():
+        if name.casefold() in taken:
+            raise ConfigError(
+                f"the input has a column {name!r} already: rename the mode or the column"
+            )
+    groups = _row_groups(database, paths, bars)
+    files = []
+    for path in paths:
+        status = os.stat(path)
+        files.append(
+            BarFile(
+                path,
+                status.st_size,
+                status.st_mtime_ns,
+                footers[path],
+                tuple(name for name, _ in by_file[path]),
+                tuple(groups.get(path, ())),
+            )
+        )
+    rows = sum(file.rows for file in files)
+    if rows == 0:
+        raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
+    return Source(tuple(files), columns, bars, complete, _uncompressed(database, paths) / rows)
+
+
+def _uncompressed(database: Database, paths: list[str]) -> int:
+    """What the bars of all files take before compression, in bytes."""
+    (size,) = database.row(
+        "select sum(total_uncompressed_size)::bigint from parquet_metadata($files)",
+        {"files": [escape(path) for path in paths]},
+    )
+    return int(size or 0)
+
+
+def _footer_digest(path: str) -> str:
+    """A digest of a file's footer: it changes with the schema, the counts and the statistics."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 8))
+            tail = file.read(8)
+            if size < 12 or tail[4:] != b"PAR1":
+                raise InputError(
+                    f"{path}: not a whole Parquet file (it does not end in PAR1): "
+                    "truncated, still being written, or of another format"
+                )
+            (length,) = struct.unpack("<I", tail[:4])
+            file.seek(max(0, size - 8 - length))
+            return hashlib.blake2b(file.read(length), digest_size=16).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _row_groups(
+    database: Database, paths: list[str], bars: BarColumns
+) -> dict[str, list[RowGroup]]:
+    """The row groups of every file; one that keeps no statistics counts as one whole group."""
+    to_clock = f"epoch_us(value::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'})"
+    groups: dict[str, list[RowGroup]] = {}
+    without_statistics = set()
+    for path, rows, first, last in database.rows(
+        f"""
+        select
+            file_name,
+            row_group_num_rows,
+            {to_clock.replace("value", "coalesce(stats_min_value, stats_min)")},
+            {to_clock.replace("value", "coalesce(stats_max_value, stats_max)")}
+        from parquet_metadata($files)
+        where path_in_schema = $timestamp and row_group_num_rows > 0
+        """,
+        {"files": [escape(path) for path in paths], "timestamp": bars.timestamp},
+    ):
+        if first is None or last is None:
+            without_statistics.add(path)
+        else:
+            groups.setdefault(path, []).append(RowGroup(first, last, rows))
+    for path in without_statistics:
+        groups[path] = _measured(database, path, bars)
+    return groups
+
+
+def _measured(database: Database, path: str, bars: BarColumns) -> list[RowGroup]:
+    timestamp = identifier(bars.timestamp)
+    column = f"{timestamp}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
+    first, last, rows = database.row(
+        f"select epoch_us(min({column})), epoch_us(max({column})), count(*) "
+        "from read_parquet($files, hive_partitioning = false)",
+        {"files": [escape(path)]},
+    )
+    # Without a single time there is no range; the checks will name the nulls.
+    return [RowGroup(first or 0, last or 0, rows)]

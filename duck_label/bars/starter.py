@@ -1,0 +1,124 @@
+"""What a repository of bars starts with: a configuration, a Makefile, a .gitignore."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from duck_label.config import Instrument, LabelingConfig, Memory, Run, TradingMode, Weights
+from duck_label.errors import ConfigError
+from duck_label.settings import Settings
+
+_HEAD = """\
+# How `make label` labels the bars. A key that is not set is here with its default: remove the # to
+# set it. `duck-label config` prints what is in force.
+"""
+_TABLES: Mapping[str, type[BaseModel]] = {"weights": Weights, "memory": Memory, "run": Run}
+_PATTERN = 'instruments."GC*"'
+
+
+def write_starter(folder: Path, *, force: bool) -> list[Path]:
+    """Write the files into a folder, and a folder for the bars; returns what was written.
+
+    Where there are bars already, the configuration is the one that suits them.
+
+    Raises:
+        ConfigError: if one of them is there already, unless `force`, or it cannot be written.
+        InputError: if the bars that are there cannot be read.
+    """
+    paths = [folder / name for name in ("duck_label.toml", "Makefile", ".gitignore")]
+    present = [path for path in paths if path.exists()]
+    if present and not force:
+        names = ", ".join(path.name for path in present)
+        raise ConfigError(f"{folder}: has {names} already: pass --force to replace them")
+    texts = (_configuration(folder / "bars"), _template("Makefile"), _template("gitignore"))
+    try:
+        (folder / "bars").mkdir(parents=True, exist_ok=True)
+        for path, text in zip(paths, texts, strict=True):
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be written to: {error.strerror}") from error
+    return paths
+
+
+def _configuration(bars: Path) -> str:
+    if not any(bars.rglob("*.parquet")):
+        return commented_toml()
+    from duck_label.bars.validation import (
+        validate,  # loads DuckDB, which an empty folder can do without
+    )
+
+    suggestion = validate([bars], Settings(LabelingConfig(), {})).suggestion
+    return commented_toml(suggestion.values, suggestion.reasons)
+
+
+def commented_toml(
+    values: Mapping[str, Any] | None = None, reasons: Mapping[str, str] | None = None
+) -> str:
+    """A configuration file with every key: set, with the reason, or a comment with its default.
+
+    `values` and `reasons` have dotted keys, such as `weights.floor` or `instruments.NQ*`.
+    """
+    values, reasons = values or {}, reasons or {}
+    config = LabelingConfig()
+    nested = {"columns", "modes", "instruments", *_TABLES}
+    lines = [_HEAD]
+
+    def add(key: str, name: str, field: FieldInfo, default: Any) -> None:
+        if key in values:
+            lines.append(_line(name, values[key], reasons[key]))
+        else:
+            example = next(iter(field.examples or ())) if default is None else default
+            lines.append("# " + _line(name, example, str(field.description)))
+
+    for key, field in LabelingConfig.model_fields.items():
+        if key not in nested:
+            add(key, key, field, getattr(config, key))
+    lines += ["", "# Our column name = the name in the files.", "[columns]"]
+    names = {key: value for key, value in values.items() if key.startswith("columns.")}
+    lines += [_line(key.partition(".")[2], names[key], reasons[key]) for key in names]
+    lines += [] if names else ['# timestamp = "ts_event"']
+    for table, model in _TABLES.items():
+        lines += ["", f"# {model.__doc__}", f"[{table}]"]
+        for name, field in model.model_fields.items():
+            add(f"{table}.{name}", name, field, getattr(getattr(config, table), name))
+    lines += ["", f"# {Instrument.__doc__}"]
+    patterns = [key for key in values if key.startswith("instruments.")]
+    for key in patterns:
+        pattern = _toml(key.partition(".")[2])
+        lines += [f"[instruments.{pattern}] # {reasons[key]}"]
+        lines += [f"{name} = {_toml(value)}" for name, value in values[key].items()]
+    if not patterns:
+        lines += [f"# [{_PATTERN}]"]
+        for name, field in Instrument.model_fields.items():
+            add(f"{_PATTERN}.{name}", name, field, None)
+    modes = [mode.model_dump() for mode in config.modes]
+    lines += ["", "# The ways to trade every bar. Any that are given replace the default six."]
+    lines += [f"# {reasons['modes']}" for _ in range("modes" in values)]
+    mark = "" if "modes" in values else "# "
+    for mode in values.get("modes", modes):
+        lines += ["", f"{mark}[[modes]]"]
+        lines += [f"{mark}{key} = {_toml(mode[key])}" for key in TradingMode.model_fields]
+    return "\n".join([*lines, ""])
+
+
+def _line(key: str, value: Any, remark: str) -> str:
+    return f"{key} = {_toml(value)}".ljust(34) + f" # {remark}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Decimal):
+        # As people write it: 0.00001 and not 1e-05.
+        return f"{value.normalize():f}"
+    return str(tomlkit.item(value).as_string())
+
+
+def _template(name: str) -> str:
+    return (files("duck_label") / "templates" / name).read_text(encoding="utf-8")

@@ -1,0 +1,287 @@
+"""What an input is like before it is labeled: wrong, odd, and the configuration that suits it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from duck_label import queries
+from duck_label.bars import checks
+from duck_label.bars import suggestion as guess
+from duck_label.bars.plan import MOST_ROWS, plan, whole_days
+from duck_label.bars.schema import common_columns
+from duck_label.bars.source import Source, find_files, open_source
+from duck_label.bars.suggestion import Suggestion
+from duck_label.bars.survey import SymbolReport, survey
+from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.database import Database, explain
+from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.memory.budget import MemoryBudget, default_threads
+from duck_label.settings import Settings, nested
+
+_MOST_QUARANTINED = 0.05
+
+
+@dataclass(frozen=True)
+class BrokenRule:
+    """Bars of a file that break a rule under the suggested configuration, the first few shown."""
+
+    file: str
+    rule: str
+    meaning: str
+    bars: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What `duck-label validate` tells."""
+
+    files: int
+    size_bytes: int
+    rows: int
+    row_groups: int
+    largest_row_group_rows: int
+    overlapping_files: int
+    columns: Mapping[str, str]
+    symbols: tuple[SymbolReport, ...]
+    bad_bars: int
+    broken_rules: tuple[BrokenRule, ...]
+    oddities: tuple[str, ...]
+    refusals: tuple[str, ...]
+    suggestion: Suggestion
+    suggested_refusals: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; keys carry units."""
+        return asdict(self) | {
+            "symbols": [symbol.to_json() for symbol in self.symbols],
+            "suggestion": nested(
+                {key: _plain(value) for key, value in self.suggestion.values.items()}
+            ),
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def validate(inputs: Sequence[str | Path], settings: Settings) -> Validation:
+    """Examine an input, under the configuration in force and under the one it suggests.
+
+    `refusals` say why a run with the configuration in force would not label it,
+    `suggested_refusals` why one with the suggested configuration would not.
+
+    Raises:
+        InputError: if there is nothing to examine: no file, or none that can be read as bars.
+    """
+    config = settings.config
+    paths = find_files([str(item) for item in inputs])
+    with (
+        tempfile.TemporaryDirectory(prefix="duck_label_", dir=config.run.temp_dir) as spill,
+        Database(
+            MemoryBudget.resolve(config.memory.limit),
+            config.run.threads or default_threads(),
+            Path(spill),
+            config.run.max_temp_size,
+        ) as database,
+    ):
+        try:
+            return _Examination(database, paths, settings).result()
+        except duckdb.Error as error:
+            raise explain(error, "examining the input", database) from error
+
+
+class _Examination:
+    """The examination of one input, step after step, each leaving what the next one needs."""
+
+    def __init__(self, database: Database, paths: Sequence[str], settings: Settings) -> None:
+        self._database = database
+        self._config = settings.config
+        self._suggestion = guess.given(settings)
+        self._oddities: list[str] = []
+        self._refusals: list[str] = []
+        readable = self._readable(paths)
+        names = [name for name, _ in common_columns(database, readable)[0]]
+        for ours, theirs in guess.guess_columns(names, self._config).items():
+            self._suggestion.add(f"columns.{ours}", theirs, "called so in the files")
+        self._source = open_source(database, readable, self._suggestion.config())
+        self._reports = survey(database, self._source, self._suggestion.config())
+
+    def result(self) -> Validation:
+        """Everything, once measured."""
+        guess.suggest(self._reports, self._config, self._suggestion)
+        self._find_oddities()
+        source, groups = self._source, self._source.row_groups
+        bad, broken = self._bad_bars(self._suggestion.config(), with_examples=True)
+        is_open = "on_bad_rows" not in self._suggestion.values
+        if bad and is_open and bad.bars <= _MOST_QUARANTINED * source.rows:
+            reason = f"{bad.bars:,} bad bars: they are set aside and the rest is labeled"
+            self._suggestion.add("on_bad_rows", "quarantine", reason)
+        suggested_refusals = list(self._refusals)
+        if bad and self._suggestion.config().on_bad_rows == "fail":
+            suggested_refusals.append(_summary(broken))
+        return Validation(
+            files=len(source.files),
+            size_bytes=source.size,
+            rows=source.rows,
+            row_groups=len(groups),
+            largest_row_group_rows=max(group.rows for group in groups),
+            overlapping_files=_overlapping(source),
+            columns={
+                ours: self._suggestion.config().column(ours)
+                for ours in BAR_COLUMNS
+                if self._suggestion.config().column(ours) in dict(source.columns)
+            },
+            symbols=self._reports,
+            bad_bars=bad.bars,
+            broken_rules=tuple(broken),
+            oddities=tuple(self._oddities),
+            refusals=tuple(self._refusals + self._refusals_in_force()),
+            suggestion=self._suggestion,
+            suggested_refusals=tuple(suggested_refusals),
+        )
+
+    def _readable(self, paths: Sequence[str]) -> list[str]:
+        """The files that are Parquet files and agree with each other; why the others are not."""
+        try:
+            common_columns(self._database, list(paths))
+        except InputError:
+            readable: list[str] = []
+            for path in paths:
+                try:
+                    common_columns(self._database, [*readable[:1], path])
+                except InputError as error:
+                    self._refusals.append(str(error))
+                else:
+                    readable.append(path)
+            if not readable:
+                raise
+            return readable
+        return list(paths)
+
+    def _context(self, config: LabelingConfig, source: Source) -> dict[str, Any]:
+        names = [name for name, _ in source.columns]
+        return queries.context(config, source.bars, names, has_quarantine=False)
+
+    def _find_oddities(self) -> None:
+        note, source, config = self._oddities.append, self._source, self._suggestion.config()
+        overlapping = _overlapping(source)
+        if overlapping:
+            note(f"{overlapping:,} of {len(source.files):,} files overlap another in time")
+        largest = max(group.rows for group in source.row_groups)
+        if largest > MOST_ROWS:
+            note(f"a row group has {largest:,} rows: smaller ones are read faster by range")
+        for report in self._reports:
+            name = report.symbol or "the bars"
+            if report.grid is None:
+                note(
+                    f"{name}: the prices lie on no grid: are they 32-bit floats, adjusted by a "
+                    "factor, or of several instruments?"
+                )
+            if report.odd_spacings:
+                note(
+                    f"{name}: {report.odd_spacings:,} bars lie no whole number of "
+                    f"{report.interval_seconds:g} seconds after the one before"
+                )
+            if (report.longest_pause_seconds or 0) > 7 * 86_400:
+                days = (report.longest_pause_seconds or 0) / 86_400
+                note(f"{name}: the longest hole lasts {days:.1f} days")
+        intervals = {report.interval_seconds for report in self._reports} - {None}
+        if len(intervals) > 1:
+            shown = ", ".join(f"{seconds:g}" for seconds in sorted(filter(None, intervals)))
+            note(f"bars lie {shown} seconds apart, depending on the symbol")
+        ticks = {
+            r.symbol: t
+            for r in self._reports
+            if (t := guess.typical_ticks(r, self._config, config)) is not None
+        }
+        if ticks and max(ticks.values()) > 4 * min(ticks.values()):
+            most, least = max(ticks, key=ticks.__getitem__), min(ticks, key=ticks.__getitem__)
+            note(
+                f"{most} moves {ticks[most]:,.0f} ticks where {least} moves {ticks[least]:,.0f}: "
+                "no stop and target suit both; label them apart, or give one a larger tick_size "
+                "and its price_increment"
+            )
+
+    def _bad_bars(
+        self, config: LabelingConfig, *, with_examples: bool
+    ) -> tuple[checks.BadBars, list[BrokenRule]]:
+        database, source = self._database, self._source
+        context = self._context(config, source)
+        values = {**queries.parameters(config, source.bars), "files": source.paths}
+        database.run(queries.render("input/grids", context), values)
+        groups = source.row_groups
+        ranges = plan(groups, "auto", MOST_ROWS, [whole_days(groups)])
+        bad = checks.find_bad_bars(database, source, context, [(r.start, r.end) for r in ranges])
+        broken = []
+        for (file, rule), bars in bad.counts.items():
+            shown: Iterable[str] = ()
+            if with_examples:
+                shown = checks.examples(database, source, context, file, rule)
+            examples = tuple(line.strip() for line in shown)
+            broken.append(BrokenRule(file, rule, checks.RULES[rule], bars, examples))
+        return bad, broken
+
+    def _refusals_in_force(self) -> list[str]:
+        """Why a run with the configuration in force would not label what can be read."""
+        config = self._config
+        paths = [file.path for file in self._source.files]
+        try:
+            open_source(self._database, paths, config)
+        except (InputError, ConfigError) as error:
+            return [str(error)]
+        bad, broken = self._bad_bars(config, with_examples=False)
+        return [_summary(broken)] if bad and config.on_bad_rows == "fail" else []
+
+
+def _summary(broken: Sequence[BrokenRule]) -> str:
+    shown = "; ".join(f"{rule.file}: {rule.bars:,} x {rule.rule}" for rule in broken[:3])
+    more = f"; and {len(broken) - 3} more" if len(broken) > 3 else ""
+    return f"bad bars: {shown}{more}"
+
+
+def _overlapping(source: Source) -> int:
+    """How many files begin before an earlier one ends."""
+    spans = sorted(
+        (min(g.first for g in file.row_groups), max(g.last for g in file.row_groups))
+        for file in source.files
+        if file.row_groups
+    )
+    count, reached = 0, None
+    for first, last in spans:
+        count += reached is not None and first <= reached
+        reached = last if reached is None else max(reached, last)
+    return count
+
+
+def write_config(validation: Validation, path: Path) -> None:
+    """Write the suggested configuration as a file for `duck-label run --config`.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    try:
+        path.write_text(validation.suggestion.to_toml(), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def refuse(refusals: Sequence[str]) -> None:
+    """Make refusals an error.
+
+    Raises:
+        InputError: if there are any.
+    """
+    if refusals:
+        raise InputError(f"a run would refuse this input: {'; '.join(refusals)}")

@@ -1,0 +1,308 @@
+"""The commands: parse, call, print. No logic.
+
+What a command needs is imported when it runs, so that `--help` does not wait for DuckDB.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from duck_label.cli import look
+from duck_label.cli.console import exit_codes
+from duck_label.cli.options import Moment, configuration, debug, settings_of
+from duck_label.errors import ConfigError
+
+
+class _Group(click.Group):
+    """Commands whose errors become messages and exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with exit_codes(lambda: bool(ctx.meta.get("debug"))):
+            return super().invoke(ctx)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(
+    version("duck-label"),
+    message=f"duck-label %(version)s (DuckDB {version('duckdb')}, pyarrow {version('pyarrow')})",
+)
+def main() -> None:
+    """Label years of one-second bars with DuckDB, out of core.
+
+    For every bar and trading mode: is the target touched before the stop, and what should that
+    example weigh in training?
+    """
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for the labeled part files and the records of the run.",
+)
+@click.option("--start", type=Moment(), help="First moment (UTC) to label.  [default: all]")
+@click.option("--end", type=Moment(), help="First moment not to label.  [default: all]")
+@configuration
+@click.option(
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Go on where an earlier run stopped, or label everything anew.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace labels of another input or configuration.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Write a line for every chunk.")
+@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@click.option("--profile", is_flag=True, help="Write what every SQL step took to stderr.")
+@debug
+def run(
+    inputs: tuple[str, ...],
+    output: Path,
+    start: date | None,
+    end: date | None,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    no_progress: bool,
+    profile: bool,
+    **configuration: Any,
+) -> None:
+    """Label Parquet files, folders and globs of bars into part files.
+
+    \b
+    duck-label run bars/ --output labels
+    duck-label run 'bars/2024-*.parquet' -o labels --memory-limit 1GB --details
+    """
+    from duck_label.cli.progress import TerminalProgress, plan_text, summary_text
+    from duck_label.profile import Profile
+    from duck_label.run.engine import WeightedLabelingEngine
+
+    config = settings_of(configuration).config
+    steps = Profile() if profile else None
+    where: dict[str, Any] = {"start": start, "end": end, "resume": resume, "overwrite": overwrite}
+    if dry_run:
+        plan = WeightedLabelingEngine(config).plan_files(inputs, output, **where)
+        click.echo(json.dumps(plan.to_json()) if as_json else plan_text(plan))
+        return
+    with TerminalProgress(quiet=quiet, verbose=verbose, show_bar=not no_progress) as progress:
+        engine = WeightedLabelingEngine(config, progress, steps)
+        summary = engine.process_files(inputs, output, **where)
+    progress.note(summary_text(summary))
+    if steps is not None:
+        progress.note(steps.table(summary.seconds))
+    if as_json:
+        click.echo(json.dumps(summary.to_json()))
+
+
+@main.command()
+@configuration
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every origin.")
+@debug
+def config(as_json: bool, **configuration: Any) -> None:
+    """Print the configuration in force, and where each value comes from.
+
+    \b
+    duck-label config
+    duck-label config --tick-size 0.1 > duck_label.toml
+    """
+    from duck_label import settings
+
+    loaded = settings_of(configuration)
+    if as_json:
+        values = loaded.config.model_dump(mode="json")
+        click.echo(json.dumps({"config": values, "origins": dict(loaded.origins)}))
+    else:
+        click.echo(settings.to_toml(loaded), nl=False)
+
+
+@main.command()
+@click.argument("output", type=click.Path(file_okay=False, path_type=Path), metavar="OUT")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.html",
+    help="The file to write; an older one is replaced.",
+)
+@click.option(
+    "--memory-limit",
+    default="1GB",
+    show_default=True,
+    metavar="1GB|512MiB|0.5|auto",
+    help="Budget of the whole process.",
+)
+@debug
+def report(output: Path, path: Path, memory_limit: str) -> None:
+    """Write charts and tables of the labels and runs in OUT into one HTML file.
+
+    It opens offline and needs nothing beside it: memory over time, predicted and measured peaks,
+    win rates, outcomes, weights, checks, configuration. Needs duck-label[report].
+
+    \b
+    duck-label report labels -o report.html
+    """
+    from duck_label.look.report import write_report
+    from duck_label.memory.budget import format_bytes
+
+    size = write_report(output, path, memory_limit=memory_limit)
+    click.echo(f"{path}: {format_bytes(size)}")
+
+
+@main.command()
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]", default="."
+)
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@debug
+def init(folder: Path, force: bool) -> None:
+    """Give a repository of bars a configuration, a Makefile and a .gitignore.
+
+    Bars go into bars/, and `make label` labels what is new into labels/. Where there are bars
+    already, the configuration is the one that suits them (see validate).
+
+    \b
+    duck-label init my-bars
+    """
+    from duck_label.bars.starter import write_starter
+
+    for path in write_starter(folder, force=force):
+        click.echo(path)
+
+
+@main.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.parquet")
+@click.option("--days", type=click.IntRange(1), default=5, show_default=True, help="Sessions.")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of chance.")
+@click.option("--start", type=Moment(), default="2024-03-12", show_default=True, help="First day.")
+@click.option(
+    "--market",
+    type=click.Choice(["calm", "volatile"]),
+    default="calm",
+    show_default=True,
+    help="How much prices move.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@debug
+def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite: bool) -> None:
+    """Write one-second bars that look like real ones: sessions, gaps and a contract roll.
+
+    \b
+    duck-label sample bars.parquet --days 20
+    """
+    from duck_label.bars.sample import write_sample
+
+    try:
+        made = write_sample(
+            path, days=days, seed=seed, start=start, market=market, overwrite=overwrite
+        )
+    except FileExistsError:
+        raise ConfigError(f"{path}: exists already: pass --overwrite to replace it") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
+    click.echo(f"{path}: {made.rows:,} bars from {made.first} to {made.last}")
+
+
+@main.command()
+@click.argument(
+    "output", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="OUT"
+)
+@click.option(
+    "--by",
+    type=click.Choice(["month", "symbol", "session"]),
+    help="Also each calendar month (UTC), symbol, or session.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["warn", "fail"]),
+    help="Exit with 5 if a check warns or fails, or only if one fails.",
+)
+@click.option("--memory-limit", metavar="1GB", default="1GB", show_default=True, help="Budget.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug
+def stats(output: Path, by: Any, fail_on: Any, memory_limit: str, as_json: bool) -> None:
+    """Print what was labeled in numbers: win rates, outcomes, weights, rolls, and quality checks.
+
+    \b
+    duck-label stats labels
+    duck-label stats labels --by month --json
+    duck-label stats labels --fail-on warn
+    """
+    from duck_label.cli.stats_tables import tables
+    from duck_label.look import stats as numbers
+    from duck_label.look.quality import complaint
+    from duck_label.tables import show
+
+    statistics = numbers.statistics(output, by, memory_limit=memory_limit)
+    if as_json:
+        click.echo(json.dumps(statistics.to_json()))
+    else:
+        show(list(tables(statistics)))
+    if fail_on is not None and (error := complaint(statistics.checks, fail_on)) is not None:
+        raise error
+
+
+@main.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@configuration
+@click.option(
+    "--write-config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_flag=False,
+    flag_value="duck_label.toml",
+    metavar="[FILE]",
+    help="Write the suggested configuration.  [default: duck_label.toml]",
+)
+@click.option("--force", is_flag=True, help="Replace an existing configuration file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug
+def validate(
+    inputs: tuple[str, ...],
+    write_config: Path | None,
+    force: bool,
+    as_json: bool,
+    **configuration: Any,
+) -> None:
+    """Say what is wrong or odd in bars before a run, and suggest a configuration.
+
+    Exits with 3 if a run would refuse the bars: with the configuration in force, or with the one
+    that is written.
+
+    \b
+    duck-label validate bars/
+    duck-label validate bars/ --write-config
+    duck-label validate bars/ --column timestamp=ts_event --json
+    """
+    from duck_label.bars import validation
+    from duck_label.cli.validation_tables import tables
+    from duck_label.tables import show
+
+    if write_config is not None and write_config.exists() and not force:
+        raise ConfigError(f"{write_config}: exists already: pass --force to replace it")
+    found = validation.validate(inputs, settings_of(configuration))
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        show(list(tables(found)))
+    if write_config is not None:
+        validation.write_config(found, write_config)
+    validation.refuse(found.refusals if write_config is None else found.suggested_refusals)
+
+
+for command in (look.sql, look.explain, look.show_sql, look.completion):
+    main.add_command(command)

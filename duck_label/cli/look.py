@@ -1,0 +1,252 @@
+"""The commands that look at what was labeled, and at what labels it: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from duck_label.cli.options import Moment, configuration, debug, settings_of
+from duck_label.cli.writing import FORMATS
+from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
+
+
+class _Query(click.ParamType[str]):
+    """A query; `@` and Tab complete the names of the saved ones."""
+
+    name = "query"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - the shape that click calls
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[click.shell_completion.CompletionItem]:
+        """The saved queries that begin so."""
+        from duck_label.look.inspect import saved_queries
+
+        return [
+            click.shell_completion.CompletionItem(f"@{saved.name}", help=saved.purpose)
+            for saved in saved_queries().values()
+            if f"@{saved.name}".startswith(incomplete)
+        ]
+
+
+_OUTPUT = click.argument(
+    "folder", metavar="OUT", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+
+
+@click.command()
+@_OUTPUT
+@click.argument("query", required=False, type=_Query())
+@click.option(
+    "--file",
+    "query_file",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Read the query from a file.",
+)
+@click.option(
+    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A $NAME in it."
+)
+@click.option(
+    "-f",
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    help="How to write the result.  [default: as -o is named, or table]",
+)
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the result to a file, not to stdout.",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    default=40,
+    show_default=True,
+    help="Most rows that a table shows.",
+)
+@click.option("--list", "wants_list", is_flag=True, help="List the saved queries.")
+@click.option("--show", is_flag=True, help="Print the query, do not run it.")
+@debug
+def sql(
+    folder: Path,
+    query: str | None,
+    query_file: Path | None,
+    parameters: tuple[str, ...],
+    kind: str | None,
+    target: Path | None,
+    rows: int,
+    wants_list: bool,
+    show: bool,
+) -> None:
+    """Query the labels and records of an output folder, also while a run is writing it.
+
+    The views are labels, labels_long (a row per bar and mode), runs, chunks, snapshots and
+    memory_events. Nothing that a query says can change a file. Without a query it is a prompt.
+
+    \b
+    duck-label sql labels
+    duck-label sql labels @win_rates
+    duck-label sql labels "select * from labels_long where mode = \\$m" -p m=low_vol_long -o low.csv
+    """
+    from duck_label.cli import writing
+    from duck_label.look.inspect import Output, saved_queries, saved_query
+
+    if wants_list:
+        for saved in saved_queries().values():
+            click.echo(f"@{saved.name:<20} {saved.purpose}")
+        return
+    if query is not None and query_file is not None:
+        raise QueryError("a query and --file exclude each other: give one")
+    if query_file is not None:
+        query = query_file.read_text(encoding="utf-8")
+    if show:
+        if query is None:
+            raise QueryError("--show prints a query: name one, such as @win_rates")
+        is_saved = query.startswith("@")
+        click.echo(saved_query(query[1:]).text if is_saved else query, nl=not is_saved)
+        return
+    if target is not None and folder.resolve() in target.resolve().parents:
+        raise OutputError(
+            f"{target}: is inside the output folder {folder}, which sql never changes"
+        )
+    with Output(folder) as output:
+        if query is None and sys.stdin.isatty():
+            from duck_label.cli.prompt import talk
+
+            talk(output, kind or "table", rows)
+            return
+        asked, values = query or sys.stdin.read(), dict(map(_parameter, parameters))
+        form = kind or writing.format_of(target)
+
+        def answer() -> None:
+            result = output.sql(asked, **values)
+            if result is not None:
+                writing.write(result, form, target, rows)
+
+        output.interruptible(answer)
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """A `NAME=VALUE`; a value that is no number, true, false or null is text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ConfigError(f"-p {text}: write NAME=VALUE, such as -p mode=low_vol_long")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        return name, value
+    return name, value if isinstance(parsed, dict | list | str) else parsed
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@debug
+def completion(shell: str) -> None:
+    """Print what makes a shell complete commands and options with Tab.
+
+    \b
+    duck-label completion bash >> ~/.bashrc
+    duck-label completion zsh >> ~/.zshrc
+    duck-label completion fish > ~/.config/fish/completions/duck-label.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    root = click.get_current_context().find_root().command
+    made = get_completion_class(shell)
+    assert made is not None, shell  # noqa: S101 - click brings the three
+    click.echo(made(root, {}, "duck-label", "_DUCK_LABEL_COMPLETE").source())
+
+
+@click.command()
+@_OUTPUT
+@click.option("--at", type=Moment(), required=True, help="Time of the bar, UTC.")
+@click.option("--symbol", help="Symbol of the bar, where several have one.")
+@click.option("--mode", help="One trading mode.  [default: all]")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array, an object per mode.")
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw it into a file: .png, .svg or .html.",
+)
+@debug
+def explain(
+    folder: Path,
+    at: date,
+    symbol: str | None,
+    mode: str | None,
+    as_json: bool,
+    picture: Path | None,
+) -> None:
+    """Tell why a bar has its label: entry, barriers, path, outcome, each factor of the weight.
+
+    The trade is walked anew, bar by bar, and compared with what is stored: exit code 1 where they
+    differ. Part files are all it needs.
+
+    \b
+    duck-label explain labels --at 2024-03-04T14:30:05 --mode low_vol_long
+    duck-label explain labels --at 2024-03-04T14:30:05 --symbol ES --plot trade.png
+    """
+    from duck_label.cli.telling import tell, to_json
+    from duck_label.look.explain import explain
+    from duck_label.look.inspect import Output
+
+    with Output(folder) as output:
+        stories = explain(output, at, symbol, mode)
+    if picture is not None:
+        from duck_label.look.picture import draw
+
+        draw(stories, picture)
+    if as_json:
+        click.echo(json.dumps([to_json(story) for story in stories], indent=2))
+    else:
+        click.echo("\n\n".join(map(tell, stories)))
+    wrong = [story.trade.mode.name for story in stories if story.verdict == "differs"]
+    if wrong:
+        raise LabelMismatchError(
+            f"the labels of {', '.join(wrong)} in {folder} are not what its bars give: "
+            "label again with --no-resume, and report it if they still differ"
+        )
+
+
+@click.command("show-sql")
+@click.argument("inputs", nargs=-1, required=True, metavar="[STEP] INPUT...")
+@configuration
+@debug
+def show_sql(inputs: tuple[str, ...], **values: Any) -> None:
+    """Print the SQL that a run executes for these bars and this configuration.
+
+    It is a script for the DuckDB shell: the same text, with variables in place of parameters. Run
+    in a fresh shell it labels the bars as one chunk, into part.parquet. It does not check them.
+    A STEP (such as touches, 4_touches or checks/bad_bars) is printed alone, with its variables.
+
+    \b
+    duck-label show-sql bars.parquet > label.sql
+    duck-label show-sql touches bars.parquet --details
+    """
+    from duck_label.bars.source import open_source
+    from duck_label.database import Database
+    from duck_label.look.script import STEPS, script, step_named
+    from duck_label.memory.budget import MemoryBudget
+
+    step = None if Path(inputs[0]).exists() else step_named(inputs[0])
+    if step is not None:
+        inputs = inputs[1:]
+    if not inputs:
+        raise ConfigError(f"{step}: name the bars too, as in: duck-label show-sql {step} bars/")
+    config = settings_of(values).config
+    budget = MemoryBudget.resolve(config.memory.limit)
+    with TemporaryDirectory() as spill, Database(budget, 1, Path(spill)) as database:
+        source = open_source(database, inputs, config)
+    click.echo(script(source, config, STEPS if step is None else (step,)), nl=False)

@@ -1,0 +1,106 @@
+"""The statistics of an output folder as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple
+
+from duck_label.look.stats import Group, Statistics
+from duck_label.memory.budget import format_bytes
+from duck_label.queries import OUTCOMES
+from duck_label.tables import Table, number, share
+
+_SHOWN_SYMBOLS = 8
+
+
+def tables(statistics: Statistics) -> Iterator[Table | str]:
+    """What there is, then each mode, groups where asked for, and the checks."""
+    total = statistics.total
+    names = [symbol for symbol in statistics.symbols if symbol]
+    more = f" and {len(names) - _SHOWN_SYMBOLS} more" if len(names) > _SHOWN_SYMBOLS else ""
+    symbols = f", {', '.join(names[:_SHOWN_SYMBOLS])}{more}" if names else ""
+    yield (
+        f"{statistics.output}: {total.bars:,} bars from {_when(total.first)} to "
+        f"{_when(total.last)} UTC{symbols}; "
+        f"{statistics.part_files:,} part files, {format_bytes(statistics.size_bytes)}"
+    )
+    yield (
+        f"rolls: {total.jumps:,} jumps, {total.rolled_bars:,} bars beside them; "
+        f"{statistics.quarantined_bars:,} bad bars set aside"
+    )
+    yield ""
+    yield Table(
+        "Outcomes",
+        ("mode", "win rate", *OUTCOMES, "MAE ticks", "seconds"),
+        [
+            (
+                mode.mode,
+                share(mode.win_rate),
+                *(number(mode.outcomes[outcome]) for outcome in OUTCOMES),
+                number(mode.mean_mae_ticks, 2),
+                number(mode.mean_seconds_to_target, 1),
+            )
+            for mode in total.modes
+        ],
+    )
+    yield "MAE and seconds are means over winners (target)."
+    yield ""
+    yield Table(
+        "Weights",
+        ("mode", "mean", "std", "min", "5 %", "25 %", "50 %", "75 %", "95 %", "max"),
+        [
+            (
+                mode,
+                *(number(value, 4) for value in astuple(weights)),
+            )
+            for mode, weights in statistics.weights.items()
+        ],
+    )
+    yield ""
+    if statistics.by is not None:
+        yield _by(statistics.by, statistics.groups)
+        if statistics.by == "session":
+            yield f"A session begins at {statistics.session_start}."
+        yield ""
+    yield Table(
+        "Checks",
+        ("check", "mode", "status", "number", "what was found"),
+        [
+            (
+                check.name,
+                check.mode or "",
+                check.status,
+                share(check.value) if check.unit == "share" else number(check.value),
+                check.message,
+            )
+            for check in statistics.checks
+        ],
+        left=5,
+    )
+
+
+def _by(by: str, groups: tuple[Group, ...]) -> Table:
+    return Table(
+        f"By {by}",
+        (by, "mode", "bars", "jumps", "win rate", "winners", "rolls", "MAE ticks", "seconds"),
+        [
+            (
+                group.name or "(none)",
+                mode.mode,
+                number(group.bars),
+                number(group.jumps),
+                share(mode.win_rate),
+                number(mode.winners),
+                number(mode.outcomes["roll"]),
+                number(mode.mean_mae_ticks, 2),
+                number(mode.mean_seconds_to_target, 1),
+            )
+            for group in groups
+            for mode in group.modes
+        ],
+        left=2,
+    )
+
+
+def _when(moment: object) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,176 @@
+"""A story of `explain` in words, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from io import StringIO
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from duck_label.look.explain import Story
+from duck_label.look.walk import Bar, Step
+
+_WHY = {
+    "target": "the target was touched first",
+    "stop": "the stop was touched first",
+    "timeout": "the horizon ended before stop or target was touched",
+    "roll": "a jump of the price between contracts lies at the signal bar or on the path",
+    "censored": "the bars end before the horizon does",
+    "none": "there is no bar to enter at",
+}
+
+
+def tell(story: Story) -> str:
+    """What happened to a trade, line by line: entry, barriers, path, outcome, weight, verdict."""
+    return "\n".join((_title(story), *_barriers(story), *_path(story), *_sums(story)))
+
+
+def _title(story: Story) -> str:
+    trade = story.trade
+    name = f"{story.symbol} " if story.symbol is not None else ""
+    result = f"label {_plain(trade.label)}, weight {_number(trade.weight)}"
+    return f"{name}{_time(story.moment(story.signal))}  {trade.mode.name}: {result}"
+
+
+def _barriers(story: Story) -> Iterator[str]:
+    trade, mode = story.trade, story.trade.mode
+    if trade.entry is None:
+        return
+    sign = 1 if mode.direction == "long" else -1
+    yield f"  entry    {_number(trade.entry):>12}  {mode.direction}, at the open of the next bar"
+    for name, price, ticks in (
+        ("target", trade.target, sign * mode.target),
+        ("stop", trade.stop, -sign * mode.stop),
+    ):
+        yield f"  {name:<8} {_number(price):>12}  {ticks:+f} ticks"
+
+
+def _path(story: Story) -> Iterator[str]:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("bar", "time", "open", "high", "low", "close", "seconds", "MAE", "MFE"):
+        table.add_column(name, justify="right")
+    table.add_row("signal", *_bar(story, story.signal), "", "", "")
+    for step in telling_steps(story.trade.path):
+        numbers = (step.seconds, step.mae_ticks, step.mfe_ticks)
+        table.add_row(str(step.number), *_bar(story, step.bar), *map(_number, numbers))
+    text = StringIO()
+    Console(file=text, width=120, color_system=None).print(table)
+    yield ""
+    for line in text.getvalue().rstrip().splitlines():
+        yield f"  {line.rstrip()}"
+    yield ""
+
+
+def telling_steps(path: Sequence[Step]) -> list[Step]:
+    """The bars of a path that tell it: the first, the last, and each that went farther than all."""
+    told = []
+    against = in_favour = 0.0
+    for step in path:
+        is_end = step in (path[0], path[-1])
+        if is_end or step.mae_ticks > against or step.mfe_ticks > in_favour:
+            told.append(step)
+        against, in_favour = max(against, step.mae_ticks), max(in_favour, step.mfe_ticks)
+    return told
+
+
+def _sums(story: Story) -> Iterator[str]:
+    trade, w = story.trade, story.weights
+    yield f"  outcome  {trade.outcome}: {_WHY[trade.outcome]}"
+    if trade.seconds is not None:
+        yield (
+            f"           after {_number(trade.seconds)} s on bar {len(trade.path)}; "
+            f"MAE {_number(trade.mae_ticks)} ticks, MFE {_number(trade.mfe_ticks)} ticks"
+        )
+    if trade.quality is not None and trade.velocity is not None:
+        stop = f"{trade.mode.stop:f}"
+        best, slope = _number(w["quality_best"]), _number(w["quality_slope"])
+        yield (
+            f"  quality  {_number(trade.quality)} = {best} - {slope} * "
+            f"{_number(trade.mae_ticks)} / {stop}, from {_number(w['floor'])} to {best}"
+        )
+        best, slope = _number(w["velocity_best"]), _number(w["velocity_slope"])
+        yield (
+            f"  velocity {_number(trade.velocity)} = {best} - {slope} * "
+            f"({_number(trade.seconds)} - {_number(w['optimal_seconds'])}) / "
+            f"{_number(w['velocity_span_seconds'])}, from {_number(w['floor'])} to {best}"
+        )
+    yield (
+        f"  decay    {_number(trade.decay)} = exp(-{_number(w['decay_rate'])} * "
+        f"{trade.months_ago} months)"
+    )
+    if trade.weight is not None:
+        factors = [f for f in (trade.quality, trade.velocity, trade.decay) if f is not None]
+        yield f"  weight   {_number(trade.weight)} = {' * '.join(map(_number, factors))}"
+    stored = ", ".join(f"{kind} {_plain(value)}" for kind, value in story.stored.items())
+    yield f"  stored   {stored}: {story.verdict.upper() if story.differences else 'agrees'}"
+    for line in (*story.differences, *(story.doubts if story.differences else ())):
+        yield f"           {line}"
+
+
+def to_json(story: Story) -> dict[str, Any]:
+    """A story as plain values; keys carry units."""
+    trade = story.trade
+    return {
+        "symbol": None if story.symbol is None else str(story.symbol),
+        "timestamp": story.moment(story.signal).isoformat(),
+        "mode": trade.mode.name,
+        "direction": trade.mode.direction,
+        "stop_ticks": float(trade.mode.stop),
+        "target_ticks": float(trade.mode.target),
+        "entry_price": trade.entry,
+        "target_price": trade.target,
+        "stop_price": trade.stop,
+        "outcome": trade.outcome,
+        "path_bars": len(trade.path),
+        "path": [_step(story, step) for step in telling_steps(trade.path)],
+        "mae_ticks": trade.mae_ticks,
+        "mfe_ticks": trade.mfe_ticks,
+        "seconds": trade.seconds,
+        "quality": trade.quality,
+        "velocity": trade.velocity,
+        "months_ago": trade.months_ago,
+        "decay": trade.decay,
+        "label": trade.label,
+        "weight": trade.weight,
+        "stored": dict(story.stored),
+        "verdict": story.verdict,
+        "differences": list(story.differences),
+        "doubts": list(story.doubts),
+    }
+
+
+def _step(story: Story, step: Step) -> dict[str, Any]:
+    bar = step.bar
+    return {
+        "bar": step.number,
+        "timestamp": story.moment(bar).isoformat(),
+        "open": bar.open,
+        "high": bar.high,
+        "low": bar.low,
+        "close": bar.close,
+        "seconds": step.seconds,
+        "mae_ticks": step.mae_ticks,
+        "mfe_ticks": step.mfe_ticks,
+    }
+
+
+def _bar(story: Story, bar: Bar) -> tuple[str, ...]:
+    prices = (bar.open, bar.high, bar.low, bar.close)
+    return _time(story.moment(bar)), *(_number(price) for price in prices)
+
+
+def _time(moment: datetime) -> str:
+    text = f"{moment:%Y-%m-%d %H:%M:%S}"
+    return f"{text}.{moment.microsecond:06d}" if moment.microsecond else text
+
+
+def _number(value: float | None) -> str:
+    return "null" if value is None else f"{value:.10g}"
+
+
+def _plain(value: Any) -> str:
+    return _number(value) if isinstance(value, float) or value is None else str(value)

@@ -1,0 +1,1 @@
+"""Looking at what was labeled: queries, statistics, the story of a label, the report."""

@@ -1,0 +1,284 @@
+"""Reads an output folder: a DuckDB that can look at its labels and records, and change nothing.
+
+DuckDB has no switch that lets a query read files and not write them: `copy`, even inside a `with`,
+writes wherever a query may read. So all reading goes through a file system of our own that can
+only read; DuckDB's own is closed to queries, and its configuration locked. What spills goes to a
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from duck_label.config import LabelingConfig, unknown
+from duck_label.errors import InputError, QueryError
+from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
+from duck_label.queries import render, sql_folder
+from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.records.views import label_views, record_views
+
+
+@dataclass(frozen=True)
+class SavedQuery:
+    """A query of `sql/inspect/`: its name, what it tells, and whether it needs `--details`."""
+
+    name: str
+    purpose: str
+    needs_details: bool
+    text: str
+
+
+def saved_queries() -> dict[str, SavedQuery]:
+    """The saved queries by name."""
+    found = {}
+    for path in sorted((sql_folder() / "inspect").glob("*.sql")):
+        text = render(f"inspect/{path.stem}", {})
+        header = dict(re.findall(r"^-- (\w+): +(.*)$", text, re.MULTILINE))
+        needs_details = header.get("Needs") == "details"
+        found[path.stem] = SavedQuery(path.stem, header["Purpose"], needs_details, text)
+    return found
+
+
+def saved_query(name: str) -> SavedQuery:
+    """The saved query of that name.
+
+    Raises:
+        QueryError: if there is none, with the nearest name.
+    """
+    known = saved_queries()
+    if name not in known:
+        hint = unknown(name, list(known)).partition("; ")[2]
+        raise QueryError(f"there is no saved query @{name}: {hint}")
+    return known[name]
+
+
+class Output:
+    """The labels and records of an output folder, also while a run is writing it.
+
+    The views are `labels`, `labels_long` (one row per bar and mode), `runs`, `chunks`, `snapshots`
+    and `memory_events`. Use as a context manager, or close it, to be rid of what was spilled.
+
+    Raises:
+        InputError: for a folder that holds no records of duck-label.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not any((self.folder / FOLDER).glob("*.jsonl")):
+            raise InputError(
+                f"{self.folder}: holds no output of duck-label (there is no {FOLDER}/*.jsonl in it)"
+            )
+        self._spill = tempfile.TemporaryDirectory(prefix="duck_label_")
+        self._connection = duckdb.connect(
+            ":memory:",
+            config={
+                "temp_directory": self._spill.name,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "allow_persistent_secrets": False,
+                "python_enable_replacements": False,
+            },
+        )
+        self._close = weakref.finalize(self, _close, self._connection, self._spill)
+        self._has_labels = False
+        self._connection.register_filesystem(ReadOnlyFiles())
+        self._connection.execute(
+            f"""
+            set TimeZone = 'UTC';
+            set variable labels_folder = '{url(self.folder).replace("'", "''")}';
+            {record_views(self.folder)}
+            set allowed_directories = ['{SCHEME}:///'];
+            set enable_external_access = false;
+            set lock_configuration = true
+            """
+        )
+
+    @property
+    def config(self) -> LabelingConfig:
+        """What the labels were made with; memory and run are the defaults.
+
+        Raises:
+            InputError: where no run came as far as to check the bars.
+        """
+        checked = Ledger(self.folder).checked()
+        if checked is None:
+            raise InputError(f"{self.folder}: holds no labels yet: no run has checked its bars")
+        return LabelingConfig.of_identity(checked.identity["config"])
+
+    @property
+    def part_files(self) -> str:
+        """The part files, as a pattern for `read_parquet` in a query."""
+        return f"{url(self.folder)}/*.parquet"
+
+    def columns(self) -> dict[str, str]:
+        """The input's columns with their types, as the part files have them.
+
+        Raises:
+            InputError: where no chunk is finished.
+        """
+        added = {name.casefold() for name in self.config.output_columns()}
+        try:
+            described = self._connection.execute(
+                "describe from read_parquet($files, hive_partitioning = false)",
+                {"files": self.part_files},
+            ).fetchall()
+        except duckdb.IOException as error:
+            raise InputError(f"{self.folder}: holds no labels yet: no chunk is finished") from error
+        return {name: kind for name, kind, *_ in described if name.casefold() not in added}
+
+    def sql(self, query: str, **parameters: Any) -> Any:
+        """The result of a query, or of the last of several, as a DuckDB relation.
+
+        `@name` stands for a saved query, `$name` in a query for the parameter of that name. Take
+        the result out with `.df()`, `.pl()`, `.to_arrow_table()` or `.fetchall()`; None where the
+        last statement has no result. A file elsewhere is read as `readonly:///its/absolute/path`.
+
+        Raises:
+            QueryError: for a query that DuckDB refuses, a parameter missing or too many.
+            InputError: for a saved query that needs details where there are none.
+        """
+        if query.startswith("@"):
+            saved = saved_query(query[1:].strip())
+            if saved.needs_details and not self.config.details:
+                raise InputError(
+                    f"@{saved.name} needs outcomes, excursions and seconds, which {self.folder} "
+                    "does not hold: label with --details"
+                )
+            query = saved.text
+        result = None
+        for result in self.results(query, parameters):  # noqa: B007 - the last one is wanted
+            pass
+        return result
+
+    def results(self, query: str, parameters: Mapping[str, Any]) -> Iterator[Any]:
+        """Run statement after statement; a relation for each, or None where there is no result.
+
+        Raises:
+            QueryError: as `sql`.
+        """
+        self._open_labels()
+        with self.complaints():
+            statements = self._connection.extract_statements(query)
+            _refuse_mismatch(statements, parameters)
+            for statement in statements:
+                own = {name: parameters[name] for name in statement.named_parameters}
+                yield self._connection.sql(statement, params=own or None)
+
+    def words(self) -> list[str]:
+        """What a query may be made of: keywords, functions, the views and their columns."""
+        self._open_labels()
+        rows = self._connection.execute(
+            """
+            select distinct keyword_name from duckdb_keywords()
+            union
+            select view_name from duckdb_views() where not internal
+            union
+            select column_name from duckdb_columns() where not internal
+            union
+            select distinct function_name from duckdb_functions()
+            where function_name similar to '[a-z]\\w+' and not starts_with(function_name, '__')
+            """
+        ).fetchall()
+        return [word for (word,) in rows]
+
+    @contextmanager
+    def complaints(self) -> Iterator[None]:
+        """Where a query is run, or its result read: what DuckDB complains of becomes our error.
+
+        Raises:
+            QueryError: for the complaint.
+        """
+        try:
+            yield
+        except duckdb.Error as error:
+            raise self._complaint(error) from error
+
+    def interruptible(self, work: Callable[[], None]) -> None:
+        """Do work that queries, so that Ctrl-C ends the query at once.
+
+        The work has a thread of its own: the main one, which signals come to, may be in the depths
+        of DuckDB for long.
+
+        Raises:
+            QueryError: as `complaints`.
+            KeyboardInterrupt: if it came.
+        """
+        with self.complaints(), ThreadPoolExecutor(1) as pool:
+            done = pool.submit(work)
+            try:
+                done.result()
+            except KeyboardInterrupt:
+                while not done.done():
+                    self._connection.interrupt()
+                    wait([done], timeout=0.1)
+                raise
+
+    def _complaint(self, error: duckdb.Error) -> QueryError:
+        reason = str(error).strip()
+        if "queries only read" in reason or "file system operations are disabled" in reason:
+            return QueryError(
+                "a query reads the views, and other files as 'readonly:///absolute/path', and "
+                "writes nothing; -o FILE writes its result"
+            )
+        if not self._has_labels and re.search(r"Table with name labels(_long)? ", reason):
+            return QueryError(f"{self.folder}: holds no labels yet: no chunk is finished")
+        return QueryError(reason)
+
+    def _open_labels(self) -> None:
+        """Make the views of the labels, once there are any."""
+        if self._has_labels:
+            return
+        try:
+            config, columns = self.config, self.columns()
+        except InputError:
+            return
+        self._connection.execute(label_views(self.folder, config, columns))
+        self._has_labels = True
+
+    def close(self) -> None:
+        """Close the connection and remove what it spilled."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_output(folder: str | Path) -> Output:
+    """Open an output folder to look at: `duck_label.open("labels").sql("from labels").df()`.
+
+    Raises:
+        InputError: for a folder that holds no records of duck-label.
+    """
+    return Output(folder)
+
+
+def _close(connection: duckdb.DuckDBPyConnection, spill: tempfile.TemporaryDirectory[str]) -> None:
+    connection.close()
+    spill.cleanup()
+
+
+def _refuse_mismatch(statements: list[duckdb.Statement], given: Mapping[str, Any]) -> None:
+    wanted = {name for statement in statements for name in statement.named_parameters}
+    for name in sorted(wanted - given.keys()):
+        raise QueryError(f"the query has a parameter ${name}: give it a value, -p {name}=VALUE")
+    for name in sorted(given.keys() - wanted):
+        raise QueryError(f"there is no parameter ${name} in the query")

@@ -1,0 +1,163 @@
+"""Draws the stories of `explain`: candles, entry, target, stop and the bar that decided.
+
+Needs Altair, which `pip install 'duck-label[plot]'` brings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from duck_label.errors import ConfigError, OutputError
+from duck_label.look.explain import Story
+from duck_label.look.walk import Bar
+
+_KINDS = (".png", ".svg", ".html")
+_MORE: dict[str, dict[str, Any]] = {".png": {"ppi": 144}, ".html": {"inline": True}}
+_WIDTH, _HEIGHT = 900, 320
+# More candles than this are no longer told apart: neighbours are drawn as one.
+_CANDLES = 225
+_RISING, _FALLING = "#2a9d8f", "#c8553d"
+_LINES = {"entry": "#555555", "target": "#1b7f3b", "stop": "#b3261e"}
+
+
+def draw(stories: Sequence[Story], path: Path) -> None:
+    """Draw stories below one another into a .png, .svg or .html file (which opens offline).
+
+    Raises:
+        ConfigError: for another kind of file, or where Altair is not installed.
+        OutputError: if the file cannot be written.
+    """
+    if path.suffix.lower() not in _KINDS:
+        raise ConfigError(f"--plot {path}: end the name in {', '.join(_KINDS)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: cannot be written: there is no folder {path.parent}")
+    try:
+        import altair
+        import vl_convert  # noqa: F401 - what Altair draws with
+    except ImportError:
+        raise ConfigError("--plot needs Altair: pip install 'duck-label[plot]'") from None
+    with altair.data_transformers.enable("default", max_rows=None):
+        chart = altair.vconcat(*(_chart(altair, story) for story in stories))
+        chart = chart.configure_view(stroke="#dddddd").configure_axis(gridColor="#eeeeee")
+        more = _MORE.get(path.suffix.lower(), {})
+        try:
+            chart.save(str(path), **more)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _chart(alt: Any, story: Story) -> Any:
+    trade = story.trade
+    bars = [story.signal, *(step.bar for step in trade.path)]
+    candles = _candles(story, bars)
+    prices = [candle[kind] for candle in candles for kind in ("low", "high")]
+    levels = {name: getattr(trade, name) for name in _LINES if getattr(trade, name) is not None}
+    lowest, highest = min([*prices, *levels.values()]), max([*prices, *levels.values()])
+    margin = (highest - lowest) * 0.06 or 1
+    y = alt.Y(
+        "low:Q",
+        title="price",
+        axis=alt.Axis(format=".10~g"),
+        scale=alt.Scale(domain=[lowest - margin, highest + margin], nice=False, zero=False),
+    )
+    x = alt.X(
+        "time:T",
+        title="time (UTC)",
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(format=_clock_format(story, bars), tickCount=8),
+    )
+    colour = alt.condition("datum.close >= datum.open", alt.value(_RISING), alt.value(_FALLING))
+    tips = ["time:T", "open:Q", "high:Q", "low:Q", "close:Q", "bars:Q"]
+    base = alt.Chart(alt.Data(values=candles)).encode(x=x, tooltip=tips)
+    width = max(1.0, min(9.0, 0.7 * _WIDTH / len(candles)))
+    layers = [
+        base.mark_rule().encode(y=y, y2="high:Q", color=colour),
+        base.mark_bar(size=width).encode(y=alt.Y("open:Q"), y2="close:Q", color=colour),
+        # A candle that closes where it opened has no body to see.
+        base.mark_tick(size=width, thickness=1.5, orient="horizontal").encode(
+            y="close:Q", color=colour
+        ),
+    ]
+    start, end = (_iso(story.moment(bars[place])) for place in (0, -1))
+    for name, price in levels.items():
+        layers += _line(alt, name, price, start, end)
+    if trade.path:
+        layers.append(_point(alt, story, "entry", trade.path[0].bar, levels["entry"]))
+    if trade.outcome in ("target", "stop"):
+        layers.append(_point(alt, story, trade.outcome, trade.path[-1].bar, levels[trade.outcome]))
+    return alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT, title=_title(story))
+
+
+def _candles(story: Story, bars: Sequence[Bar]) -> list[dict[str, Any]]:
+    """The bars, or equal runs of neighbours as one candle each where there are too many."""
+    run = math.ceil(len(bars) / _CANDLES)
+    runs = [bars[start : start + run] for start in range(0, len(bars), run)]
+    return [
+        {
+            "time": _iso(story.moment(some[0])),
+            "open": some[0].open,
+            "high": max(bar.high for bar in some),
+            "low": min(bar.low for bar in some),
+            "close": some[-1].close,
+            "bars": len(some),
+        }
+        for some in runs
+    ]
+
+
+def _line(alt: Any, name: str, price: float, start: str, end: str) -> list[Any]:
+    data = alt.Data(values=[{"start": start, "end": end, "price": price, "name": name}])
+    x = alt.X("start:T", scale=alt.Scale(type="utc"))
+    style = {"color": _LINES[name], "strokeDash": [6, 3] if name != "entry" else [2, 2]}
+    line = alt.Chart(data).mark_rule(strokeWidth=1.5, **style).encode(x=x, x2="end:T", y="price:Q")
+    text = (
+        alt.Chart(data)
+        .mark_text(align="left", dx=12, color=_LINES[name], fontWeight="bold")
+        .encode(x=alt.X("end:T"), y="price:Q", text=alt.value(f"{name} {price:.10g}"))
+    )
+    return [line, text]
+
+
+def _point(alt: Any, story: Story, what: str, bar: Bar, price: float) -> Any:
+    at = {"time": _iso(story.moment(bar)), "price": price, "what": what}
+    return (
+        alt.Chart(alt.Data(values=[at]))
+        .mark_point(size=120, color=_LINES[what], filled=False, strokeWidth=2.5)
+        .encode(
+            x=alt.X("time:T", scale=alt.Scale(type="utc")),
+            y="price:Q",
+            tooltip=["what:N", "time:T", "price:Q"],
+        )
+    )
+
+
+def _title(story: Story) -> dict[str, Any]:
+    trade = story.trade
+    name = "" if story.symbol is None else f"{story.symbol} "
+    result = f"{trade.outcome}, label {trade.label}"
+    if trade.weight is not None:
+        result += f", weight {trade.weight:.5g}"
+    details = f"{trade.mode.direction}, {trade.mode.stop:f} ticks to the stop, "
+    details += f"{trade.mode.target:f} to the target"
+    if trade.seconds is not None:
+        details += f"; {trade.seconds:.10g} s, MAE {trade.mae_ticks:.10g}, "
+        details += f"MFE {trade.mfe_ticks:.10g} ticks"
+    when = f"{story.moment(story.signal):%Y-%m-%d %H:%M:%S}"
+    return {
+        "text": f"{name}{when}  {trade.mode.name}: {result}",
+        "subtitle": details,
+        "anchor": "start",
+    }
+
+
+def _clock_format(story: Story, bars: Sequence[Bar]) -> str:
+    is_one_day = len({story.moment(bar).date() for bar in (bars[0], bars[-1])}) == 1
+    return "%H:%M:%S" if is_one_day else "%m-%d %H:%M"
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,118 @@
+"""The report on an output folder: one HTML file that opens anywhere, with nothing beside it.
+
+What it shows is the business of `report_parts`, how the page looks that of `templates/report.html`.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from glob import escape
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from duck_label.database import Database, explain
+from duck_label.errors import ConfigError, OutputError
+from duck_label.look.stats import Statistics, statistics
+from duck_label.memory.budget import MemoryBudget, default_threads
+from duck_label.queries import identifier, render
+from duck_label.records.ledger import Ledger
+from duck_label.records.runs import read_runs
+
+_BINS = 20
+
+
+def write_report(output: Path, path: Path, *, memory_limit: str = "1GB") -> int:
+    """Write the report on an output folder into a file, whole or not at all; returns its size.
+
+    Raises:
+        ConfigError: if the library for charts is not installed.
+        InputError: if there are no labels in the folder, or a part file is damaged.
+        OutputError: if the file cannot be written.
+    """
+    try:
+        import bokeh  # noqa: F401 - an extra that not everyone needs
+    except ImportError:
+        raise ConfigError(
+            "the report needs the charts of bokeh: pip install 'duck-label[report]'"
+        ) from None
+    text = _page(output, memory_limit).encode()
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        unfinished.write_bytes(text)
+        os.replace(unfinished, path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    return len(text)
+
+
+def _page(output: Path, memory_limit: str) -> str:
+    from bokeh.embed import components
+    from bokeh.resources import Resources
+
+    from duck_label.look import report_parts
+    from duck_label.look.report_parts import MOMENT, Section
+
+    ledger = Ledger(output)
+    labels, runs = statistics(output, "month", memory_limit=memory_limit), read_runs(ledger)
+    edges, spread = _weights(ledger, labels, memory_limit)
+    sections = [
+        Section("Checks", [report_parts.checks(labels)]),
+        Section("Labels", list(report_parts.labels(labels, edges, spread))),
+        Section("Memory and time", list(report_parts.memory(runs))),
+        Section("Configuration", list(report_parts.configuration(runs))),
+    ]
+    parts = [part for section in sections for part in section.parts]
+    charts = {
+        f"chart-{place}": part.chart.plot
+        for place, part in enumerate(parts)
+        if part.chart is not None
+    }
+    script, divisions = components(charts, wrap_script=False)
+    environment = Environment(
+        loader=PackageLoader("duck_label"), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("report.html").render(
+        sections=sections,
+        division=lambda part: Markup(divisions[f"chart-{parts.index(part)}"]),  # noqa: S704
+        facts=list(report_parts.facts(labels, runs)),
+        labels=labels,
+        first=f"{labels.total.first:{MOMENT}}",
+        last=f"{labels.total.last:{MOMENT}}",
+        library=Markup(Resources("inline", components=["bokeh"]).render_js()),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        made=f"{datetime.now(UTC):{MOMENT}}",
+        version=version("duck-label"),
+    )
+
+
+def _weights(
+    ledger: Ledger, labels: Statistics, memory_limit: str
+) -> tuple[list[float], dict[str, list[int]]]:
+    """The edges of bins, and for each mode how many winners have a weight in each."""
+    top = max((weights.max or 0.0 for weights in labels.weights.values()), default=0.0) or 1.0
+    width = top / _BINS
+    files = [escape(str(ledger.output / str(c.file))) for c in ledger.chunks() if c.file]
+    spread = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="duck_label_") as spill,
+        Database(MemoryBudget.resolve(memory_limit), default_threads(), Path(spill)) as database,
+    ):
+        for mode in labels.weights:
+            names = {kind: identifier(f"{kind}_{mode}") for kind in ("label", "weight")}
+            try:
+                rows = database.rows(
+                    render("report/weights", names),
+                    {"files": files, "width": width, "bins": _BINS},
+                )
+            except duckdb.Error as error:
+                raise explain(error, f"{ledger.output}: reading the labels", database) from error
+            counts = dict(rows)
+            spread[mode] = [int(counts.get(place, 0)) for place in range(_BINS)]
+    return [width * place for place in range(_BINS + 1)], spread

@@ -1,0 +1,71 @@
+"""What a chunk will need, from what chunks needed: peak RSS = what is always held + bytes a bar.
+
+What a bar needs follows from the modes and the width of the bars, times a factor that finished
+chunks teach: the data, the version of DuckDB and the number of threads are all in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+
+from duck_label.config import LabelingConfig
+from duck_label.memory.budget import MB
+
+# Measured: what the process holds while it labels a chunk of few bars, which is so much more than
+# before any work; and what a bar adds.
+_FIXED = 130 * MB
+_BESIDE_HELD = 50 * MB
+_BYTES_PER_ROW = 500
+_BYTES_PER_MODE = 55
+_BYTES_PER_DETAILED_MODE = 120
+_BYTES_PER_INPUT_BYTE = 2
+# Smaller chunks say more about the fixed part than about a bar.
+_LEAST_ROWS = 20_000
+_REMEMBERED = 9
+
+
+def bytes_per_row(config: LabelingConfig, row_width: float) -> float:
+    """What a bar of so many bytes (uncompressed) is expected to add to the peak of its chunk."""
+    per_mode = _BYTES_PER_DETAILED_MODE if config.details else _BYTES_PER_MODE
+    return _BYTES_PER_ROW + per_mode * len(config.modes) + _BYTES_PER_INPUT_BYTE * row_width
+
+
+class PeakPredictor:
+    """Learns from finished chunks by how much the expectation is off.
+
+    `finished` are the rows and peaks of chunks, `held` is what the process holds before the first.
+    """
+
+    def __init__(
+        self,
+        bytes_per_row: float,
+        finished: Iterable[tuple[int, int]] = (),
+        factor: float = 1.0,
+        held: int = 0,
+    ) -> None:
+        self._fixed = max(_FIXED, held + _BESIDE_HELD)
+        self._expected = bytes_per_row
+        self._first_factor = factor
+        self._factors: list[float] = []
+        for rows, peak in finished:
+            self.learn(rows, peak)
+
+    def learn(self, rows: int, peak_bytes: int) -> None:
+        """Take in a finished chunk: its bars, and the highest RSS while it was labeled."""
+        if rows >= _LEAST_ROWS:
+            self._factors.append(max(0.05, (peak_bytes - self._fixed) / rows / self._expected))
+            del self._factors[:-_REMEMBERED]
+
+    @property
+    def factor(self) -> float:
+        """By how much a bar needs more than expected: the median of the last few chunks."""
+        return median(self._factors) if self._factors else self._first_factor
+
+    def peak(self, rows: int) -> int:
+        """The highest RSS that a chunk of so many bars is expected to bring, in bytes."""
+        return int(self._fixed + self.factor * self._expected * rows)
+
+    def rows_within(self, peak_bytes: float) -> int:
+        """The most bars whose predicted peak stays within so many bytes; at least one."""
+        return max(1, int((peak_bytes - self._fixed) / (self.factor * self._expected)))

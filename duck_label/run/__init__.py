@@ -1,0 +1,1 @@
+"""A run: from bars to labels, chunk after chunk."""

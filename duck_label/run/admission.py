@@ -1,0 +1,179 @@
+"""The bars that a run labels: found good, or the bad ones set aside; and what all chunks share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from glob import escape
+from typing import Any
+
+from duck_label import queries
+from duck_label.bars import checks
+from duck_label.bars.checks import BadBars
+from duck_label.bars.plan import MOST_ROWS, plan, whole_days, without
+from duck_label.bars.source import Source
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.errors import InputError
+from duck_label.records.ledger import Checked, ChunkRecord, Ledger, month_name
+from duck_label.run import changes
+from duck_label.run.changes import identify, refuse_conflict
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The input as the steps see it: files, the names in them, and values all chunks share.
+
+    `news` is what joined the input since the folder was labeled.
+    """
+
+    source: Source
+    context: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    news: changes.News | None = None
+
+    def between(self, start: int, end: int) -> dict[str, Any]:
+        """The parameters of a query over the files that may hold bars of a range."""
+        return {**self.parameters, "files": self.source.paths_between(start, end)}
+
+    @property
+    def reference_month(self) -> str:
+        """The month that the decay counts from."""
+        return month_name(self.parameters["reference_month"])
+
+
+def admit(
+    database: Database, source: Source, config: LabelingConfig, ledger: Ledger, *, anew: bool
+) -> Bars:
+    """Check the bars that this output folder has not seen yet; set bad ones aside.
+
+    Where the labels in the folder are to be replaced (`anew`), they are removed once the new
+    input is found good. Where files joined the input, the finished chunks that they change are
+    forgotten. Leaves the temp tables `grids` and `spans`.
+
+    Raises:
+        BadBarsError: if there are bad bars and they are not to be quarantined.
+        InputError: if there is no good bar.
+    """
+    names = [name for name, _ in source.columns]
+    values = queries.parameters(config, source.bars)
+    everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
+    raw = queries.context(config, source.bars, names, has_quarantine=False)
+    database.run(queries.render("input/grids", raw), everything)
+    before = None if anew else known(database, config, ledger)
+    new = None if before is None else changes.addition(database, source, raw, before)
+    bad_bars = 0 if before is None else before.bad_bars
+    if before is None or new is not None:
+        bad = _check(database, source, config, raw, new)
+        if before is None:
+            ledger.start_anew()
+        if bad:
+            checks.quarantine(database, source, raw, ledger.quarantine)
+            bad_bars = bad.bars
+    has_quarantine = ledger.quarantine.exists()
+    context = queries.context(config, source.bars, names, has_quarantine=has_quarantine)
+    database.run(queries.render("input/spans", context), everything)
+    (latest,) = database.row(
+        f"select {context['month_of'](context['clock']('max(last_time)'))} from spans"
+    )
+    if latest is None:
+        raise InputError("there is no good bar in the input")
+    values["quarantine"] = escape(str(ledger.quarantine))
+    values["reference_month"] = config.reference_month() or latest
+    news = None
+    if before is not None and new is not None:
+        news = changes.news(new, ledger.chunks(), before, values["reference_month"])
+        ledger.withdraw(news.stale)
+    if before is None or new is not None:
+        record = Checked(
+            identify(source, config), bad_bars, source.columns, values["reference_month"]
+        )
+        ledger.append("runs", {"event": "checked", **asdict(record)})
+    return Bars(source, context, values, news)
+
+
+def known(database: Database, config: LabelingConfig, ledger: Ledger) -> Checked | None:
+    """What this output folder was labeled from, if its bad bars are set aside, as they may be."""
+    checked = ledger.checked()
+    if checked is None or quarantined(database, ledger) != checked.bad_bars:
+        return None
+    may_have_bad_bars = config.on_bad_rows == "quarantine"
+    return checked if may_have_bad_bars or checked.bad_bars == 0 else None
+
+
+def finished(
+    database: Database, source: Source, config: LabelingConfig, ledger: Ledger
+) -> Checked | None:
+    """What this output folder was labeled from, if that is all of this input and nothing is left.
+
+    From footers and records alone; nothing is written.
+    """
+    checked = known(database, config, ledger)
+    if checked is None:
+        return None
+    identity = identify(source, config)
+    refuse_conflict(ledger, identity)
+    done = [(record.start, record.end) for record in ledger.chunks()]
+    left = without(whole_days(source.row_groups), done)
+    has_bars_left = any(
+        group.first < end and group.last >= start
+        for start, end in left
+        for group in source.row_groups
+    )
+    is_same = checked.identity["input"] == identity["input"]
+    return checked if is_same and not has_bars_left and not ledger.unrecorded_parts() else None
+
+
+def lasting(
+    database: Database, source: Source, config: LabelingConfig, ledger: Ledger
+) -> list[ChunkRecord]:
+    """The finished chunks that a run over this input would keep, if its new bars are good."""
+    done, checked = ledger.chunks(), known(database, config, ledger)
+    if checked is None:
+        return []
+    names = [name for name, _ in source.columns]
+    raw = queries.context(config, source.bars, names, has_quarantine=False)
+    new = changes.addition(database, source, raw, checked)
+    if new is None:
+        return done
+    times = [source.moment(last) for _, last in new.ranges]
+    latest = max([checked.reference_month, *(12 * time.year + time.month for time in times)])
+    stale = changes.news(new, done, checked, config.reference_month() or latest).stale
+    return [record for record in done if record not in stale]
+
+
+def _check(
+    database: Database,
+    source: Source,
+    config: LabelingConfig,
+    raw: Mapping[str, Any],
+    new: changes.Addition | None,
+) -> BadBars:
+    """The bad bars of the input; where those that joined it have none, there are no more of them.
+
+    Raises:
+        BadBarsError: if there are any and they are not to be quarantined.
+    """
+    groups = source.row_groups
+    ranges = [(c.start, c.end) for c in plan(groups, "auto", MOST_ROWS, [whole_days(groups)])]
+    bad = None
+    # A column that is new is missing in every old file, and may be one of a bar's.
+    if new is not None and not new.has_new_columns:
+        near = [(start, end) for start, end in ranges if new.touches(start, end)]
+        bad = checks.find_bad_bars(database, source, raw, near, new.files.paths)
+    if bad is None or (bad and config.on_bad_rows == "quarantine"):
+        bad = checks.find_bad_bars(database, source, raw, ranges)
+    if bad and config.on_bad_rows == "fail":
+        raise checks.complaint(database, source, config, raw, bad)
+    return bad
+
+
+def quarantined(database: Database, ledger: Ledger) -> int:
+    """How many bars of the input are set aside."""
+    if not ledger.quarantine.exists():
+        return 0
+    (bars,) = database.row(
+        "select sum(num_rows)::bigint from parquet_file_metadata($path)",
+        {"path": escape(str(ledger.quarantine))},
+    )
+    return int(bars)

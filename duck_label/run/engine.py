@@ -1,0 +1,324 @@
+"""The run: from files to part files, chunk after chunk.
+
+Decides what is done and in what order; what a chunk goes through is the business of `labeler`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from duck_label.bars.plan import whole_days, without
+from duck_label.bars.source import Source, open_source
+from duck_label.config import LabelingConfig
+from duck_label.database import Database, explain
+from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.memory import budget as memory
+from duck_label.memory.budget import MemoryBudget, default_threads
+from duck_label.profile import Profile
+from duck_label.records.ledger import Ledger
+from duck_label.records.views import write_views
+from duck_label.run.admission import Bars, admit, finished, lasting, quarantined
+from duck_label.run.advice import advise
+from duck_label.run.changes import identify, refuse_conflict
+from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
+from duck_label.run.schedule import Schedule
+from duck_label.run.watch import Watch, manager
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Moment = date | datetime | None
+
+
+class WeightedLabelingEngine:
+    """Labels bars as one configuration says.
+
+    A `profile` is filled with what every SQL step takes.
+    """
+
+    def __init__(
+        self,
+        config: LabelingConfig | None = None,
+        progress: Progress | None = None,
+        profile: Profile | None = None,
+    ) -> None:
+        self._profile = profile
+        self.config = config or LabelingConfig()
+        self._progress = progress or Silence()
+        self._threads = self.config.run.threads or default_threads()
+
+    def plan_files(
+        self,
+        inputs: Sequence[str | Path],
+        output: str | Path,
+        *,
+        start: Moment = None,
+        end: Moment = None,
+        resume: bool = True,
+        overwrite: bool = False,
+    ) -> RunPlan:
+        """What `process_files` would do; nothing is written or checked.
+
+        From footers, and where files joined the input of labels, the times in those.
+
+        Raises:
+            InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
+        """
+        budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
+        ledger = Ledger(Path(output))
+        with self._database(budget, self._spill(ledger)) as database:
+            source = self._source(database, inputs, ledger)
+            ledger.refuse_foreign_files()
+            if not overwrite:
+                refuse_conflict(ledger, identify(source, self.config))
+            anew = overwrite or not resume
+            try:
+                done = [] if anew else lasting(database, source, self.config, ledger)
+            except duckdb.Error as error:
+                raise explain(error, "reading the new files", database) from error
+        left = without(_range(source, start, end), ((c.start, c.end) for c in done))
+        schedule = Schedule(
+            self.config,
+            budget,
+            manager(self.config, budget),
+            source,
+            done,
+            ledger.memory_factor(),
+        )
+        return RunPlan(
+            chunks=tuple(schedule.chunks(left)),
+            input_files=len(source.files),
+            input_rows=source.rows,
+            rows_done=sum(record.rows for record in done),
+            memory_limit_bytes=budget.limit,
+            threads=self._threads,
+        )
+
+    def process_files(
+        self,
+        inputs: Sequence[str | Path],
+        output: str | Path,
+        *,
+        start: Moment = None,
+        end: Moment = None,
+        resume: bool = True,
+        overwrite: bool = False,
+    ) -> RunSummary:
+        """Label the bars of Parquet files, folders and globs into part files in `output`.
+
+        `start` and `end` (the first moment that is not labeled, UTC) choose the bars to label; the
+        others still count for horizons, rolls and the reference date, so that labels do not depend
+        on the choice. Finished chunks are not done again unless `resume` is False; `overwrite`
+        replaces the labels of another input or configuration, once the new input is found good.
+
+        Raises:
+            InputError: for files that cannot be read, bad bars, or no bar in the range.
+            OutputConflictError: if `output` holds something else.
+            OutputError: if `output` is held by another run, or the disk is full.
+            MemoryBudgetError: if the work does not fit in the memory budget.
+        """
+        began = time.perf_counter()
+        budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
+        summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
+        if budget.warning is not None:
+            self._warn(summary, budget.warning)
+        ledger = Ledger(Path(output))
+        spill = self._spill(ledger)
+        with self._database(budget, spill) as database:
+            source = self._source(database, inputs, ledger)
+            wanted = _range(source, start, end)
+            is_plain = start is None and end is None and resume and not overwrite
+            if is_plain and (checked := finished(database, source, self.config, ledger)):
+                summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
+                return summary
+            with ledger, _folder(spill):
+                if not overwrite:
+                    refuse_conflict(ledger, identify(source, self.config))
+                ledger.begin_run(self._facts(budget))
+                with Watch(self.config, budget, database, ledger, self._progress) as watch:
+                    try:
+                        anew = overwrite or not resume
+                        bars, _ = watch.attempt(
+                            "checking the input",
+                            partial(self._admit, database, source, ledger, wanted, anew=anew),
+                        )
+                        self._tell(bars, database, ledger, summary)
+                        self._label(database, bars, ledger, watch, wanted, summary, budget)
+                    finally:
+                        self._finish(summary, ledger, watch)
+        return summary
+
+    def _admit(
+        self,
+        database: Database,
+        source: Source,
+        ledger: Ledger,
+        wanted: tuple[int, int],
+        *,
+        anew: bool,
+    ) -> Bars:
+        """The bars, found good or cleared of bad ones."""
+        try:
+            bars = admit(database, source, self.config, ledger, anew=anew)
+            _refuse_emptiness(database, bars, wanted)
+            write_views(ledger.output, self.config, dict(source.columns))
+        except duckdb.Error as error:
+            raise explain(error, "checking the input", database) from error
+        return bars
+
+    def _tell(self, bars: Bars, database: Database, ledger: Ledger, summary: RunSummary) -> None:
+        """Say what was found in the input."""
+        summary.reference_month = bars.reference_month
+        summary.rows_quarantined = quarantined(database, ledger)
+        if summary.rows_quarantined:
+            count, path = summary.rows_quarantined, ledger.quarantine
+            self._warn(summary, f"{count:,} bad bars were set aside in {path}")
+        if bars.news is not None:
+            summary.chunks_stale = len(bars.news.stale)
+            self._progress.note(f"note: {bars.news}")
+
+    def _label(
+        self,
+        database: Database,
+        bars: Bars,
+        ledger: Ledger,
+        watch: Watch,
+        wanted: tuple[int, int],
+        summary: RunSummary,
+        budget: MemoryBudget,
+    ) -> None:
+        """Label what is left of the range, chunk after chunk."""
+        ledger.remove_unrecorded_parts()
+        done = ledger.chunks()
+        summary.resume(done)
+        schedule = Schedule(
+            self.config, budget, watch.manager, bars.source, done, ledger.memory_factor()
+        )
+        labeler = ChunkLabeler(database, bars, self.config, ledger, watch)
+        chunks = schedule.chunks(without(wanted, ((c.start, c.end) for c in done)))
+        watch.begin(chunks)
+        self._progress.begin(chunks, budget)
+        try:
+            for chunk, record, left in schedule.work(chunks, labeler, self._progress.note):
+                summary.add(record)
+                self._progress.advance(chunk, record, left)
+        finally:
+            summary.memory_factor = round(schedule.predictor.factor, 4)
+            summary.next_chunk_rows = schedule.rows_per_chunk
+
+    def _finish(self, summary: RunSummary, ledger: Ledger, watch: Watch) -> None:
+        """Sum up the run, however it ended, and record that."""
+        summary.parts = sorted(c.file for c in ledger.chunks() if c.file is not None)
+        summary.finish(watch.monitor.finish_monitoring(), watch.manager)
+        summary.advice = advise(summary)
+        ledger.append("runs", {"event": "end", **summary.to_json()})
+
+    def _facts(self, budget: MemoryBudget) -> dict[str, Any]:
+        """What the records say of a run when it begins."""
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "versions": {name: version(name) for name in ("duck-label", "duckdb")},
+            "memory_limit_bytes": budget.limit,
+            "threads": self._threads,
+        }
+
+    def process_dataframe(self, df: Any) -> Any:
+        """Label the bars of a pandas or Polars DataFrame or of an Arrow Table or RecordBatch.
+
+        Returns a table of the same kind with the columns, index and row order of `df`, which stays
+        as it is, and the labels beside them (`LabelingConfig.output_columns`); of anything else
+        with `__arrow_c_stream__`, an Arrow Table. In pandas the timestamp may also be the index, or
+        it and the symbol levels of it. Times without a zone are UTC.
+
+        With `on_bad_rows="quarantine"` bad bars stay, without labels, and a warning names them.
+        Where labels may be missing (`unresolved="null"` or quarantine), pandas has them as Int8.
+
+        Raises:
+            TypeError: for something that is no table.
+            ConfigError: if `df` has a column of the name of an output column.
+            InputError: for a missing column, a wrong type, bad bars, or no bar at all.
+            OutputError: if the folder for temporary files (`run.temp_dir`) cannot hold them.
+            MemoryBudgetError: if the work does not fit in the memory budget.
+        """
+        from duck_label.run.frames import label  # loads pyarrow, which files can do without
+
+        return label(df, self)
+
+    def _spill(self, ledger: Ledger) -> Path:
+        parent = self.config.run.temp_dir or ledger.folder
+        return Path(parent) / f"spill_{os.getpid()}"
+
+    def _database(self, budget: MemoryBudget, spill: Path) -> Database:
+        most = self.config.run.max_temp_size
+        return Database(budget, self._threads, spill, most, self._profile)
+
+    def _source(self, database: Database, inputs: Sequence[str | Path], ledger: Ledger) -> Source:
+        source = open_source(database, [str(item) for item in inputs], self.config)
+        output = ledger.output.resolve()
+        for file in source.files:
+            if output in Path(file.path).resolve().parents:
+                raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
+        return source
+
+    def _warn(self, summary: RunSummary, message: str) -> None:
+        summary.warnings.append(message)
+        self._progress.note(f"warning: {message}")
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """A folder to spill to, tried before the work and removed after it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot hold spilled data: {error.strerror}: pass another --temp-dir"
+        ) from error
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
+    """The range of time to label: all days of the input, or as much of them as was asked for."""
+    first, last = whole_days(source.row_groups)
+    wanted_first = first if start is None else max(first, _clock(start))
+    wanted_last = last if end is None else min(last, _clock(end))
+    if wanted_first >= wanted_last:
+        raise InputError(
+            f"no bars from {start or 'the first'} to {end or 'the last'} (the end is not labeled "
+            f"itself): the input lies between {source.moment(first):%Y-%m-%d} and "
+            f"{source.moment(last):%Y-%m-%d}"
+        )
+    return wanted_first, wanted_last
+
+
+def _clock(moment: date | datetime) -> int:
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return round((moment - _EPOCH).total_seconds() * 1_000_000)
+
+
+def _refuse_emptiness(database: Database, bars: Bars, wanted: tuple[int, int]) -> None:
+    source, timestamp = bars.context["source"], bars.context["timestamp"]
+    start, end = (bars.source.moment(clock) for clock in wanted)
+    found = database.rows(
+        f"select 1 from {source} as source "
+        f"where source.{timestamp} >= {bars.context['moment']('start')} "
+        f"and source.{timestamp} < {bars.context['moment']('end')} limit 1",
+        {**bars.between(*wanted), "start": start, "end": end},
+    )
+    if not found:
+        raise InputError(f"there is not a single bar between {start} and {end}")

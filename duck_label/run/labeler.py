@@ -1,0 +1,195 @@
+"""Labels one chunk: finds its margins, runs the steps of `sql/label/`, writes its part file."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from duck_label.bars.plan import Chunk
+from duck_label.config import LabelingConfig
+from duck_label.database import Database, explain
+from duck_label.errors import DuckLabelError, OutputError
+from duck_label.memory.budget import MemorySnapshot
+from duck_label.queries import LABEL_STEPS, render
+from duck_label.records.ledger import ChunkRecord, Ledger, Reach
+from duck_label.run.admission import Bars
+from duck_label.run.watch import Watch
+
+_HOUR = 3_600_000_000
+# How much wider the next search for a margin is: four reach from an hour over a long weekend.
+_WIDER = 8
+
+
+class ChunkLabeler:
+    """Labels the chunks of one run, one at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        bars: Bars,
+        config: LabelingConfig,
+        ledger: Ledger,
+        watch: Watch,
+    ) -> None:
+        self._database = database
+        self._bars = bars
+        self._ledger = ledger
+        self._watch = watch
+        self._seconds: dict[str, float] = {}
+        self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
+        groups = bars.source.row_groups
+        self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
+        # A horizon in bars is first looked for as if they were a second apart.
+        self._horizon = math.ceil((config.timeout_seconds or config.timeout_bars or 0) * 1_000_000)
+
+    def label(self, chunk: Chunk, predicted_peak: int) -> ChunkRecord:
+        """Label a chunk and write its part file, whole or not at all.
+
+        What memory fails is tried once more with one thread.
+
+        Raises:
+            MemoryBudgetError: if a step does not fit in the budget.
+            OutputError: if the part cannot be written, or is not what was to be written.
+        """
+        began = time.perf_counter()
+        self._watch.monitor.mark()
+        (part, low), attempts = self._watch.attempt(chunk.name, lambda: self._attempt(chunk))
+        peak, spill = self._watch.monitor.mark()
+        record = ChunkRecord(
+            start=chunk.start,
+            end=chunk.end,
+            file=None if part is None else part.file,
+            rows=0 if part is None else part.rows,
+            size_bytes=0 if part is None else part.size_bytes,
+            predicted_rows=chunk.rows,
+            predicted_peak_bytes=predicted_peak,
+            peak_rss_bytes=peak,
+            floor_rss_bytes=low.rss_bytes,
+            spill_bytes=spill,
+            seconds=round(time.perf_counter() - began, 3),
+            steps={step: round(seconds, 3) for step, seconds in self._seconds.items()},
+            attempts=attempts,
+            run=self._ledger.run,
+            reach=Reach(chunk.start, chunk.end - 1) if part is None else part.reach,
+        )
+        self._ledger.finish(record)
+        self._watch.finish(record)
+        return record
+
+    def _attempt(self, chunk: Chunk) -> tuple[_Part | None, MemorySnapshot]:
+        self._seconds.clear()
+        try:
+            part = self._labeled_part(chunk)
+        finally:
+            low = self._watch.rest()
+        return part, low
+
+    def _labeled_part(self, chunk: Chunk) -> _Part | None:
+        source = self._bars.source
+        values: dict[str, Any] = {
+            "chunk_from": source.moment(chunk.start),
+            "chunk_until": source.moment(chunk.end),
+        }
+        reach = self._find_margins(chunk, values)
+        if reach is None:
+            return None
+        values |= self._bars.between(reach.first, reach.last + 1)
+        values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
+        part = self._ledger.unfinished(f"{chunk.name}.parquet")
+        values["part"] = str(part)
+        for step in LABEL_STEPS[1:]:
+            self._run(step, chunk, values)
+        return self._check(part, chunk, values, reach)
+
+    def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> Reach | None:
+        """What to read so that labels do not depend on the cut; None if the chunk is empty."""
+        source, first, end = self._bars.source, *self._extent
+        width = _HOUR
+        while True:
+            search_from = max(min(first, chunk.start), chunk.start - width)
+            search_until = min(max(end, chunk.end), chunk.end + self._horizon + width)
+            searched = {
+                **values,
+                **self._bars.between(search_from, search_until),
+                "search_from": source.moment(search_from),
+                "search_until": source.moment(search_until),
+            }
+            self._run(LABEL_STEPS[0], chunk, searched)
+            clock = self._bars.context["clock"]
+            incomplete, read_from, read_to, *opens = self._database.row(
+                f"select count_if(not is_complete), min({clock('read_from')}), "
+                f"max({clock('read_to')}), "
+                "list(symbol::varchar order by series) filter (is_open_before), "
+                "list(symbol::varchar order by series) filter (is_open_after) from series"
+            )
+            if read_from is None:
+                return None
+            if incomplete == 0:
+                scale = source.bars.clocks_per_second // 1_000_000
+                open_before, open_after = (tuple(symbols or ()) for symbols in opens)
+                # A last nanosecond lies inside a microsecond.
+                return Reach(read_from // scale, read_to // scale + 1, open_before, open_after)
+            width *= _WIDER
+
+    def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
+        began = time.perf_counter()
+        try:
+            with self._watch.step(chunk.name, step):
+                self._database.run(self._steps[step], values, step)
+        except duckdb.Error as error:
+            raise explain(error, f"{chunk.name}: {step}", self._database) from error
+        finally:
+            taken = time.perf_counter() - began
+            self._seconds[step] = self._seconds.get(step, 0.0) + taken
+
+    def _check(self, part: Path, chunk: Chunk, values: Mapping[str, Any], reach: Reach) -> _Part:
+        """Make sure that a part holds every bar of the chunk once, with all columns."""
+        context = self._bars.context
+        source, timestamp = context["source"], context["timestamp"]
+        (expected,) = self._database.row(
+            f"select count(*) from {source} as source "
+            f"where source.{timestamp} >= {context['moment']('chunk_from')} "
+            f"and source.{timestamp} < {context['moment']('chunk_until')}",
+            values,
+        )
+        written = {"part": escape(str(part))}
+        (rows,) = self._database.row(
+            "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", written
+        )
+        described = self._database.rows("describe from read_parquet($part)", written)
+        columns = [(name, kind) for name, kind, *_ in described]
+        given = list(self._bars.source.columns)
+        outputs = context["output_columns"]
+        if (
+            rows != expected
+            or columns[: len(given)] != given
+            or len(columns) != len(given) + len(outputs)
+        ):
+            part.unlink(missing_ok=True)
+            raise DuckLabelError(
+                f"{chunk.name}: the part file came out wrong: {rows:,} rows of {expected:,}, "
+                f"{len(columns)} columns of {len(given) + len(outputs)}: nothing of it was kept"
+            )
+        try:
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+                size = file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
+        return _Part(f"{chunk.name}.parquet", rows, size, reach)
+
+
+@dataclass(frozen=True)
+class _Part:
+    file: str
+    rows: int
+    size_bytes: int
+    reach: Reach

@@ -1,0 +1,116 @@
+"""The loop over chunks: in what order, cut to what fits, and what is tried when one does not.
+
+A chunk that memory fails is tried again with one thread, then in halves, down to the smallest.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
+from duck_label.bars.source import Source
+from duck_label.config import LabelingConfig
+from duck_label.errors import MemoryBudgetError, SpillError
+from duck_label.memory.budget import MemoryBudget, format_bytes
+from duck_label.memory.governor import MemoryManager
+from duck_label.memory.prediction import PeakPredictor, bytes_per_row
+from duck_label.records.ledger import ChunkRecord
+from duck_label.run.labeler import ChunkLabeler
+
+# Below this, a chunk is mostly margin: half of it would need as much.
+SMALLEST_ROWS = 1_000
+# The part of an automatic chunk that a run begins with, to see what a bar needs.
+_CALIBRATION = 8
+
+
+class Schedule:
+    """The chunks of a run: planned, put in order, worked through, and learned from.
+
+    `done` are the chunks that were finished here before, and `factor` is what the last run learned:
+    they tell what a bar needs.
+    """
+
+    def __init__(
+        self,
+        config: LabelingConfig,
+        budget: MemoryBudget,
+        manager: MemoryManager,
+        source: Source,
+        done: Sequence[ChunkRecord],
+        factor: float,
+    ) -> None:
+        self._run = config.run
+        self._manager = manager
+        self._groups = source.row_groups
+        self.predictor = PeakPredictor(
+            bytes_per_row(config, source.row_width),
+            ((record.rows, record.peak_rss_bytes) for record in done),
+            factor,
+            budget.held,
+        )
+        # Sized by us, a chunk keeps well inside the budget; sized by the user, just inside.
+        self._most = budget.comfortable if config.run.chunk == "auto" else budget.limit
+        self._knows = bool(done) or factor != 1.0
+
+    @property
+    def rows_per_chunk(self) -> int:
+        """The bars of an automatic chunk, from what was learned so far."""
+        return min(MOST_ROWS, self.predictor.rows_within(self._most))
+
+    def chunks(self, left: Sequence[tuple[int, int]]) -> list[Chunk]:
+        """The chunks of the ranges that are left to label, in the order in which to do them."""
+        chunks = plan(self._groups, self._run.chunk, self.rows_per_chunk, left)
+        if self._run.order == "auto":
+            return self._calibrating(self._manager.optimize_processing_order(chunks))
+        if self._run.order == "chronological":
+            return chunks
+        largest_first = self._run.order == "largest-first"
+        return sorted(chunks, key=lambda chunk: chunk.rows, reverse=largest_first)
+
+    def _calibrating(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Begin with a piece of an automatic chunk, where it is not known what a bar needs."""
+        if self._knows or self._run.chunk != "auto" or len(chunks) < 2:
+            return chunks
+        first, *others = chunks
+        piece, *rest = split(self._groups, first, first.rows // _CALIBRATION + 1)
+        if not rest:
+            return chunks
+        left = Chunk(rest[0].start, first.end, sum(chunk.rows for chunk in rest))
+        return [piece, *others, left]
+
+    def work(
+        self, chunks: Sequence[Chunk], labeler: ChunkLabeler, note: Callable[[str], object]
+    ) -> Iterator[tuple[Chunk, ChunkRecord, int]]:
+        """Label the chunks, or the pieces of those that do not fit; says how many are left.
+
+        Raises:
+            MemoryBudgetError, SpillError: if not even the smallest piece fits, with one thread.
+        """
+        queue = deque(chunks)
+        while queue:
+            chunk = queue.popleft()
+            fitting = max(self.predictor.rows_within(self._most), SMALLEST_ROWS)
+            # A chunk that is only a little too large is more work in two than in one.
+            if chunk.rows > 1.2 * fitting:
+                pieces = split(self._groups, chunk, fitting)
+                if len(pieces) > 1:
+                    queue.extendleft(reversed(pieces))
+                    continue
+            try:
+                record = labeler.label(chunk, self.predictor.peak(chunk.rows))
+            except (MemoryBudgetError, SpillError) as error:
+                queue.extendleft(reversed(self._halves(chunk, error)))
+                note(f"warning: {error}; going on with smaller chunks")
+                continue
+            self.predictor.learn(record.rows, record.peak_rss_bytes)
+            yield chunk, record, len(queue)
+
+    def _halves(self, chunk: Chunk, error: MemoryBudgetError | SpillError) -> list[Chunk]:
+        halves = split(self._groups, chunk, chunk.rows // 2 + 1)
+        if chunk.rows >= 2 * SMALLEST_ROWS and len(halves) > 1:
+            return halves
+        if isinstance(error, SpillError):
+            raise error
+        enough = format_bytes(2 * self._manager.limit_bytes)
+        raise MemoryBudgetError(f"{error}. No smaller chunk would do; {enough} might") from error
