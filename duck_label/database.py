@@ -54,6 +54,7 @@ class Database:
         self._max_temp_size = max_temp_size
         # Held while another thread asks: the connection must not go away under it.
         self._asking = threading.Lock()
+        self._may_interrupt = threading.Event()
         self._open()
 
     def _open(self) -> None:
@@ -184,9 +185,21 @@ class Database:
         finally:
             self.release()
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Let `interrupt` end what runs inside a `with` block, and nothing else."""
+        self._may_interrupt.set()
+        try:
+            yield
+        finally:
+            with self._asking:
+                self._may_interrupt.clear()
+
     def interrupt(self) -> None:
-        """End the statement that another thread is running."""
-        self._connection.interrupt()
+        """End the statement that another thread is running, if it may be ended."""
+        with self._asking:
+            if self._may_interrupt.is_set():
+                self._connection.interrupt()
 
     def close(self) -> None:
         """Close the connection and remove what it spilled."""

@@ -250,11 +250,11 @@ def test_quarantine_grows_with_the_input(
 @pytest.mark.parametrize(
     ("module", "function", "after"),
     [
-        ("bars", "changes.news", True),  # nothing is withdrawn yet
-        ("ledger", "Ledger.withdraw", True),  # withdrawn, the new input not yet noted
-        ("ledger", "os.fsync", False),
-        ("ledger", "os.replace", False),
-        ("labeler", "ChunkLabeler._find_margins", True),
+        ("run.admission", "changes.news", True),  # nothing is withdrawn yet
+        ("records.ledger", "Ledger.withdraw", True),  # withdrawn, the new input not yet noted
+        ("records.ledger", "os.fsync", False),
+        ("records.ledger", "os.replace", False),
+        ("run.labeler", "ChunkLabeler._find_margins", True),
     ],
 )
 def test_killed_while_new_bars_are_labeled(

@@ -341,7 +341,8 @@ def interrupt_touches(folder: Path, late: Any) -> None:
             timer = threading.Timer(rng.random() * whole, interrupt)
             timer.start()
             try:
-                run(database, "4_touches", config)
+                with database.interruptible():
+                    run(database, "4_touches", config)
             except duckdb.InterruptException:
                 late.value = max(late.value, time.perf_counter() - interrupted)
             timer.join()

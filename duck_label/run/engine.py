@@ -169,7 +169,8 @@ class WeightedLabelingEngine:
     ) -> Bars:
         """The bars, found good or cleared of bad ones."""
         try:
-            bars = admit(database, source, self.config, ledger, anew=anew)
+            with database.interruptible():
+                bars = admit(database, source, self.config, ledger, anew=anew)
             _refuse_emptiness(database, bars, wanted)
             write_views(ledger.output, self.config, dict(source.columns))
         except duckdb.Error as error:
@@ -252,7 +253,7 @@ class WeightedLabelingEngine:
         """
         from duck_label.run.frames import label  # loads pyarrow, which files can do without
 
-        return label(df, self)
+        return label(df, self.config, self.process_files)
 
     def _spill(self, ledger: Ledger) -> Path:
         parent = self.config.run.temp_dir or ledger.folder

@@ -11,10 +11,10 @@ from __future__ import annotations
 import sys
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,17 +24,18 @@ import pyarrow.parquet as pq
 from duck_label.config import BAR_COLUMNS, LabelingConfig, unknown
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.records.ledger import Ledger
-
-if TYPE_CHECKING:
-    from duck_label.run.engine import WeightedLabelingEngine
+from duck_label.run.results import RunSummary
 
 _OUTCOMES = ["target", "stop", "timeout", "roll", "censored", "none"]
 _SHOWN = 5
 
 
-def label(df: Any, engine: WeightedLabelingEngine) -> Any:
-    """See `WeightedLabelingEngine.process_dataframe`, which must be the caller of this."""
-    config, table = engine.config, type(df).__name__
+def label(df: Any, config: LabelingConfig, process: Callable[..., RunSummary]) -> Any:
+    """See `WeightedLabelingEngine.process_dataframe`, which must be the caller of this.
+
+    `process` labels files: the engine's `process_files`.
+    """
+    table = type(df).__name__
     frame = _frame(df, config)
     parent = config.run.temp_dir
     try:
@@ -46,7 +47,7 @@ def label(df: Any, engine: WeightedLabelingEngine) -> Any:
             path, output = Path(folder, "bars.parquet"), Path(folder, "labels")
             time_type, row = _write(frame, config, table, path)
             try:
-                summary = engine.process_files([path], output)
+                summary = process([path], output)
             except InputError as error:
                 raise type(error)(_in_python(str(error), path, table)) from None
             parts = [str(output / part) for part in summary.parts]

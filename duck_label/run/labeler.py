@@ -88,6 +88,8 @@ class ChunkLabeler:
         self._seconds.clear()
         try:
             part = self._labeled_part(chunk)
+        except duckdb.Error as error:
+            raise explain(error, chunk.name, self._database) from error
         finally:
             low = self._watch.rest()
         return part, low

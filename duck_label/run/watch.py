@@ -127,7 +127,7 @@ class Watch:
                 f"{chunk}: {name}: the process holds {format_bytes(self.manager.read_rss())} "
                 f"of {format_bytes(self.manager.limit_bytes)} before the step begins"
             )
-        with self.monitor.stage(chunk, name):
+        with self.monitor.stage(chunk, name), self._database.interruptible():
             yield
 
     def attempt(self, what: str, work: Callable[[], Result]) -> tuple[Result, int]:
