@@ -55,6 +55,7 @@ class Database:
         # Held while another thread asks: the connection must not go away under it.
         self._asking = threading.Lock()
         self._may_interrupt = threading.Event()
+        self._is_interrupted = False
         self._open()
 
     def _open(self) -> None:
@@ -82,7 +83,7 @@ class Database:
         A `step` is the name under which a profile counts them.
         """
         for statement in self._connection.extract_statements(query):
-            self._execute(statement, parameters or {}).fetchall()
+            self._fetch(statement, parameters or {})
             if self._profile is not None and step is not None:
                 figures = self._connection.get_profiling_information(format="json")
                 self._profile.add(step, figures)
@@ -92,23 +93,27 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         """The rows of a query of one statement."""
         (statement,) = self._connection.extract_statements(query)
-        rows: list[tuple[Any, ...]] = self._execute(statement, parameters or {}).fetchall()
-        return rows
+        return self._fetch(statement, parameters or {})
 
     def row(self, query: str, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         """The only row of a query of one statement."""
         (row,) = self.rows(query, parameters)
         return row
 
-    def _execute(self, statement: duckdb.Statement, parameters: Mapping[str, Any]) -> Any:
+    def _fetch(
+        self, statement: duckdb.Statement, parameters: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
         named = {name: parameters[name] for name in statement.named_parameters}
         try:
-            return self._connection.execute(statement, named)
+            rows: list[tuple[Any, ...]] = self._connection.execute(statement, named).fetchall()
         except RuntimeError as error:
-            # DuckDB's word for a signal that came while it worked.
-            if str(error) == "Query interrupted":
-                raise KeyboardInterrupt from error
-            raise
+            # DuckDB's word for a signal that came while it worked, now and then for `interrupt` too.
+            if str(error) != "Query interrupted":
+                raise
+            if self._is_interrupted:
+                raise duckdb.InterruptException("Interrupted!") from error
+            raise KeyboardInterrupt from error
+        return rows
 
     def drop_tables(self) -> None:
         """Drop all temporary tables but those that hold for the whole run."""
@@ -188,17 +193,20 @@ class Database:
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Let `interrupt` end what runs inside a `with` block, and nothing else."""
+        self._is_interrupted = False
         self._may_interrupt.set()
         try:
             yield
         finally:
             with self._asking:
                 self._may_interrupt.clear()
+                self._is_interrupted = False
 
     def interrupt(self) -> None:
         """End the statement that another thread is running, if it may be ended."""
         with self._asking:
             if self._may_interrupt.is_set():
+                self._is_interrupted = True
                 self._connection.interrupt()
 
     def close(self) -> None:

@@ -122,7 +122,7 @@ def cuts(draw: st.DrawFn) -> dict[str, Any]:
         # The process of the tests holds more than the smaller of these by itself.
         "memory": {
             "limit": draw(st.sampled_from(("300MB", "8GB"))),
-            "cleanup_threshold": draw(st.sampled_from((0, 0.01))),
+            "cleanup_threshold": 0,
             "critical_threshold": 0,
             "emergency_threshold": 0,
         },

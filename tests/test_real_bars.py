@@ -82,7 +82,6 @@ def test_real_bars_equal_the_scan_on_every_row(market: Market, tmp_path: Path) -
         path,
         tmp_path / "out",
         details=True,
-        memory={"limit": "2GB"},
         tick_size=rules.tick_size,
         timeout_seconds=rules.timeout_seconds,
         roll_gap_points=rules.roll_gap_points,
