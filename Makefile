@@ -15,7 +15,7 @@ endef
 export QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help label test check fix docs build smoke bench clean
+.PHONY: help label test check fix docs build smoke bench budgets clean
 .NOTPARALLEL:
 
 help: ## Show the targets
@@ -59,6 +59,9 @@ smoke: build ## Install the wheel alone, elsewhere, and label with it
 bench: $(VENV)/installed ## Measure beside the floor, code by hand and others; into bench/
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python tests/bench/run.py $(BENCH)
+
+budgets: $(VENV)/installed ## Measure whether the memory budget is kept; a quarter of an hour, into bench/
+	$(BIN)/python tests/bench/memory.py bench $(BUDGETS)
 
 clean: ## Remove the environment and whatever was built or cached; labels stay
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -107,7 +107,7 @@ class Database:
         try:
             rows: list[tuple[Any, ...]] = self._connection.execute(statement, named).fetchall()
         except RuntimeError as error:
-            # DuckDB's word for a signal that came while it worked, now and then for `interrupt` too.
+            # DuckDB's word for a signal that came while it worked, and at times for `interrupt`.
             if str(error) != "Query interrupted":
                 raise
             if self._is_interrupted:

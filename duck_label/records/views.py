@@ -37,6 +37,8 @@ _INTRODUCTION = """\
 def write_views(output: Path, config: LabelingConfig, columns: Mapping[str, str]) -> None:
     """Write `views.sql` into an output folder; `columns` are the input's, with their types.
 
+    A file that says the same already stays as it is.
+
     Raises:
         OutputError: if it cannot be written.
     """
@@ -44,8 +46,11 @@ def write_views(output: Path, config: LabelingConfig, columns: Mapping[str, str]
     unfinished = path.with_suffix(".tmp")
     introduction = _INTRODUCTION.format(file=path.resolve())
     views = (record_views(output), label_views(output, config, columns))
+    text = "\n".join((introduction, *views))
     try:
-        unfinished.write_text("\n".join((introduction, *views)), encoding="utf-8")
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return
+        unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
