@@ -204,3 +204,11 @@ def test_the_zone_of_the_machine_does_not_matter(zone: str | None, tmp_path: Pat
     expected = golden.expected("months")
     names = [n for n in expected.column_names if n.startswith(("label_", "weight_", "outcome_"))]
     assert golden.differences(labeled, expected, names) == []
+
+
+@pytest.mark.parametrize("rows", ["1", "3", "10"])
+def test_the_smallest_chunks_equal_the_scan(rows: str, tmp_path: Path) -> None:
+    bars = golden.bars("gaps").slice(0, 40)
+    folder = write(tmp_path / "bars", [bars])
+    labeled = label(folder, tmp_path / "out", details=True, run={"chunk": rows})
+    assert golden.differences(labeled, scan(bars, Rules())) == []
