@@ -1,7 +1,7 @@
 -- Purpose:    where prices reach new levels: the only bars that can be the first to touch a barrier
 -- Grain:      `crossings_SIDE`: one row per bar and price cell whose top the bar climbs to or over;
 --             `peaks_SIDE`: one row per bar that climbs and ends below the top of a cell
--- In:         `bars`, `rolls`
+-- In:         `bars`
 -- Out:        temp tables `cells_SIDE` (the width of a cell, per series), `crossings_SIDE` and `peaks_SIDE`; SIDE is
 --             up or down
 --
@@ -14,7 +14,8 @@
 -- crossing, or ends inside the cell, at or above L: a peak. A cell of one level has no peaks. Every peak knows the
 -- next crossing of its cell: who is answered by that crossing has only the peaks before it to look at.
 --
--- Bars affected by a roll are left out: a path ends there before any barrier is looked at.
+-- Bars affected by a roll climb like all others, though a path ends there before any barrier is looked at: a question
+-- is shared by bars before and after the roll, and those after it must find their touch.
 {%- for side, reach, previous_reach in [
     ("up", "high", "previous_high"), ("down", "-low", "-previous_low")
 ] %}
@@ -39,7 +40,6 @@ select
     {{ cell(reach, "cells.width") }} as last_cell
 from bars
 inner join cells_{{ side }} as cells using (series)
-anti join rolls using (series, bar)
 where {{ reach }} > {{ previous_reach }};
 
 create or replace temp table crossings_{{ side }} as
