@@ -115,7 +115,7 @@ def cuts(draw: st.DrawFn) -> dict[str, Any]:
     """Ways to go about the same work."""
     return {
         "run": {
-            "chunk": draw(st.sampled_from(("auto", "1d", "3d", "1w", "1mo", "20", "50"))),
+            "chunk": draw(st.sampled_from(("auto", "1d", "3d", "1w", "1mo", "10", "20", "50"))),
             "order": draw(st.sampled_from(("auto", "largest-first", "smallest-first"))),
             "threads": draw(st.integers(1, 3)),
         },

@@ -205,13 +205,9 @@ def bars_of(
     return rows
 
 
-ROLLS = "series integer, bar bigint, clock bigint"
-
-
 def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
     highs, lows = [10, 12, 11, 13, 13], [9, 10, 7, 8, 8]
     make(database, "bars", BARS, bars_of(highs, lows, [10] * 5))
-    make(database, "rolls", ROLLS, [])
     run(database, "3_crossings")
     up = "select cell, bar, reach from crossings_up order by cell, bar"
     # From 10 to 12: over 11 and 12. From 11 to 13: over 12, for the second time, and 13.
@@ -221,17 +217,9 @@ def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
     assert database.rows(down) == [(-9, 3, -7), (-8, 3, -7), (-7, 3, -7)]
 
 
-def test_rolled_bars_cross_nothing(database: Database) -> None:
-    make(database, "bars", BARS, bars_of([10, 12, 14], [9, 9, 9], [10] * 3))
-    make(database, "rolls", ROLLS, [(1, 2, clock(1))])
-    run(database, "3_crossings")
-    assert database.rows("select cell, bar from crossings_up order by cell") == [(13, 3), (14, 3)]
-
-
 def test_cells_widen_with_the_climbs(database: Database) -> None:
     """Two climbs of 4000 over four bars: 8000 // 4 = 2000 levels a cell."""
     make(database, "bars", BARS, bars_of([0, 4000, 0, 4000], [0] * 4, [0] * 4))
-    make(database, "rolls", ROLLS, [])
     run(database, "3_crossings")
     assert database.rows("select width from cells_up") == [(2000,)]
     assert database.rows("select width from cells_down") == [(1,)]
@@ -257,7 +245,6 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     highs, lows, opens = [10, 11, 12, 10, 13, 14], [9, 9, 10, 8, 10, 13], [10, 10, 11, 10, 10, 13]
     highs, lows, opens = ([scale * price for price in row] for row in (highs, lows, opens))
     make(database, "bars", BARS, bars_of(highs, lows, opens))
-    make(database, "rolls", ROLLS, [])
     make(database, "series", SERIES, [("A", 1, scale)])
     run(database, "3_crossings", config)
     run(database, "4_touches", config)
@@ -324,7 +311,6 @@ def interrupt_touches(folder: Path, late: Any) -> None:
     with Database(MemoryBudget.resolve("1GB"), 2, folder) as database:
         database.run(f"create temp table bars as {FINE_WALK}")
         make(database, "series", SERIES, [("A", 1, 100)])
-        database.run(f"create temp table rolls ({ROLLS})")
         run(database, "3_crossings", config)
         began = time.perf_counter()
         run(database, "4_touches", config)
