@@ -63,8 +63,6 @@ class Database:
             "memory_limit": f"{self.budget.duckdb}B",
             "threads": self.threads,
             "temp_directory": str(self.temp_dir),
-            # Order is made by ORDER BY wherever it matters; keeping it elsewhere costs memory.
-            "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
         }
         if self._max_temp_size is not None:
