@@ -55,7 +55,7 @@ build: $(VENV)/developed ## Build the wheel and the source distribution into dis
 smoke: build ## Install the wheel alone, elsewhere, and label with it
 	$(BIN)/python tests/smoke.py dist
 
-# A Python 3.12 that has ml4t-engineer joins in as BENCH_PEERS=/path/to/python; BENCH=--quick is shorter.
+# Pythons that have peers join in as BENCH_PEERS=/path/to/python:/path/to/another; BENCH=--quick is shorter.
 bench: $(VENV)/installed ## Measure beside the floor, code by hand and others; into bench/
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python tests/bench/run.py $(BENCH)

@@ -149,12 +149,37 @@ def contenders(folder: Path, rows: int, large: int, real: Path) -> Iterator[Cont
 FLOOR = "floor: copy with 12 columns"
 
 
+@dataclass(frozen=True)
+class Peer:
+    """Another labeler, in a Python of its own; `rows` where all bars would take it days."""
+
+    name: str
+    module: str
+    rows: int | None = None
+
+
+PEERS = (
+    Peer("ml4t-engineer", "ml4t.engineer"),
+    Peer("mlfinpy", "mlfinpy.labeling", 5_000),
+    Peer("triple-barrier", "triple_barrier", 1_000),
+)
+
+
 def peers(data: str, bars: Path) -> Iterator[Contender]:
-    """What else there is, where BENCH_PEERS names a Python that has it."""
-    python = os.environ.get("BENCH_PEERS")
-    if python:
-        run = (python, str(HERE / "peer_ml4t.py"), str(bars), "{output}/labels.parquet")
-        yield Contender(data, "ml4t-engineer, labels only", run, bars)
+    """What else there is, where BENCH_PEERS names Pythons (`:` between them) that have it."""
+    pythons = os.environ.get("BENCH_PEERS", "").split(os.pathsep)
+    for peer in PEERS:
+        for python in filter(None, pythons):
+            if subprocess.run(
+                [python, "-c", f"import {peer.module}"], capture_output=True
+            ).returncode:
+                continue
+            run = (python, str(HERE / f"peer_{peer.module.partition('.')[0]}.py"), str(bars))
+            rows = () if peer.rows is None else (str(peer.rows),)
+            name = f"{peer.name}, labels only" + (f", first {rows[0]} bars" if rows else "")
+            command = (*run, "{output}/labels.parquet", *rows)
+            yield Contender(data, name, command, bars, peer.rows)
+            break
 
 
 def beside_floor(measured: list[Measured]) -> list[Measured]:
