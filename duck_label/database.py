@@ -16,6 +16,7 @@ import duckdb
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError, SpillError
 from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.profile import SETTINGS, Profile
+from duck_label.storage.places import is_url, scheme_of
 
 # Temporary tables that hold for the whole run.
 _KEPT = ["grids", "spans", "duplicates"]
@@ -69,9 +70,23 @@ class Database:
             settings["max_temp_directory_size"] = self._max_temp_size
         self._connection = duckdb.connect(":memory:", config=settings)
         self._watcher = self._connection.cursor()
+        self._reached: set[str] = set()
         self.run(PREPARATION)
         if self._profile is not None:
             self.run(SETTINGS)
+
+    def _reach(self, parameters: Mapping[str, Any]) -> None:
+        """Let this connection read the stores that parameters name, each once."""
+        for value in parameters.values():
+            for name in value if isinstance(value, list) else (value,):
+                if isinstance(name, str) and is_url(name) and scheme_of(name) not in self._reached:
+                    self._reached.add(scheme_of(name))
+                    # Loaded only where they are asked for.
+                    from duck_label.storage import httpfs, reading
+
+                    if not httpfs.serves(self._connection, scheme_of(name)):
+                        files = reading.StoredFiles(scheme_of(name))
+                        self._connection.register_filesystem(files)
 
     def run(
         self, query: str, parameters: Mapping[str, Any] | None = None, step: str | None = None
@@ -102,6 +117,7 @@ class Database:
         self, statement: duckdb.Statement, parameters: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
         named = {name: parameters[name] for name in statement.named_parameters}
+        self._reach(named)
         try:
             rows: list[tuple[Any, ...]] = self._connection.execute(statement, named).fetchall()
         except RuntimeError as error:
@@ -226,7 +242,9 @@ class Database:
 
 def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelError:
     """One of our errors for an error of DuckDB's, naming the step in which it happened."""
-    reason = _reason(error)
+    reason = reason_of(error)
+    if isinstance(error, duckdb.HTTPException) or of_a_store(error):
+        return InputError(f"{doing}: {reason}")
     if any(sign in reason for sign in _SPILL_FULL):
         return SpillError(
             f"{doing}: no room to spill to {database.temp_dir}: {reason}. "
@@ -247,8 +265,20 @@ def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelErr
     return DuckLabelError(f"{doing}: {reason}")
 
 
-def _reason(error: duckdb.Error) -> str:
-    """The first line of DuckDB's message, or of the message that it wraps as JSON."""
+def reason_of(error: duckdb.Error) -> str:
+    """The first line of DuckDB's message, or of the message that it wraps.
+
+    It wraps its own as JSON, and one of ours, from where a store is read, as a traceback.
+    """
     text = str(error).strip()
+    own = of_a_store(error)
+    if own is not None:
+        return own
     wrapped = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', text)
     return str(json.loads(wrapped[1])) if wrapped else text.splitlines()[0].rstrip(".")
+
+
+def of_a_store(error: duckdb.Error) -> str | None:
+    """What we said where a store could not be read; None for any other error."""
+    own = re.search(r"^(?:[\w.]+\.)?InputError: (.*)$", str(error), re.MULTILINE)
+    return None if own is None else own[1]

@@ -34,7 +34,7 @@ def test_a_command_runs_at_transitions_with_the_facts(tmp_path: Path) -> None:
         f"echo $DUCK_LABEL_EVENT $DUCK_LABEL_RSS_BYTES $DUCK_LABEL_LIMIT_BYTES >> {tmp_path}/log"
     )
     notes: list[str] = []
-    alerts = AlertCommand(command, tmp_path, 8 * 10**9, notes.append)
+    alerts = AlertCommand(command, str(tmp_path), 8 * 10**9, notes.append)
     for kind in ("warning", "cleanup", "critical", "retry", "recovered"):
         alerts(event(kind))
         alerts.wait()
@@ -45,7 +45,7 @@ def test_a_command_runs_at_transitions_with_the_facts(tmp_path: Path) -> None:
 
 
 def test_all_facts_are_in_the_environment(tmp_path: Path) -> None:
-    alerts = AlertCommand(f"env > {tmp_path}/env", tmp_path / "out", 10, print)
+    alerts = AlertCommand(f"env > {tmp_path}/env", str(tmp_path / "out"), 10, print)
     alerts(event("emergency"))
     alerts.wait()
     facts = dict(
@@ -67,7 +67,7 @@ def test_all_facts_are_in_the_environment(tmp_path: Path) -> None:
 
 def test_a_command_that_fails_is_reported_and_stops_nothing(tmp_path: Path) -> None:
     notes: list[str] = []
-    alerts = AlertCommand("exit 3", tmp_path, 1, notes.append)
+    alerts = AlertCommand("exit 3", str(tmp_path), 1, notes.append)
     alerts(event("warning"))
     alerts.wait()
     assert notes == ["warning: the alert command ended with code 3"]

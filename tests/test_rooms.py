@@ -13,6 +13,7 @@ FLOORS = (
     ("config",),
     ("settings", "queries"),
     ("memory",),
+    ("storage",),
     ("profile", "database"),
     ("bars",),
     ("records",),

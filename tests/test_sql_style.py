@@ -8,6 +8,7 @@ from sqlfluff.core import FluffConfig, Linter
 from duck_label import LabelingConfig
 from duck_label.queries import LABEL_STEPS, VIEWS, BarColumns, context, render
 from duck_label.records import views
+from duck_label.storage.folders import folder
 
 ROOT = Path(__file__).parents[1]
 QUERIES = (
@@ -56,7 +57,7 @@ def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
         renamed = config.model_copy(update={"columns": {"timestamp": bars.timestamp}})
         columns = {bars.timestamp: bars.time_type, "feature": "DOUBLE"}
         columns |= dict.fromkeys(("open", "high", "low", "close"), "DOUBLE")
-        return render(query, views.context(Path("/labels"), renamed, columns))
+        return render(query, views.context(folder("/labels", "_duck_label"), renamed, columns))
     names = context(config, bars, ["timestamp"], has_quarantine=False)
     return render(query, {**names, **NAMES})
 

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
-from duck_label.database import Database
+from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
 from duck_label.queries import BarColumns
 
@@ -109,8 +109,7 @@ def _read(database: Database, query: str, paths: list[str]) -> list[tuple[Any, .
         if len(paths) > 1:
             for path in paths:
                 _read(database, query, [path])
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{paths[0]}: cannot be read as Parquet: {reason}") from error
+        raise InputError(f"{paths[0]}: cannot be read as Parquet: {reason_of(error)}") from error
 
 
 def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:

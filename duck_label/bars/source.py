@@ -11,14 +11,14 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from glob import escape, glob
-from pathlib import Path
+from glob import escape
 
 from duck_label.bars.schema import agreed, bar_columns, described
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import BarColumns, identifier
+from duck_label.storage.places import each, find_files, open_file, version
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,7 +38,8 @@ class BarFile:
 
     path: str
     size: int
-    modified_ns: int
+    # The time of its last change in nanoseconds; in a store, what that calls its version.
+    version: int | str
     footer: str
     columns: tuple[str, ...]
     row_groups: tuple[RowGroup, ...]
@@ -106,41 +107,6 @@ class Source:
         return time if has_zone else time.replace(tzinfo=None)
 
 
-def find_files(inputs: Sequence[str]) -> list[str]:
-    """The Parquet files that paths, folders and globs stand for, each once, in order of path.
-
-    Folders are searched to any depth; names that start with `_` or `.` are skipped.
-
-    Raises:
-        InputError: for an input that stands for no file.
-    """
-    found: dict[str, str] = {}
-    for item in inputs:
-        for path in _files_of(item):
-            found.setdefault(os.path.realpath(path), path)
-    return sorted(found.values())
-
-
-def _files_of(item: str) -> list[str]:
-    if os.path.isfile(item):
-        return [item]
-    if os.path.isdir(item):
-        root = Path(item)
-        files = [
-            str(path)
-            for path in root.rglob("*.parquet")
-            if path.is_file()
-            and not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
-        ]
-        if not files:
-            raise InputError(f"{item}: there is no .parquet file in this folder")
-        return files
-    files = [path for path in glob(item, recursive=True) if os.path.isfile(path)]
-    if not files:
-        raise InputError(f"{item}: no such file or folder, and no file matches it as a pattern")
-    return files
-
-
 def open_source(database: Database, inputs: Sequence[str], config: LabelingConfig) -> Source:
     """Read the footers of the input.
 
@@ -150,7 +116,7 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         ConfigError: where an output column would take the name of an input column.
     """
     paths = find_files(inputs)
-    footers = {path: _footer_digest(path) for path in paths}
+    footers = dict(zip(paths, each(_footer_digest, paths), strict=True))
     by_file = described(database, paths)
     columns, complete = agreed(by_file)
     bars = bar_columns(columns, config, paths[0])
@@ -161,19 +127,16 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
                 f"the input has a column {name!r} already: rename the mode or the column"
             )
     groups = _row_groups(database, paths, bars)
-    files = []
-    for path in paths:
-        status = os.stat(path)
-        files.append(
-            BarFile(
-                path,
-                status.st_size,
-                status.st_mtime_ns,
-                footers[path],
-                tuple(name for name, _ in by_file[path]),
-                tuple(groups.get(path, ())),
-            )
+    files = [
+        BarFile(
+            path,
+            *known,
+            footers[path],
+            tuple(name for name, _ in by_file[path]),
+            tuple(groups.get(path, ())),
         )
+        for path, known in zip(paths, each(version, paths), strict=True)
+    ]
     rows = sum(file.rows for file in files)
     if rows == 0:
         raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
@@ -192,7 +155,7 @@ def _uncompressed(database: Database, paths: list[str]) -> int:
 def _footer_digest(path: str) -> str:
     """A digest of a file's footer: it changes with the schema, the counts and the statistics."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - 8))
             tail = file.read(8)

@@ -16,7 +16,7 @@ from duck_label.bars import checks
 from duck_label.bars import suggestion as guess
 from duck_label.bars.plan import MOST_ROWS, plan, whole_days
 from duck_label.bars.schema import common_columns
-from duck_label.bars.source import Source, find_files, open_source
+from duck_label.bars.source import Source, open_source
 from duck_label.bars.suggestion import Suggestion
 from duck_label.bars.survey import SymbolReport, survey
 from duck_label.config import BAR_COLUMNS, LabelingConfig
@@ -24,6 +24,7 @@ from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.settings import Settings, nested
+from duck_label.storage.places import find_files
 
 _MOST_QUARANTINED = 0.05
 

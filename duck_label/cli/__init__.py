@@ -15,7 +15,7 @@ import click
 
 from duck_label.cli import look
 from duck_label.cli.console import exit_codes
-from duck_label.cli.options import Moment, configuration, debug, settings_of
+from duck_label.cli.options import Moment, Place, configuration, debug, settings_of
 from duck_label.errors import ConfigError
 
 
@@ -46,8 +46,8 @@ def main() -> None:
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    help="Folder for the labeled part files and the records of the run.",
+    type=Place(),
+    help="Folder or URL for the labeled part files and the records of the run.",
 )
 @click.option("--start", type=Moment(), help="First moment (UTC) to label.  [default: all]")
 @click.option("--end", type=Moment(), help="First moment not to label.  [default: all]")
@@ -68,7 +68,7 @@ def main() -> None:
 @debug
 def run(
     inputs: tuple[str, ...],
-    output: Path,
+    output: str | Path,
     start: date | None,
     end: date | None,
     resume: bool,
@@ -81,7 +81,7 @@ def run(
     profile: bool,
     **configuration: Any,
 ) -> None:
-    """Label Parquet files, folders and globs of bars into part files.
+    """Label Parquet files, folders, globs and URLs (s3://, gs://, az://) of bars into part files.
 
     \b
     duck-label run bars/ --output labels
@@ -130,7 +130,7 @@ def config(as_json: bool, **configuration: Any) -> None:
 
 
 @main.command()
-@click.argument("output", type=click.Path(file_okay=False, path_type=Path), metavar="OUT")
+@click.argument("output", type=Place(), metavar="OUT")
 @click.option(
     "-o",
     "--output",
@@ -148,7 +148,7 @@ def config(as_json: bool, **configuration: Any) -> None:
     help="Budget of the whole process.",
 )
 @debug
-def report(output: Path, path: Path, memory_limit: str) -> None:
+def report(output: str | Path, path: Path, memory_limit: str) -> None:
     """Write charts and tables of the labels and runs in OUT into one HTML file.
 
     It opens offline and needs nothing beside it: memory over time, predicted and measured peaks,
@@ -219,9 +219,7 @@ def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite
 
 
 @main.command()
-@click.argument(
-    "output", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="OUT"
-)
+@click.argument("output", type=Place(exists=True), metavar="OUT")
 @click.option(
     "--by",
     type=click.Choice(["month", "symbol", "session"]),
@@ -235,7 +233,7 @@ def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite
 @click.option("--memory-limit", metavar="1GB", default="1GB", show_default=True, help="Budget.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug
-def stats(output: Path, by: Any, fail_on: Any, memory_limit: str, as_json: bool) -> None:
+def stats(output: str | Path, by: Any, fail_on: Any, memory_limit: str, as_json: bool) -> None:
     """Print what was labeled in numbers: win rates, outcomes, weights, rolls, and quality checks.
 
     \b

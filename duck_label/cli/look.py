@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from duck_label.cli.options import Moment, configuration, debug, settings_of
+from duck_label.cli.options import Moment, Place, configuration, debug, settings_of
 from duck_label.cli.writing import FORMATS
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
 
@@ -37,9 +37,7 @@ class _Query(click.ParamType[str]):
         ]
 
 
-_OUTPUT = click.argument(
-    "folder", metavar="OUT", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+_OUTPUT = click.argument("folder", metavar="OUT", type=Place(exists=True))
 
 
 @click.command()
@@ -79,7 +77,7 @@ _OUTPUT = click.argument(
 @click.option("--show", is_flag=True, help="Print the query, do not run it.")
 @debug
 def sql(
-    folder: Path,
+    folder: str | Path,
     query: str | None,
     query_file: Path | None,
     parameters: tuple[str, ...],
@@ -116,11 +114,11 @@ def sql(
         is_saved = query.startswith("@")
         click.echo(saved_query(query[1:]).text if is_saved else query, nl=not is_saved)
         return
-    if target is not None and folder.resolve() in target.resolve().parents:
-        raise OutputError(
-            f"{target}: is inside the output folder {folder}, which sql never changes"
-        )
     with Output(folder) as output:
+        if target is not None and output.holds(target):
+            raise OutputError(
+                f"{target}: is inside the output folder {folder}, which sql never changes"
+            )
         if query is None and sys.stdin.isatty():
             from duck_label.cli.prompt import talk
 
@@ -182,7 +180,7 @@ def completion(shell: str) -> None:
 )
 @debug
 def explain(
-    folder: Path,
+    folder: str | Path,
     at: date,
     symbol: str | None,
     mode: str | None,

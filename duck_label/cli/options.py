@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from duck_label.errors import ConfigError
+from duck_label.storage.places import is_url
 
 if TYPE_CHECKING:
     from duck_label.settings import Settings
@@ -56,6 +57,17 @@ class Moment(click.ParamType[date]):
             return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is no date; write 2024-03-04 or 2024-03-04T14:30:00", param, ctx)
+
+
+class Place(click.Path):
+    """A folder of an output, or a URL, which is looked up only when it is used."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, file_okay=not exists, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A URL stays as it is: a path would lose one of its slashes."""
+        return value if is_url(value) else super().convert(value, param, ctx)
 
 
 def debug(command: Command) -> Command:

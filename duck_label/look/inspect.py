@@ -22,11 +22,14 @@ from typing import Any, Self
 import duckdb
 
 from duck_label.config import LabelingConfig, unknown
+from duck_label.database import of_a_store
 from duck_label.errors import InputError, QueryError
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
-from duck_label.queries import render, sql_folder
+from duck_label.queries import literal, render, sql_folder
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import label_views, record_views
+from duck_label.storage.places import is_url, scheme_of
+from duck_label.storage.reading import READS_ONLY, StoredFiles
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,10 @@ class Output:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
-        if not any((self.folder / FOLDER).glob("*.jsonl")):
+        self._ledger = Ledger(folder)
+        self.folder = str(self._ledger.output)
+        self._address = self._ledger.output.address()
+        if not any(self._ledger.folder.glob("*.jsonl")):
             raise InputError(
                 f"{self.folder}: holds no output of duck-label (there is no {FOLDER}/*.jsonl in it)"
             )
@@ -93,12 +98,16 @@ class Output:
         self._close = weakref.finalize(self, _close, self._connection, self._spill)
         self._has_labels = False
         self._connection.register_filesystem(ReadOnlyFiles())
+        schemes = [SCHEME]
+        if is_url(self._address):
+            schemes.append(scheme_of(self._address))
+            self._connection.register_filesystem(StoredFiles(schemes[1], live=True))
         self._connection.execute(
             f"""
             set TimeZone = 'UTC';
-            set variable labels_folder = '{url(self.folder).replace("'", "''")}';
-            {record_views(self.folder)}
-            set allowed_directories = ['{SCHEME}:///'];
+            set variable labels_folder = {literal(url(self._address))};
+            {record_views(self._ledger.output)}
+            set allowed_directories = {[f"{scheme}://" for scheme in schemes]};
             set enable_external_access = false;
             set lock_configuration = true
             """
@@ -111,7 +120,8 @@ class Output:
         Raises:
             InputError: where no run came as far as to check the bars.
         """
-        checked = Ledger(self.folder).checked()
+        self._ledger.output.fetch()
+        checked = self._ledger.checked()
         if checked is None:
             raise InputError(f"{self.folder}: holds no labels yet: no run has checked its bars")
         return LabelingConfig.of_identity(checked.identity["config"])
@@ -119,7 +129,11 @@ class Output:
     @property
     def part_files(self) -> str:
         """The part files, as a pattern for `read_parquet` in a query."""
-        return f"{url(self.folder)}/*.parquet"
+        return f"{url(self._address)}/*.parquet"
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file lies, or would lie, inside the folder."""
+        return self._ledger.output.holds(path)
 
     def columns(self) -> dict[str, str]:
         """The input's columns with their types, as the part files have them.
@@ -135,6 +149,8 @@ class Output:
             ).fetchall()
         except duckdb.IOException as error:
             raise InputError(f"{self.folder}: holds no labels yet: no chunk is finished") from error
+        except duckdb.Error as error:
+            raise self._complaint(error) from error
         return {name: kind for name, kind, *_ in described if name.casefold() not in added}
 
     def sql(self, query: str, **parameters: Any) -> Any:
@@ -224,9 +240,12 @@ class Output:
                     wait([done], timeout=0.1)
                 raise
 
-    def _complaint(self, error: duckdb.Error) -> QueryError:
+    def _complaint(self, error: duckdb.Error) -> QueryError | InputError:
+        own = of_a_store(error)
+        if own is not None:
+            return InputError(own)
         reason = str(error).strip()
-        if "queries only read" in reason or "file system operations are disabled" in reason:
+        if READS_ONLY in reason or "file system operations are disabled" in reason:
             return QueryError(
                 "a query reads the views, and other files as 'readonly:///absolute/path', and "
                 "writes nothing; -o FILE writes its result"
@@ -243,7 +262,7 @@ class Output:
             config, columns = self.config, self.columns()
         except InputError:
             return
-        self._connection.execute(label_views(self.folder, config, columns))
+        self._connection.execute(label_views(self._ledger.output, config, columns))
         self._has_labels = True
 
     def close(self) -> None:

@@ -10,10 +10,12 @@ import re
 import threading
 from datetime import UTC, datetime
 from glob import escape
-from pathlib import Path
 from typing import Any
 
 from fsspec import AbstractFileSystem
+
+from duck_label.storage.places import is_url
+from duck_label.storage.reading import READS_ONLY, SharedFile
 
 SCHEME = "readonly"
 
@@ -48,43 +50,23 @@ class ReadOnlyFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
         if mode != "rb":
-            raise PermissionError(f"{path}: queries only read")
+            raise PermissionError(f"{path}: {READS_ONLY}")
         return _ReadOnlyFile(_local(path))
 
 
-class _ReadOnlyFile:
-    """An open file that several threads may read at once, each from where it has sought to.
-
-    DuckDB shares a file among its threads and seeks before it reads, two calls that those of
-    another thread may come between.
-    """
+class _ReadOnlyFile(SharedFile):
+    """An open file of this machine."""
 
     def __init__(self, path: str) -> None:
         self._file = open(path, "rb")  # noqa: SIM115
         self._lock = threading.Lock()
-        # By thread, not in a threading.local: Python forgets DuckDB's threads after every call.
-        self._places: dict[int, int] = {}
+        super().__init__(os.fstat(self._file.fileno()).st_size)
 
-    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a byte, counted from the start, from here, or from the end."""
-        if whence == os.SEEK_CUR:
-            position += self.tell()
-        elif whence == os.SEEK_END:
-            position += os.fstat(self._file.fileno()).st_size
-        self._places[threading.get_ident()] = position
-        return position
-
-    def tell(self) -> int:
-        """Where this thread reads next."""
-        return self._places.get(threading.get_ident(), 0)
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
+    def read_at(self, position: int, size: int) -> bytes:
+        """Some bytes; fewer where the file ends."""
         with self._lock:
-            self._file.seek(self.tell())
-            found = self._file.read(size)
-            self.seek(self._file.tell())
-        return found
+            self._file.seek(position)
+            return self._file.read(size)
 
     def close(self) -> None:
         """Close the file."""
@@ -101,6 +83,6 @@ def _local(path: str) -> str:
     return path if re.match(r"[A-Za-z]:", path) else "/" + path.lstrip("/")
 
 
-def url(path: Path) -> str:
-    """A path as queries name it; where they take a pattern, it matches nothing but itself."""
-    return f"{SCHEME}:///{escape(path.resolve().as_posix().lstrip('/'))}"
+def url(address: str) -> str:
+    """An absolute path or URL as queries name it; as a pattern it matches nothing but itself."""
+    return escape(address) if is_url(address) else f"{SCHEME}:///{escape(address.lstrip('/'))}"

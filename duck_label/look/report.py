@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 from datetime import UTC, datetime
-from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from duck_label.records.runs import read_runs
 _BINS = 20
 
 
-def write_report(output: Path, path: Path, *, memory_limit: str = "1GB") -> int:
+def write_report(output: str | Path, path: Path, *, memory_limit: str = "1GB") -> int:
     """Write the report on an output folder into a file, whole or not at all; returns its size.
 
     Raises:
@@ -52,7 +51,7 @@ def write_report(output: Path, path: Path, *, memory_limit: str = "1GB") -> int:
     return len(text)
 
 
-def _page(output: Path, memory_limit: str) -> str:
+def _page(output: str | Path, memory_limit: str) -> str:
     from bokeh.embed import components
     from bokeh.resources import Resources
 
@@ -98,7 +97,7 @@ def _weights(
     """The edges of bins, and for each mode how many winners have a weight in each."""
     top = max((weights.max or 0.0 for weights in labels.weights.values()), default=0.0) or 1.0
     width = top / _BINS
-    files = [escape(str(ledger.output / str(c.file))) for c in ledger.chunks() if c.file]
+    files = ledger.part_files(ledger.chunks())
     spread = {}
     with (
         tempfile.TemporaryDirectory(prefix="duck_label_") as spill,

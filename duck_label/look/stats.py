@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from glob import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -145,7 +144,7 @@ def statistics(
         InputError: if there are no labels in the folder, or a part file is damaged.
         MemoryBudgetError: if the memory limit is too small.
     """
-    ledger = Ledger(Path(output))
+    ledger = Ledger(output)
     chunks = [chunk for chunk in ledger.chunks() if chunk.file is not None]
     if not chunks:
         raise InputError(f"{output}: there are no labels in this folder: name the output of a run")
@@ -165,7 +164,7 @@ def _statistics(
     checked = ledger.checked()
     config = {} if checked is None else checked.identity["config"]
     leaves_nulls = config.get("unresolved") == "null"
-    files = {"files": [escape(str(ledger.output / str(chunk.file))) for chunk in chunks]}
+    files = {"files": ledger.part_files(chunks)}
     database.run(render("stats/tallies", {"outcomes": OUTCOMES}), files)
     tallied_files, session_start = database.row(
         "select count(distinct file_name), any_value(session_start) from tallies"

@@ -32,11 +32,11 @@ class AlertCommand:
     """
 
     def __init__(
-        self, command: str, output: Path, limit_bytes: int, note: Callable[[str], object]
+        self, command: str, output: str, limit_bytes: int, note: Callable[[str], object]
     ) -> None:
         self._command = command
         self._facts = {
-            "DUCK_LABEL_OUTPUT": str(output.absolute()),
+            "DUCK_LABEL_OUTPUT": output,
             "DUCK_LABEL_LIMIT_BYTES": str(limit_bytes),
             "DUCK_LABEL_PID": str(os.getpid()),
         }

@@ -3,7 +3,7 @@
 `OUT/_duck_label/` holds `runs.jsonl`, `chunks.jsonl` and `memory_events.jsonl`, one JSON object a
 line, appended as the run goes: a crash loses at most the chunk in hand, and another process can
 read along. A part file is recorded before it appears under its name; a record whose file is missing
-counts for nothing.
+counts for nothing. Where the folder lies in a store, they are written there by `storage`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from filelock import FileLock, Timeout
-
-from duck_label.errors import OutputConflictError, OutputError
+from duck_label.errors import OutputConflictError
+from duck_label.storage.folders import folder
 
 FOLDER = "_duck_label"
 _MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
+_QUARANTINE = "quarantine.parquet"
+_EVENTS = "memory_events"
 _PART = re.compile(rf"{_MOMENT}--{_MOMENT}\.parquet")
 
 
@@ -98,35 +99,23 @@ class Checked:
 class Ledger:
     """The records of one output folder, held by one run at a time.
 
-    Use as a context manager.
+    Use as a context manager. Those of a folder in a store are worked on below `work`.
 
     Raises:
         OutputError: where another run holds the folder, or it cannot be written to.
         OutputConflictError: where the folder holds other files than ours.
     """
 
-    def __init__(self, output: Path) -> None:
-        self.output = output
-        self.folder = output / FOLDER
+    def __init__(self, output: str | Path, work: str | Path | None = None) -> None:
+        self.output = folder(output, FOLDER, work)
+        self.folder = self.output.records
         # The ordinal of the run that holds this folder.
         self.run = 0
         self._appending = threading.Lock()
-        self._lock = FileLock(self.folder / "lock", timeout=0)
 
     def __enter__(self) -> Self:
         self.refuse_foreign_files()
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-        except Timeout:
-            raise OutputError(
-                f"{self.output}: another run is writing here ({self._holder()}): "
-                "wait for it, end it, or choose another --output"
-            ) from None
-        except OSError as error:
-            raise OutputError(f"{self.output}: cannot be written to: {error.strerror}") from error
-        holder = f"process {os.getpid()} on {socket.gethostname()} since {_now()}"
-        (self.folder / "holder").write_text(holder)
+        self.output.hold()
         for leftover in self.folder.glob("**/*.tmp"):
             leftover.unlink()
         self.snapshots.parent.mkdir(exist_ok=True)
@@ -144,8 +133,7 @@ class Ledger:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        (self.folder / "holder").unlink(missing_ok=True)
-        self._lock.release()
+        self.output.release()
 
     def refuse_foreign_files(self) -> None:
         """Make sure that the folder is ours, empty, or not there yet.
@@ -153,27 +141,22 @@ class Ledger:
         Raises:
             OutputConflictError: if it holds something else.
         """
-        if self.folder.exists() or not self.output.exists():
-            return
-        if not self.output.is_dir():
-            raise OutputConflictError(f"{self.output}: is a file; --output is a folder")
-        foreign = next(self.output.iterdir(), None)
-        if foreign is not None:
+        contents = self.output.contents()
+        if contents and FOLDER not in contents:
             raise OutputConflictError(
-                f"{self.output}: holds files that are not from duck-label ({foreign.name}): "
+                f"{self.output}: holds files that are not from duck-label ({min(contents)}): "
                 "choose an empty or new folder"
             )
-
-    def _holder(self) -> str:
-        try:
-            return (self.folder / "holder").read_text()
-        except OSError:
-            return "unknown"
 
     @property
     def quarantine(self) -> Path:
         """Where bad bars are set aside."""
-        return self.folder / "quarantine.parquet"
+        return self.folder / _QUARANTINE
+
+    @property
+    def quarantine_name(self) -> str:
+        """What people call that file."""
+        return f"{self.output}/{FOLDER}/{_QUARANTINE}"
 
     @property
     def snapshots(self) -> Path:
@@ -190,25 +173,29 @@ class Ledger:
             (record["start"], record["end"]): ChunkRecord.read(record)
             for record in json_lines(self.folder / "chunks.jsonl")
         }
-        return [record for record in records.values() if self._is_there(record)]
+        sizes = self.output.contents()
+        return [record for record in records.values() if _is_there(record, sizes)]
 
-    def unrecorded_parts(self) -> list[Path]:
-        """Part files that no record vouches for: their range is labeled again.
+    def part_files(self, records: Iterable[ChunkRecord]) -> list[str]:
+        """The part files of chunks, for a query: as patterns that match nothing but themselves."""
+        names = (record.file for record in records if record.file is not None)
+        return [escape(self.output.address(name)) for name in names]
+
+    def unrecorded_parts(self) -> list[str]:
+        """Names of part files that no record vouches for: their range is labeled again.
 
         They are damaged, or new bars changed them, or a crash lost their record; beside a new part
         of the same range, or of another cut of it, they would count bars twice.
         """
         known = {record.file for record in self.chunks()}
         return [
-            path
-            for path in self.output.iterdir()
-            if _PART.fullmatch(path.name) and path.name not in known
+            name for name in self.output.contents() if _PART.fullmatch(name) and name not in known
         ]
 
     def remove_unrecorded_parts(self) -> None:
         """Remove part files that no record vouches for."""
-        for path in self.unrecorded_parts():
-            path.unlink()
+        for name in self.unrecorded_parts():
+            self.output.remove(name)
 
     def withdraw(self, records: Iterable[ChunkRecord]) -> None:
         """Forget finished chunks, whose labels may have become others.
@@ -216,16 +203,6 @@ class Ledger:
         Their records are replaced by ones of a size that no file has.
         """
         self.append("chunks", *(asdict(replace(r, rows=0, size_bytes=-1)) for r in records))
-
-    def _is_there(self, record: ChunkRecord) -> bool:
-        if record.size_bytes < 0:
-            return False
-        if record.file is None:
-            return True
-        try:
-            return (self.output / record.file).stat().st_size == record.size_bytes
-        except OSError:
-            return False
 
     def memory_factor(self) -> float:
         """What the last run here learned of the memory that chunks need; 1 if nothing."""
@@ -246,13 +223,17 @@ class Ledger:
         """Remove the labels of this folder and forget them."""
         for record in json_lines(self.folder / "chunks.jsonl"):
             if record["file"] is not None:
-                (self.output / record["file"]).unlink(missing_ok=True)
-        (self.folder / "chunks.jsonl").unlink(missing_ok=True)
-        self.quarantine.unlink(missing_ok=True)
+                self.output.remove(record["file"])
+        self.output.discard(self.folder / "chunks.jsonl")
+        self.output.discard(self.quarantine)
         self.append("runs", {"event": "anew"})
 
     def append(self, name: str, *records: Mapping[str, Any]) -> None:
-        """Add lines to a record, on disk before this returns; from any thread."""
+        """Add lines to a record, on disk before this returns; from any thread.
+
+        In a store as well, but for events: those wait for the next of the others, so that who
+        notices them waits for no store.
+        """
         if not records:
             return
         path = self.folder / f"{name}.jsonl"
@@ -264,12 +245,14 @@ class Ledger:
                 file.write("\n" * broken + "".join(f"{line}\n" for line in lines))
                 file.flush()
                 os.fsync(file.fileno())
+        if name != _EVENTS:
+            self.output.keep(path)
 
     def finish(self, record: ChunkRecord) -> None:
         """Record a chunk, then give its part file its name."""
         self.append("chunks", asdict(record))
         if record.file is not None:
-            os.replace(self.unfinished(record.file), self.output / record.file)
+            self.output.take(self.unfinished(record.file), record.file)
 
 
 def month_name(month: int) -> str:
@@ -289,6 +272,12 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
             except ValueError:  # half a line, from a run that was killed
                 continue
             yield record
+
+
+def _is_there(record: ChunkRecord, sizes: Mapping[str, int | None]) -> bool:
+    if record.size_bytes < 0:
+        return False
+    return record.file is None or sizes.get(record.file) == record.size_bytes
 
 
 def _ends_a_line(path: Path) -> bool:

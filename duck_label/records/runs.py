@@ -55,6 +55,7 @@ class Run:
 
 def read_runs(ledger: Ledger) -> list[Run]:
     """All runs into a folder, in order."""
+    ledger.output.fetch("snapshots")
     starts, ends = {}, {}
     for line in json_lines(ledger.folder / "runs.jsonl"):
         if line["event"] == "start":

@@ -1,19 +1,18 @@
 """The views of an output folder: SQL that opens its labels and records in any DuckDB.
 
-A run writes them to `OUT/views.sql`, with the folder's absolute path. A folder that has moved is
-found by `set variable labels_folder = '…'`, before or after the views are made.
+A run writes them to `OUT/views.sql`, with the folder's absolute path or URL. A folder that has
+moved is found by `set variable labels_folder = '…'`, before or after the views are made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from glob import escape
-from pathlib import Path
 from typing import Any
 
 from duck_label.config import BAR_COLUMNS, LabelingConfig
-from duck_label.errors import OutputError
 from duck_label.queries import VIEWS, identifier, literal, render
+from duck_label.storage.folders import Folder
 
 FILE = "views.sql"
 # The views that read part files, which a run that has just begun does not have.
@@ -34,7 +33,7 @@ _INTRODUCTION = """\
 """
 
 
-def write_views(output: Path, config: LabelingConfig, columns: Mapping[str, str]) -> None:
+def write_views(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) -> None:
     """Write `views.sql` into an output folder; `columns` are the input's, with their types.
 
     A file that says the same already stays as it is.
@@ -42,32 +41,23 @@ def write_views(output: Path, config: LabelingConfig, columns: Mapping[str, str]
     Raises:
         OutputError: if it cannot be written.
     """
-    path = output / FILE
-    unfinished = path.with_suffix(".tmp")
-    introduction = _INTRODUCTION.format(file=path.resolve())
+    introduction = _INTRODUCTION.format(file=output.address(FILE))
     views = (record_views(output), label_views(output, config, columns))
-    text = "\n".join((introduction, *views))
-    try:
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            return
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    output.write(FILE, "\n".join((introduction, *views)))
 
 
-def record_views(output: Path) -> str:
+def record_views(output: Folder) -> str:
     """The views `runs`, `chunks`, `snapshots` and `memory_events`."""
     return "\n".join(render(name, {"folder": _folder(output)}) for name in RECORD_VIEWS)
 
 
-def label_views(output: Path, config: LabelingConfig, columns: Mapping[str, str]) -> str:
+def label_views(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) -> str:
     """The views `labels` and `labels_long`; `columns` are the input's, with their types."""
     names = context(output, config, columns)
     return "\n".join(render(name, names) for name in LABEL_VIEWS)
 
 
-def context(output: Path, config: LabelingConfig, columns: Mapping[str, str]) -> dict[str, Any]:
+def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) -> dict[str, Any]:
     """What the templates of the views may name."""
     theirs = {ours: config.column(ours) for ours in BAR_COLUMNS}
     taken = {name.casefold() for name in (*BAR_COLUMNS, *_LONG)}
@@ -84,6 +74,6 @@ def context(output: Path, config: LabelingConfig, columns: Mapping[str, str]) ->
     }
 
 
-def _folder(output: Path) -> str:
-    path = literal(escape(output.resolve().as_posix()))
+def _folder(output: Folder) -> str:
+    path = literal(escape(output.address()))
     return f"coalesce(getvariable('labels_folder'), {path})"

@@ -8,7 +8,6 @@ from. Every other chunk stays as it is, and equals that of a run over everything
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from duck_label.database import Database
 from duck_label.errors import OutputConflictError
 from duck_label.queries import render
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach
+from duck_label.storage.places import identity
 
 
 def identify(source: Source, config: LabelingConfig) -> dict[str, Any]:
@@ -26,8 +26,7 @@ def identify(source: Source, config: LabelingConfig) -> dict[str, Any]:
     return {
         "config": config.label_identity(),
         "input": {
-            os.path.realpath(file.path): [file.size, file.modified_ns, file.footer]
-            for file in source.files
+            identity(file.path): [file.size, file.version, file.footer] for file in source.files
         },
     }
 
@@ -150,7 +149,7 @@ def addition(
     Reads the times and symbols of the new files. Leaves the temp table `spans` of their bars.
     """
     known = checked.identity["input"]
-    new = [file.path for file in source.files if os.path.realpath(file.path) not in known]
+    new = [file.path for file in source.files if identity(file.path) not in known]
     if not new:
         return None
     files = source.among(new)

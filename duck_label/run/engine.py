@@ -35,6 +35,7 @@ from duck_label.run.labeler import ChunkLabeler
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
 from duck_label.run.watch import Watch, manager
+from duck_label.storage.places import load
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | None
@@ -74,8 +75,8 @@ class WeightedLabelingEngine:
         Raises:
             InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
         """
+        ledger = self._ledger(inputs, output)
         budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
-        ledger = Ledger(Path(output))
         with self._database(budget, self._spill(ledger)) as database:
             source = self._source(database, inputs, ledger)
             ledger.refuse_foreign_files()
@@ -128,11 +129,11 @@ class WeightedLabelingEngine:
             MemoryBudgetError: if the work does not fit in the memory budget.
         """
         began = time.perf_counter()
+        ledger = self._ledger(inputs, output)
         budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
         summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
         if budget.warning is not None:
             self._warn(summary, budget.warning)
-        ledger = Ledger(Path(output))
         spill = self._spill(ledger)
         with self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
@@ -182,7 +183,7 @@ class WeightedLabelingEngine:
         summary.reference_month = bars.reference_month
         summary.rows_quarantined = quarantined(database, ledger)
         if summary.rows_quarantined:
-            count, path = summary.rows_quarantined, ledger.quarantine
+            count, path = summary.rows_quarantined, ledger.quarantine_name
             self._warn(summary, f"{count:,} bad bars were set aside in {path}")
         if bars.news is not None:
             summary.chunks_stale = len(bars.news.stale)
@@ -255,6 +256,11 @@ class WeightedLabelingEngine:
 
         return label(df, self.config, self.process_files)
 
+    def _ledger(self, inputs: Sequence[str | Path], output: str | Path) -> Ledger:
+        """The records of an output; what stores need is loaded before memory is measured."""
+        load(inputs)
+        return Ledger(output, self.config.run.temp_dir)
+
     def _spill(self, ledger: Ledger) -> Path:
         parent = self.config.run.temp_dir or ledger.folder
         return Path(parent) / f"spill_{os.getpid()}"
@@ -265,9 +271,8 @@ class WeightedLabelingEngine:
 
     def _source(self, database: Database, inputs: Sequence[str | Path], ledger: Ledger) -> Source:
         source = open_source(database, [str(item) for item in inputs], self.config)
-        output = ledger.output.resolve()
         for file in source.files:
-            if output in Path(file.path).resolve().parents:
+            if ledger.output.holds(file.path):
                 raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
         return source
 

@@ -76,7 +76,7 @@ class Watch:
             from duck_label.memory.alerts import AlertCommand
 
             alerts = AlertCommand(
-                config.memory.alert_command, ledger.output, budget.limit, progress.note
+                config.memory.alert_command, ledger.output.address(), budget.limit, progress.note
             )
             self.manager.listen(alerts)
             self._stack.callback(alerts.wait)

@@ -1,0 +1,388 @@
+"""The folder of an output: on this machine, or in a store, where it is written whole file by file.
+
+Either way the records of a run lie in `records`, a folder of this machine, while it works on them.
+That is the folder that stays; or a copy, of which what changed is put into the store, whole small
+files in the order in which they were written.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import socket
+import tempfile
+import threading
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from duck_label.errors import OutputConflictError, OutputError
+from duck_label.storage.places import is_url, settled, store
+
+
+class Folder(ABC):
+    """An output folder; its text is the name that it was given.
+
+    `records` is where this machine works on its records and on files that are not whole yet.
+    """
+
+    def __init__(self, name: str, records: Path) -> None:
+        self._name = name
+        self.records = records
+
+    def __str__(self) -> str:
+        return self._name
+
+    @abstractmethod
+    def hold(self) -> None:
+        """Lock the folder for one run, which sees what the last one left.
+
+        Raises:
+            OutputError: where another run holds it, or it cannot be written to.
+        """
+
+    @abstractmethod
+    def release(self) -> None:
+        """Let others have the folder."""
+
+    @abstractmethod
+    def address(self, name: str = "") -> str:
+        """Where the folder, or a file in it, is found from anywhere: an absolute path or URL."""
+
+    @abstractmethod
+    def contents(self) -> dict[str, int | None]:
+        """What lies directly in it: files with their sizes in bytes, folders with None.
+
+        Empty where there is no such folder yet.
+
+        Raises:
+            OutputConflictError: if it is a file.
+            OutputError: if it cannot be listed.
+        """
+
+    @abstractmethod
+    def fetch(self, name: str = "") -> None:
+        """Have the records at hand, or those of a folder in them.
+
+        Raises:
+            OutputError: if they cannot be read.
+        """
+
+    @abstractmethod
+    def keep(self, path: Path) -> None:
+        """Make a record last, and before it whatever else changed among the records.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+
+    @abstractmethod
+    def discard(self, path: Path) -> None:
+        """Remove a record, if there is one."""
+
+    @abstractmethod
+    def take(self, path: Path, name: str) -> None:
+        """Give a file that is whole its name in the folder, where it appears at once.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file of the folder, if it is there."""
+
+    @abstractmethod
+    def write(self, name: str, text: str) -> None:
+        """Write a small file into the folder; one that says the same stays as it is.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+
+    def holds(self, name: str | Path) -> bool:
+        """Whether a file lies inside the folder, however deep."""
+        path = settled(name)
+        path = path if is_url(path) else Path(path).resolve().as_posix()
+        return path.startswith(f"{self.address()}/")
+
+
+def folder(name: str | Path, records: str, work: str | Path | None = None) -> Folder:
+    """The folder of a name, with its records in one in it of that name.
+
+    The records of one in a store are worked on in a copy below `work`.
+
+    Raises:
+        ConfigError: for a URL with a secret in it, or whose library is not installed.
+        OutputError: if the store cannot be read, or there is no room to work.
+    """
+    name = settled(name)
+    return StoredFolder(name, records, work) if is_url(name) else LocalFolder(Path(name), records)
+
+
+class LocalFolder(Folder):
+    """A folder of this machine."""
+
+    def __init__(self, path: Path, records: str) -> None:
+        super().__init__(str(path), path / records)
+        self._path = path
+        self._lock = FileLock(self.records / "lock", timeout=0)
+
+    def hold(self) -> None:
+        """See `Folder`."""
+        holder = self.records / "holder"
+        try:
+            self.records.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            try:
+                who = holder.read_text()
+            except OSError:
+                who = "unknown"
+            raise _held(self, who) from None
+        except OSError as error:
+            raise OutputError(f"{self}: cannot be written to: {error.strerror}") from error
+        holder.write_text(_this_process())
+
+    def release(self) -> None:
+        """See `Folder`."""
+        (self.records / "holder").unlink(missing_ok=True)
+        self._lock.release()
+
+    def address(self, name: str = "") -> str:
+        """See `Folder`."""
+        return (self._path.resolve() / name).as_posix()
+
+    def contents(self) -> dict[str, int | None]:
+        """See `Folder`."""
+        try:
+            with os.scandir(self._path) as entries:
+                return {
+                    entry.name: None if entry.is_dir() else entry.stat().st_size
+                    for entry in entries
+                }
+        except FileNotFoundError:
+            return {}
+        except NotADirectoryError:
+            raise OutputConflictError(f"{self}: is a file; --output is a folder") from None
+
+    def fetch(self, name: str = "") -> None:
+        """They are at hand."""
+
+    def keep(self, path: Path) -> None:
+        """What is written lasts."""
+
+    def discard(self, path: Path) -> None:
+        """See `Folder`."""
+        path.unlink(missing_ok=True)
+
+    def take(self, path: Path, name: str) -> None:
+        """See `Folder`."""
+        os.replace(path, self._path / name)
+
+    def remove(self, name: str) -> None:
+        """See `Folder`."""
+        (self._path / name).unlink(missing_ok=True)
+
+    def write(self, name: str, text: str) -> None:
+        """See `Folder`."""
+        path = self._path / name
+        unfinished = path.with_suffix(".tmp")
+        try:
+            if path.exists() and path.read_text(encoding="utf-8") == text:
+                return
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+class StoredFolder(Folder):
+    """A folder in a store."""
+
+    def __init__(self, name: str, records: str, work: str | Path | None) -> None:
+        self._url = name.rstrip("/")
+        self._under = records
+        self._store = store(self._url)
+        try:
+            if work is not None:
+                Path(work).mkdir(parents=True, exist_ok=True)
+            self._copy = tempfile.TemporaryDirectory(
+                prefix="duck_label_", dir=work, ignore_cleanup_errors=True
+            )
+        except OSError as error:
+            raise OutputError(
+                f"{work or tempfile.gettempdir()}: cannot hold what is being written: "
+                f"{error.strerror}: pass another --temp-dir"
+            ) from error
+        super().__init__(name, Path(self._copy.name))
+        # The files of the copy, as they were when the store last had the same.
+        self._kept: dict[Path, tuple[int, int]] = {}
+        self._keeping = threading.Lock()
+        self._token = uuid4().hex
+        self._here = _Here(self._url)
+        self.fetch()
+
+    def hold(self) -> None:
+        """Lock the folder: by a file of the store, made only if there is none.
+
+        A lock that a run of this machine left when it was killed is taken over.
+
+        Raises:
+            OutputError: where another run holds it, or it cannot be written to.
+        """
+        if not self._here.hold():
+            raise _held(self, "another process of this machine")
+        lock = self._at(f"{self._under}/lock")
+        content = json.dumps({"token": self._token, "who": _this_process()}).encode()
+        if not self._store.create(lock, content):
+            found = _read(self._store.content(lock))
+            if found.get("token") == self._here.last():
+                self._store.write(lock, content)
+            # A request that is tried again may find the lock that it has made itself.
+            elif found.get("token") != self._token:
+                self._here.release()
+                who = found.get("who", "unknown")
+                raise _held(self, who, f"; if it was killed, remove {lock}")
+        self._here.note(self._token)
+        self._store.abandon(self._url + "/")
+        self.fetch()
+
+    def release(self) -> None:
+        """Let others have the folder. Where that fails, the next run of this machine takes it."""
+        lock = self._at(f"{self._under}/lock")
+        with suppress(OutputError):
+            if _read(self._store.content(lock)).get("token") == self._token:
+                self._store.remove(lock)
+        self._here.release()
+
+    def address(self, name: str = "") -> str:
+        """See `Folder`."""
+        return self._at(name) if name else self._url
+
+    def contents(self) -> dict[str, int | None]:
+        """See `Folder`."""
+        return self._store.sizes(self._url)
+
+    def fetch(self, name: str = "") -> None:
+        """See `Folder`."""
+        at = "/".join(part for part in (self._under, name) if part)
+        target = self.records / name
+        target.mkdir(exist_ok=True)
+        sizes = self._store.sizes(self._at(at))
+        for path in target.iterdir():
+            if path in self._kept and path.name not in sizes:
+                path.unlink()
+        for file, size in sizes.items():
+            if size is not None and file != "lock":
+                self._store.get(self._at(f"{at}/{file}"), target / file)
+                self._kept[target / file] = _state(target / file)
+
+    def keep(self, path: Path) -> None:
+        """See `Folder`."""
+        with self._keeping:
+            records = [*self.records.glob("*.parquet"), *self.records.rglob("*.jsonl")]
+            changed = [one for one in records if self._kept.get(one) != _state(one)]
+            for one in sorted(changed, key=lambda one: (one == path, one)):
+                state = _state(one)
+                name = one.relative_to(self.records).as_posix()
+                self._store.put(one, self._at(f"{self._under}/{name}"))
+                self._kept[one] = state
+
+    def discard(self, path: Path) -> None:
+        """See `Folder`."""
+        path.unlink(missing_ok=True)
+        self._kept.pop(path, None)
+        self._store.remove(self._at(f"{self._under}/{path.relative_to(self.records).as_posix()}"))
+
+    def take(self, path: Path, name: str) -> None:
+        """See `Folder`."""
+        self._store.put(path, self._at(name))
+        path.unlink()
+
+    def remove(self, name: str) -> None:
+        """See `Folder`."""
+        self._store.remove(self._at(name))
+
+    def write(self, name: str, text: str) -> None:
+        """See `Folder`."""
+        content = text.encode()
+        if self._store.content(self._at(name)) != content:
+            self._store.write(self._at(name), content)
+
+    def _at(self, name: str) -> str:
+        return f"{self._url}/{name}"
+
+
+class _Here:
+    """What this machine knows of the lock of a folder in a store.
+
+    Its runs exclude each other by a file that the system unlocks when a process dies. Whoever holds
+    that, and finds in the store the lock of the last who held it, knows that this one is dead.
+    """
+
+    def __init__(self, url: str) -> None:
+        digest = hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
+        where = Path(tempfile.gettempdir()) / f"duck_label_locks_{getpass.getuser()}"
+        self._last = where / digest
+        self._lock = FileLock(where / f"{digest}.lock", timeout=0)
+
+    def hold(self) -> bool:
+        """Exclude others of this machine; says whether none was there."""
+        try:
+            self._last.parent.mkdir(mode=0o700, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            return False
+        except OSError as error:
+            raise OutputError(
+                f"{self._last.parent}: cannot be written to: {error.strerror}"
+            ) from error
+        return True
+
+    def last(self) -> str | None:
+        """The token of the last who held the folder from here."""
+        try:
+            return self._last.read_text()
+        except OSError:
+            return None
+
+    def note(self, token: str) -> None:
+        """Remember who holds it now."""
+        self._last.write_text(token)
+
+    def release(self) -> None:
+        """Let others of this machine have it."""
+        self._lock.release()
+
+
+def _held(output: Folder, who: str, way_out: str = "") -> OutputError:
+    return OutputError(
+        f"{output}: another run is writing here ({who}): "
+        f"wait for it, end it, or choose another --output{way_out}"
+    )
+
+
+def _this_process() -> str:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return f"process {os.getpid()} on {socket.gethostname()} since {now}"
+
+
+def _read(content: bytes | None) -> dict[str, str]:
+    """What a lock says; nothing if it is gone or no lock of ours."""
+    try:
+        found = json.loads(content or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _state(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

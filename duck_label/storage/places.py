@@ -1,0 +1,163 @@
+"""What a name of a file or folder stands for: a path of this machine, or a URL.
+
+A `file://` URL is the path in it. Nothing above this room asks which of both a name is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from glob import glob
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeVar
+from urllib.request import url2pathname
+
+from duck_label.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from duck_label.storage.reading import StoredFile
+    from duck_label.storage.stores import Store
+
+Result = TypeVar("Result")
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+# user:password@, or NAME=VALUE after a question mark, as signed URLs have it.
+_SECRET = re.compile(r"://[^/@]*:[^/@]*@|\?[^/]*=")
+# Requests that wait for a store at the same time.
+_AT_ONCE = 16
+
+
+def is_url(name: str | Path) -> bool:
+    """Whether a name is a URL."""
+    return _URL.match(str(name)) is not None
+
+
+def scheme_of(url: str) -> str:
+    """The scheme of a URL."""
+    return url.partition("://")[0].lower()
+
+
+def settled(name: str | Path) -> str:
+    """A name as it is used and recorded.
+
+    Raises:
+        ConfigError: for a URL with a password or signature in it.
+    """
+    name = str(name)
+    if not is_url(name):
+        return name
+    if _SECRET.search(name):
+        shown = re.sub(r"//[^/@]*@", "//…@", name).partition("?")[0]
+        raise ConfigError(
+            f"{shown}: has a password or signature in it, which records would keep: pass the URL "
+            "without, and credentials where the tools of the store look for them"
+        )
+    if scheme_of(name) == "file":
+        return url2pathname(name.partition("://")[2])
+    return name
+
+
+def load(names: Iterable[str | Path]) -> None:
+    """Load the libraries that these names need, so that memory is measured with them.
+
+    Raises:
+        ConfigError: if a library is not installed, or a scheme is unknown.
+    """
+    for name in map(settled, names):
+        if is_url(name):
+            store(name)
+
+
+def store(url: str) -> Store:
+    """The store that a URL leads to.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    from duck_label.storage.stores import of_scheme  # loads fsspec, which paths can do without
+
+    return of_scheme(scheme_of(url))
+
+
+def find_files(inputs: Sequence[str]) -> list[str]:
+    """The Parquet files that paths, URLs, folders and globs stand for, each once, in order.
+
+    Folders are searched to any depth; names that start with `_` or `.` are skipped.
+
+    Raises:
+        InputError: for an input that stands for no file, or a store that cannot be read.
+        ConfigError: as `load` and `settled`.
+    """
+    found: dict[str, str] = {}
+    for item in map(settled, inputs):
+        names = store(item).find(item) if is_url(item) else _local_files(item)
+        if not names:
+            raise InputError(f"{item}: there is no .parquet file in this folder")
+        for name in names:
+            found.setdefault(identity(name), name)
+    return sorted(found.values())
+
+
+def _local_files(item: str) -> list[str]:
+    if os.path.isfile(item):
+        return [item]
+    if os.path.isdir(item):
+        root = Path(item)
+        return [
+            str(path)
+            for path in root.rglob("*.parquet")
+            if path.is_file()
+            and not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
+        ]
+    files = [path for path in glob(item, recursive=True) if os.path.isfile(path)]
+    if not files:
+        raise InputError(f"{item}: no such file or folder, and no file matches it as a pattern")
+    return files
+
+
+def identity(name: str) -> str:
+    """The name that a file has for whoever names it: two that are the same are one file."""
+    return name if is_url(name) else os.path.realpath(name)
+
+
+def version(name: str) -> tuple[int, int | str]:
+    """The size of a file in bytes, and what changes whenever it is written.
+
+    Raises:
+        InputError: if its store refuses or fails.
+    """
+    if is_url(name):
+        return open_stored(name).facts
+    status = os.stat(name)
+    return status.st_size, status.st_mtime_ns
+
+
+def open_file(name: str) -> IO[bytes] | StoredFile:
+    """Open a file to read, at any place in it.
+
+    Raises:
+        OSError: if it cannot be read.
+        InputError: if its store refuses or fails.
+    """
+    return open_stored(name) if is_url(name) else open(name, "rb")
+
+
+def open_stored(url: str) -> StoredFile:
+    """Open a file in a store; one request tells what there is to know of it.
+
+    Raises:
+        InputError: if its store refuses or fails.
+    """
+    from duck_label.storage.reading import StoredFile
+
+    return StoredFile(store(url), url)
+
+
+def each(function: Callable[[str], Result], names: Sequence[str]) -> list[Result]:
+    """What a function says of each name, in order; those that wait for a store do so together."""
+    if not any(map(is_url, names)):
+        return [function(name) for name in names]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(function, names))

@@ -1,0 +1,145 @@
+"""Files in a store as DuckDB may see them: it reads ranges of bytes, and writes nothing.
+
+DuckDB asks for the columns of the row groups that a query needs, each in one range, so that a range
+is asked of the store as it is: reading ahead or in blocks would only fetch more.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime
+from typing import Any
+
+from fsspec import AbstractFileSystem
+
+from duck_label.errors import InputError
+from duck_label.storage.stores import Store, complaints, of_scheme
+
+# What the error says, by which it is known, that a query gets where it would write.
+READS_ONLY = "queries only read"
+
+
+class SharedFile(ABC):
+    """An open file that several threads may read at once, each from where it has sought to.
+
+    DuckDB shares a file among its threads and seeks before it reads, two calls that those of
+    another thread may come between.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        # By thread, not in a threading.local: Python forgets DuckDB's threads after every call.
+        self._places: dict[int, int] = {}
+
+    @abstractmethod
+    def read_at(self, position: int, size: int) -> bytes:
+        """Some bytes; fewer where the file ends."""
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte, counted from the start, from here, or from the end."""
+        if whence == os.SEEK_CUR:
+            position += self.tell()
+        elif whence == os.SEEK_END:
+            position += self.size
+        self._places[threading.get_ident()] = position
+        return position
+
+    def tell(self) -> int:
+        """Where this thread reads next."""
+        return self._places.get(threading.get_ident(), 0)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        position = self.tell()
+        found = self.read_at(position, self.size - position if size < 0 else size)
+        self.seek(position + len(found))
+        return found
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file."""
+
+    def __enter__(self) -> SharedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class StoredFile(SharedFile):
+    """A file in a store.
+
+    Raises:
+        InputError: here and where it is read, if the store refuses or fails.
+    """
+
+    def __init__(self, store: Store, url: str, facts: tuple[int, str] | None = None) -> None:
+        self._store, self._url = store, url
+        if facts is None:
+            with complaints(url, InputError):
+                facts = store.facts(url)
+        self.facts = facts
+        super().__init__(facts[0])
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Some bytes, in one request; fewer where the file ends."""
+        with complaints(self._url, InputError):
+            return self._store.read(self._url, self.facts, position, size)
+
+    def close(self) -> None:
+        """There is nothing to let go of: every read is a request of its own."""
+
+
+class StoredFiles(AbstractFileSystem):  # type: ignore[misc]
+    """The files of a scheme, for one connection to DuckDB.
+
+    What is known of a file when it is first opened holds for as long as the connection, unless
+    files are `live` and may grow.
+    """
+
+    cachable = False
+
+    def __init__(self, scheme: str, *, live: bool = False) -> None:
+        super().__init__()
+        self.protocol = scheme
+        self._store = of_scheme(scheme)
+        self._live = live
+        self._known: dict[str, tuple[int, str]] = {}
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        """The files that a pattern matches."""
+        with complaints(path, InputError):
+            return self._store.glob(path)
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> StoredFile:
+        """Open a file to read.
+
+        Raises:
+            PermissionError: to do anything else.
+        """
+        if mode != "rb":
+            raise PermissionError(f"{path}: {READS_ONLY}")
+        url = self._store.url(path) if "://" in path else f"{self.protocol}://{path}"
+        file = StoredFile(self._store, url, self._known.get(url))
+        if not self._live:
+            self._known[url] = file.facts
+        return file
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        """What DuckDB asks of a file."""
+        size = self.open(path).size
+        return {"name": path, "size": size, "type": "file"}
+
+    def exists(self, path: str, **_: Any) -> bool:
+        """Whether there is such a file."""
+        try:
+            self.open(path)
+        except InputError:
+            return False
+        return True
+
+    def modified(self, path: str) -> datetime:  # noqa: ARG002 - the shape that DuckDB calls
+        """When a file was last written, to DuckDB: just now if it is live, else long ago."""
+        return datetime.now(UTC) if self._live else datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,292 @@
+"""Files behind URLs: `s3://`, `gs://`, `az://` and whatever else fsspec reaches.
+
+Credentials, end points and timeouts are those of the libraries below (environment, `~/.aws`,
+fsspec's own configuration), and so are retries: throttling, server errors, resets and timeouts are
+tried again, with longer and longer pauses, before any of it is seen here.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+
+from duck_label.errors import ConfigError, DuckLabelError, InputError, OutputError
+
+# What an upload holds in memory at most is one of these, and the next.
+_PIECE = 16 << 20
+_UPLOADS: Mapping[str, dict[str, Any]] = {
+    "s3": {"chunksize": _PIECE, "max_concurrency": 2},
+    "gs": {"chunksize": _PIECE},
+    "az": {"max_concurrency": 2},
+}
+# Schemes of one library, and the extra that brings it.
+_FAMILIES = {"s3a": "s3", "gcs": "gs", "abfs": "az", "abfss": "az"}
+_EXTRAS = ("s3", "gs", "az")
+# What listings and answers call the version of a file; the first that is there tells it.
+_VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
+_TAIL_BYTES = 64 << 10
+_TAILS = 256
+
+_EXPIRED = "the credentials have expired: renew them, and the same command goes on"
+# The first that fits tells what happened, in the words of whichever library.
+_REASONS = (
+    (r"Expired|RefreshError|invalid_grant", _EXPIRED),
+    (r"NoSuchBucket|bucket does not exist|ContainerNotFound", "there is no such bucket"),
+    (
+        r"NoCredentials|DefaultCredentialsError|Unable to locate credentials|CredentialRetrieval",
+        "no credentials were found: set them where the tools of the store look for them "
+        "(environment, ~/.aws, fsspec's configuration)",
+    ),
+    (
+        r"PermissionError|AccessDenied|Forbidden|InvalidAccessKeyId|SignatureDoesNotMatch|"
+        r"ClientAuthentication|Unauthenticated|anonymous caller",
+        "access is denied to these credentials: use others, or have them allowed to list, read "
+        "and, for an output, write and delete here",
+    ),
+    (r"FileNotFoundError|NoSuchKey|ResourceNotFound", "there is no such file"),
+)
+_SECRETS = re.compile(r"(?i)(sig|signature|token|key|secret|password|credential)[\w-]*=[^&\s'\"]+")
+
+
+class Store:
+    """The files of one scheme. Names are whole URLs; one store serves all threads."""
+
+    def __init__(self, scheme: str) -> None:
+        self.scheme = scheme
+        self.family = _FAMILIES.get(scheme, scheme)
+        try:
+            # What others write shows at once.
+            self.files = fsspec.filesystem(scheme, use_listings_cache=False)
+        except ImportError as error:
+            extra = f"'duck-label[{self.family}]'" if self.family in _EXTRAS else str(error)
+            raise ConfigError(f"{scheme}:// needs another library: pip install {extra}") from error
+        except ValueError as error:
+            raise ConfigError(f"{scheme}:// is no kind of URL that fsspec knows") from error
+        self._tails: OrderedDict[tuple[str, int, str], bytes] = OrderedDict()
+        self._keeping = threading.Lock()
+
+    def url(self, name: str) -> str:
+        """The URL of what fsspec calls by a name."""
+        return name if "://" in name else f"{self.scheme}://{name.lstrip('/')}"
+
+    def find(self, item: str) -> list[str]:
+        """The files that a file, a folder or a pattern stands for; no folder's but `.parquet`."""
+        with complaints(item, InputError):
+            if has_magic(item):
+                found = self.files.glob(item, detail=True)
+                names = [self.url(name) for name, one in found.items() if one["type"] == "file"]
+                if names:
+                    # As on a disk, a pattern does not find what is hidden.
+                    return [name for name in names if "/." in item or "/." not in name]
+            if self._info(item)["type"] == "file":
+                return [item]
+            root = self.files._strip_protocol(item)
+            return [
+                self.url(name)
+                for name in self.files.find(item)
+                if name.endswith(".parquet")
+                and not re.search(r"(?:^|/)[_.]", str(PurePosixPath(name).relative_to(root)))
+            ]
+
+    def facts(self, url: str) -> tuple[int, str]:
+        """The size of a file in bytes, and what its version is called: another one, other bytes."""
+        info = self._info(url)
+        return int(info["size"]), str(next((info[k] for k in _VERSIONS if info.get(k)), ""))
+
+    def _info(self, url: str) -> Any:
+        try:
+            return self.files.info(url)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            # What refuses to tell of one file has no room to say why; a listing has.
+            self.files.ls(url)
+            raise
+
+    def glob(self, pattern: str) -> list[str]:
+        """The URLs that a pattern matches, sorted; a name whose magic is escaped is not looked for.
+
+        DuckDB escapes as `glob.escape` does.
+        """
+        plain = re.sub(r"\[([*?[])\]", "\0", pattern)
+        if not has_magic(plain):
+            return [re.sub(r"\[([*?[])\]", r"\1", pattern)]
+        return sorted(self.url(name) for name in self.files.glob(pattern))
+
+    def read(self, url: str, facts: tuple[int, str], start: int, size: int) -> bytes:
+        """Some bytes of a file; those of its end, which are asked for often, are remembered."""
+        end = min(start + size, facts[0])
+        if start >= end:
+            return b""
+        key = (url, *facts)
+        with self._keeping:
+            tail = self._tails.get(key)
+        begin = facts[0] - len(tail or b"")
+        if tail is None or start < begin:
+            if end < facts[0]:
+                found: bytes = self.files.cat_file(url, start=start, end=end)
+                return found
+            begin = max(0, min(start, facts[0] - _TAIL_BYTES))
+            tail = self.files.cat_file(url, start=begin, end=facts[0])
+            if len(tail) <= 4 * _TAIL_BYTES:
+                with self._keeping:
+                    self._tails[key] = tail
+                    if len(self._tails) > _TAILS:
+                        self._tails.popitem(last=False)
+        return tail[start - begin : end - begin]
+
+    def sizes(self, url: str) -> dict[str, int | None]:
+        """What lies directly in a folder, with sizes; None for a folder. Empty if it is not there.
+
+        Raises:
+            OutputError: if it cannot be listed.
+        """
+        with complaints(url, OutputError):
+            try:
+                found = self.files.ls(url, detail=True)
+            except FileNotFoundError:
+                # A folder that is not there is as good as an empty one, a bucket is not.
+                bucket = f"{self.scheme}://{url.split('/')[2]}"
+                if self.family in _EXTRAS:
+                    self.files.ls(bucket)
+                return {}
+        root = self.files._strip_protocol(url)
+        return {
+            PurePosixPath(one["name"]).name: one["size"] if one["type"] == "file" else None
+            for one in found
+            if one["name"].rstrip("/") != root
+        }
+
+    def get(self, url: str, path: Path) -> None:
+        """Copy a file to this machine.
+
+        Raises:
+            OutputError: if it cannot be read.
+        """
+        with complaints(url, OutputError):
+            self.files.get_file(url, str(path))
+
+    def put(self, path: Path, url: str) -> None:
+        """Copy a file of this machine, whole or not at all.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        try:
+            with complaints(url, OutputError, "cannot be written: "):
+                self.files.put_file(str(path), url, **_UPLOADS.get(self.family, {}))
+        except BaseException:
+            self.abandon(url)
+            raise
+
+    def write(self, url: str, content: bytes) -> None:
+        """Write a small file.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        with complaints(url, OutputError, "cannot be written: "):
+            self.files.pipe_file(url, content)
+
+    def create(self, url: str, content: bytes) -> bool:
+        """Write a small file if there is none yet; says whether there was none.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        with complaints(url, OutputError, "cannot be written: "):
+            try:
+                self.files.pipe_file(url, content, mode="create")
+            except FileExistsError:
+                return False
+        return True
+
+    def content(self, url: str) -> bytes | None:
+        """A small file; None if it is not there.
+
+        Raises:
+            OutputError: if it cannot be read.
+        """
+        with complaints(url, OutputError):
+            try:
+                found: bytes = self.files.cat_file(url)
+            except FileNotFoundError:
+                return None
+            return found
+
+    def remove(self, url: str) -> None:
+        """Remove a file, if it is there.
+
+        Raises:
+            OutputError: if it cannot be removed.
+        """
+        with complaints(url, OutputError, "cannot be removed: "), suppress(FileNotFoundError):
+            self.files.rm_file(url)
+
+    def abandon(self, prefix: str) -> None:
+        """Give up uploads in pieces to URLs that begin so: their pieces are paid for, unseen.
+
+        Only S3 keeps them until they are given up; where that is not allowed they stay.
+        """
+        if self.family != "s3":
+            return
+        bucket, _, key = prefix.partition("://")[2].partition("/")
+        try:
+            found = self.files.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
+            for one in found.get("Uploads", ()):
+                own = {"Bucket": bucket, "Key": one["Key"], "UploadId": one["UploadId"]}
+                self.files.call_s3("abort_multipart_upload", **own)
+        except Exception:  # noqa: S110 - an attempt; what is under way says what fails
+            pass
+
+
+def has_magic(name: str) -> bool:
+    """Whether a name is a pattern."""
+    return re.search(r"[*?[]", name) is not None
+
+
+@cache
+def of_scheme(scheme: str) -> Store:
+    """The store of a scheme.
+
+    Raises:
+        ConfigError: if there is none, or its library is not installed.
+    """
+    return Store(scheme)
+
+
+@contextmanager
+def complaints(url: str, kind: type[DuckLabelError], doing: str = "") -> Iterator[None]:
+    """What the library of a store raises inside becomes one of our errors.
+
+    Raises:
+        DuckLabelError: of that kind, for the complaint.
+    """
+    try:
+        yield
+    except DuckLabelError:
+        raise
+    except Exception as error:
+        raise kind(f"{url}: {doing}{_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in one line without secrets."""
+    chain: list[BaseException] = []
+    while error is not None and error not in chain:
+        chain.append(error)
+        error = error.__cause__  # type: ignore[assignment]
+    text = " ".join(f"{type(one).__name__}: {one}" for one in chain)
+    for pattern, reason in _REASONS:
+        if re.search(pattern, text):
+            return reason
+    first = f"{type(chain[0]).__name__}: {chain[0]}".splitlines()[0]
+    return f"the store failed ({_SECRETS.sub('…', first)})"
