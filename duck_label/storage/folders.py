@@ -11,10 +11,13 @@ import getpass
 import hashlib
 import json
 import os
+import shutil
 import socket
 import tempfile
 import threading
+import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +27,9 @@ from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.storage.places import is_url, settled, store
+
+# How folders for copies of records are called.
+_COPY = "duck_label_"
 
 
 class Folder(ABC):
@@ -213,15 +219,14 @@ class StoredFolder(Folder):
         try:
             if work is not None:
                 Path(work).mkdir(parents=True, exist_ok=True)
-            self._copy = tempfile.TemporaryDirectory(
-                prefix="duck_label_", dir=work, ignore_cleanup_errors=True
-            )
+            copy = tempfile.mkdtemp(prefix=_COPY, dir=work)
         except OSError as error:
             raise OutputError(
                 f"{work or tempfile.gettempdir()}: cannot hold what is being written: "
                 f"{error.strerror}: pass another --temp-dir"
             ) from error
-        super().__init__(name, Path(self._copy.name))
+        weakref.finalize(self, shutil.rmtree, copy, ignore_errors=True)
+        super().__init__(name, Path(copy).resolve())
         # The files of the copy, as they were when the store last had the same.
         self._kept: dict[Path, tuple[int, int]] = {}
         self._keeping = threading.Lock()
@@ -239,18 +244,22 @@ class StoredFolder(Folder):
         """
         if not self._here.hold():
             raise _held(self, "another process of this machine")
+        last = self._here.last()
         lock = self._at(f"{self._under}/lock")
         content = json.dumps({"token": self._token, "who": _this_process()}).encode()
         if not self._store.create(lock, content):
             found = _read(self._store.content(lock))
-            if found.get("token") == self._here.last():
+            if found.get("token") == last["token"]:
                 self._store.write(lock, content)
             # A request that is tried again may find the lock that it has made itself.
             elif found.get("token") != self._token:
                 self._here.release()
                 who = found.get("who", "unknown")
                 raise _held(self, who, f"; if it was killed, remove {lock}")
-        self._here.note(self._token)
+        # Whoever held it last is over, and may have had no time to tidy up.
+        if Path(last["work"]).name.startswith(_COPY):
+            shutil.rmtree(last["work"], ignore_errors=True)
+        self._here.note({"token": self._token, "work": str(self.records)})
         self._store.abandon(self._url + "/")
         self.fetch()
 
@@ -346,16 +355,16 @@ class _Here:
             ) from error
         return True
 
-    def last(self) -> str | None:
-        """The token of the last who held the folder from here."""
+    def last(self) -> dict[str, str]:
+        """The `token` of the last who held the folder from here, and where it did its `work`."""
         try:
-            return self._last.read_text()
+            return {"token": "", "work": "", **_read(self._last.read_bytes())}
         except OSError:
-            return None
+            return {"token": "", "work": ""}
 
-    def note(self, token: str) -> None:
+    def note(self, holder: Mapping[str, str]) -> None:
         """Remember who holds it now."""
-        self._last.write_text(token)
+        self._last.write_text(json.dumps(holder))
 
     def release(self) -> None:
         """Let others of this machine have it."""

@@ -1,0 +1,555 @@
+# mypy: disable-error-code="import-untyped"
+"""Files in a store: labels, records and errors are those of local files, whatever goes wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+import golden
+from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.bars.sample import write_sample
+from duck_label.cli import main
+from duck_label.database import Database
+from duck_label.errors import OutputConflictError, OutputError
+from duck_label.memory.budget import MemoryBudget
+from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.storage import httpfs, places, stores
+from labeling import read, write
+from s3 import KEY_ID, SECRET, TOKEN, Asked, Server
+
+CONFIG = LabelingConfig(details=True, run={"chunk": "900"})
+RUN = ("--details", "--chunk", "900")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.setenv("AWS_SESSION_TOKEN", TOKEN)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", server.url)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        server.files().mkdir("bars")
+        yield server
+    server.close()
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest) -> str:
+    """A folder in the store for one test alone."""
+    return f"bars/{re.sub(r'[^a-z0-9]+', '_', request.node.name)}"
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bars of three months in two files."""
+    table = golden.bars("months")
+    return write(
+        tmp_path_factory.mktemp("local") / "bars",
+        [table.slice(0, 1000), table.slice(1000)],
+        row_group_size=400,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run over local files wrote."""
+    output = tmp_path_factory.mktemp("whole") / "out"
+    WeightedLabelingEngine(CONFIG).process_files([bars], output)
+    return output
+
+
+def upload(server: Server, folder: Path, place: str) -> str:
+    for path in folder.glob("*.parquet"):
+        server.files().put_file(str(path), f"{place}/{path.name}")
+    return f"s3://{place}"
+
+
+def parts(server: Server, place: str) -> dict[str, bytes]:
+    found = server.files().glob(f"{place}/*.parquet")
+    return {path.rpartition("/")[2]: server.files().cat_file(path) for path in found}
+
+
+def labels(server: Server, place: str, folder: Path) -> pa.Table:
+    """All labeled bars of an output in the store."""
+    folder.mkdir()
+    for name, content in parts(server, place).items():
+        (folder / name).write_bytes(content)
+    return read(folder)
+
+
+def local_parts(output: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in output.glob("*.parquet")}
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_labels_and_records_are_those_of_local_files(
+    server: Server, place: str, bars: Path, whole: Path, tmp_path: Path
+) -> None:
+    """One file here, one there, the output there; all that looks at it says the same."""
+    upload(server, bars, f"{place}/bars")
+    inputs = [str(bars / "bars_000.parquet"), f"s3://{place}/bars/*_001.parquet"]
+    output = f"s3://{place}/out"
+    result = call("run", *inputs, "-o", output, *RUN)
+    assert result.exit_code == 0, result.stderr
+    assert parts(server, f"{place}/out") == local_parts(whole)
+    at = golden.bars("months")["timestamp"][1500].as_py().isoformat()
+    for command in (["stats"], ["explain", "--at", at]):
+        said = [call(command[0], out, *command[1:], "--json") for out in (output, str(whole))]
+        stored, local = (re.sub(r'"output": "[^"]*"', "", one.stdout) for one in said)
+        assert stored == local
+        assert [one.exit_code for one in said] == [0, 0]
+    query = "select chunk, rows, size_bytes from chunks where file is not null order by all"
+    said = [call("sql", out, query, "--format", "json") for out in (output, str(whole))]
+    assert said[0].stdout == said[1].stdout
+    assert len(json.loads(said[0].stdout)) == len(list(whole.glob("*.parquet")))
+    assert call("report", output, "-o", str(tmp_path / "report.html")).exit_code == 0
+    assert call("validate", f"s3://{place}/bars").exit_code == 0
+    views = server.files().cat(f"{place}/out/views.sql").decode()
+    assert f"coalesce(getvariable('labels_folder'), '{output}')" in views
+    assert "nothing to do" in call("run", *inputs, "-o", output, *RUN).stderr
+
+
+def test_a_query_changes_nothing_in_a_store(server: Server, place: str, bars: Path) -> None:
+    output = f"s3://{place}/out"
+    assert call("run", str(bars), "-o", output, *RUN).exit_code == 0
+    before = server.files().find(place)
+    asked = len(server.asked)
+    for to in (f"{output}/x.csv", "s3://bars/other.csv"):
+        assert call("sql", output, f"copy (select 1) to '{to}'").exit_code == 2
+    assert {one.method for one in server.asked[asked:]} <= {"GET", "HEAD"}
+    assert server.files().find(place) == before
+
+
+@pytest.mark.parametrize("scheme", ["memory", "file"])
+def test_any_url_of_fsspec_will_do(scheme: str, bars: Path, whole: Path, tmp_path: Path) -> None:
+    root = f"{scheme}://{tmp_path}"
+    files = fsspec.filesystem(scheme)
+    files.makedirs(f"{root}/bars")
+    for path in bars.iterdir():
+        files.pipe_file(f"{root}/bars/{path.name}", path.read_bytes())
+    WeightedLabelingEngine(CONFIG).process_files([f"{root}/bars"], f"{root}/out")
+    found = files.cat(f"{root}/out/*.parquet")
+    assert {Path(name).name: content for name, content in found.items()} == local_parts(whole)
+    assert call("stats", f"{root}/out").exit_code == 0
+
+
+ITEMS = (
+    *("", "a.parquet", "*.parquet", "?.parquet", "[ab].parquet", "*", "**/*.parquet"),
+    *(
+        "sub",
+        "sub/*",
+        "sub/*.parquet",
+        "**",
+        ".hidden/*",
+        "_aside/*.parquet",
+        "with [b]racket.parquet",
+    ),
+    *("none", "*.none", "empty"),
+)
+
+
+@pytest.fixture(scope="module")
+def tree(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files under awkward names, here and in the store alike."""
+    root = tmp_path_factory.mktemp("tree")
+    for name in (
+        *("a.parquet", "b.parquet", "note.txt", "sub/c.parquet", "sub/deeper/d.parquet"),
+        *("_aside/e.parquet", "sub/_part.parquet", ".hidden/f.parquet", "sub/.g.parquet"),
+        *("with [b]racket.parquet", "empty/note.txt"),
+    ):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+        server.files().pipe_file(f"bars/tree/{name}", b"x")
+    return root
+
+
+@pytest.mark.parametrize("item", ITEMS)
+def test_names_find_what_they_find_on_a_disk(item: str, tree: Path) -> None:
+    def found(root: str) -> list[str] | str:
+        try:
+            names = places.find_files([f"{root}/{item}".rstrip("/")])
+        except Exception as error:
+            return type(error).__name__
+        return [name.removeprefix(f"{root}/") for name in names]
+
+    assert found("s3://bars/tree") == found(str(tree))
+
+
+def test_a_query_reads_the_columns_of_the_row_groups_that_it_needs(
+    server: Server, place: str, tmp_path: Path
+) -> None:
+    """Requested bytes against those of the column chunks, as the footer has them."""
+    path = tmp_path / "bars.parquet"
+    write_sample(path, days=4)
+    server.files().put_file(str(path), f"{place}/bars.parquet")
+    footer = pq.ParquetFile(path).metadata
+    first, last = (f"2024-03-14 0{hour}:00:00+00" for hour in (2, 9))
+    for columns in (["timestamp"], ["timestamp", "high"], ["timestamp", "open", "close", "volume"]):
+        needed = sum(
+            group.column(number).total_compressed_size
+            for group in map(footer.row_group, range(footer.num_row_groups))
+            for number in range(group.num_columns)
+            if group.column(number).path_in_schema in columns
+            and str(group.column(0).statistics.min) < last
+            and str(group.column(0).statistics.max) >= first
+        )
+        stores.of_scheme.cache_clear()
+        before = server.read(place)
+        with Database(MemoryBudget.resolve("1GB"), 2, tmp_path / "spill") as database:
+            ((rows, *_),) = database.rows(
+                f"select count(*), {', '.join(f'hash({name}).max()' for name in columns)} "
+                "from read_parquet($files) where timestamp >= $first and timestamp < $last",
+                {"files": [f"s3://{place}/bars.parquet"], "first": first, "last": last},
+            )
+        assert rows > 10_000
+        requested = server.read(place) - before
+        # The end of the file is read in one piece, for its footer.
+        assert needed <= requested <= 1.02 * needed + 64 * 1024
+
+
+def killing(process: list[subprocess.Popen[bytes]], key: str, call: int) -> Any:
+    """A hook that kills a run at the N-th time that it writes a file, before it is stored."""
+    seen = 0
+
+    def hook(asked: Asked) -> Any:
+        nonlocal seen
+        if asked.method == "PUT" and re.search(key, asked.key):
+            seen += 1
+            if seen == call:
+                return process[0].kill
+        return None
+
+    return hook
+
+
+@pytest.mark.parametrize(
+    ("key", "call"),
+    [
+        (r"--.*\.parquet", 3),
+        pytest.param(r"--.*\.parquet", 1, marks=pytest.mark.slow),
+        pytest.param(r"chunks\.jsonl", 2, marks=pytest.mark.slow),
+        pytest.param(r"runs\.jsonl", 2, marks=pytest.mark.slow),
+        pytest.param(r"views\.sql", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_killed_at_any_point_is_completed(
+    key: str, call: int, server: Server, place: str, bars: Path, whole: Path, tmp_path: Path
+) -> None:
+    inputs = upload(server, bars, f"{place}/bars")
+    output = f"s3://{place}/out"
+    command = [sys.executable, "-m", "duck_label", "run", inputs, "-o", output, *RUN]
+    process: list[subprocess.Popen[bytes]] = []
+    with server.failing(killing(process, key, call)):
+        process.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        assert process[0].wait() == -signal.SIGKILL
+    before = parts(server, f"{place}/out")
+    assert before.items() <= local_parts(whole).items()
+    # The lock that the dead left is no hindrance, as it was of this machine.
+    assert server.files().exists(f"{place}/out/{FOLDER}/lock")
+    # What is left may be cut in another way.
+    WeightedLabelingEngine(CONFIG).process_files([inputs], output)
+    assert before.items() <= parts(server, f"{place}/out").items()
+    assert labels(server, f"{place}/out", tmp_path / "labels").equals(read(whole))
+    assert not server.files().exists(f"{place}/out/{FOLDER}/lock")
+
+
+FAILURES = ("internal", "slow down", "reset", "cut", "lost")
+
+
+def test_what_goes_wrong_for_a_while_changes_nothing(
+    server: Server, place: str, bars: Path, whole: Path
+) -> None:
+    """Every seventh request fails, each time in another way."""
+    inputs = upload(server, bars, f"{place}/bars")
+    count = 0
+
+    def hook(asked: Asked) -> str | None:  # noqa: ARG001
+        nonlocal count
+        count += 1
+        return FAILURES[count // 7 % len(FAILURES)] if count % 7 == 0 else None
+
+    with server.failing(hook):
+        WeightedLabelingEngine(CONFIG).process_files([inputs], f"s3://{place}/out")
+    assert count > 7 * 2 * len(FAILURES)
+    assert parts(server, f"{place}/out") == local_parts(whole)
+    assert not server.files().exists(f"{place}/out/{FOLDER}/lock")
+
+
+@pytest.mark.slow
+def test_a_read_that_stalls_is_asked_again(
+    server: Server, place: str, bars: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = upload(server, bars, f"{place}/bars")
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"read_timeout": 1}})
+    stores.of_scheme.cache_clear()
+    stalled = 0
+
+    def hook(asked: Asked) -> str | None:
+        nonlocal stalled
+        stalled += asked.first is not None
+        return "stall" if asked.first is not None and stalled in (3, 8) else None
+
+    with server.failing(hook):
+        WeightedLabelingEngine(CONFIG).process_files([inputs], f"s3://{place}/out")
+    stores.of_scheme.cache_clear()
+    assert stalled > 8
+    assert parts(server, f"{place}/out") == local_parts(whole)
+
+
+def test_a_folder_is_held_by_one_run(
+    server: Server, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = f"s3://{place}/out"
+    lock = f"{place}/out/{FOLDER}/lock"
+    with Ledger(output) as ledger:
+        ledger.append("runs", {"event": "start"})
+        with pytest.raises(OutputError, match="another run is writing here"), Ledger(output):
+            pass
+        # On another machine nothing is known of this one's runs.
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        way_out = re.escape(f"if it was killed, remove s3://{lock}")
+        who = rf"process {os.getpid()} on \S+ since 20"
+        with pytest.raises(OutputError, match=f"{who}.*{way_out}"), Ledger(output):
+            pass
+    assert not server.files().exists(lock)
+    # What another machine's run left when it was killed is for people to judge.
+    server.files().pipe_file(lock, b'{"token": "theirs", "who": "process 1 on elsewhere"}')
+    with pytest.raises(OutputError, match="process 1 on elsewhere"), Ledger(output):
+        pass
+    server.files().rm_file(lock)
+    with Ledger(output) as ledger:
+        assert json.loads((ledger.folder / "runs.jsonl").read_text())["event"] == "start"
+
+
+def test_a_lock_is_made_though_the_answer_is_lost(server: Server, place: str) -> None:
+    lost = iter(["lost"])
+    output = f"s3://{place}/out"
+    with (
+        server.failing(lambda asked: next(lost, None) if "/lock" in asked.key else None),
+        Ledger(output),
+    ):
+        assert server.files().exists(f"{place}/out/{FOLDER}/lock")
+
+
+def test_a_changed_file_is_a_conflict_and_a_new_one_is_news(
+    server: Server, place: str, bars: Path, tmp_path: Path
+) -> None:
+    inputs, output = f"s3://{place}/bars", f"s3://{place}/out"
+    files = sorted(bars.glob("*.parquet"))
+    server.files().put_file(str(files[0]), f"{place}/bars/{files[0].name}")
+    engine = WeightedLabelingEngine(CONFIG)
+    engine.process_files([inputs], output)
+    server.files().put_file(str(files[1]), f"{place}/bars/{files[1].name}")
+    assert engine.process_files([inputs], output).rows_labeled > 0
+    engine.process_files([bars], tmp_path / "out")
+    assert labels(server, f"{place}/out", tmp_path / "labels").equals(read(tmp_path / "out"))
+    server.files().put_file(str(files[0]), f"{place}/bars/{files[1].name}")
+    with pytest.raises(OutputConflictError, match=r"bars_001\.parquet has changed"):
+        engine.process_files([inputs], output)
+
+
+def test_bad_bars_are_set_aside_in_the_store(server: Server, place: str, tmp_path: Path) -> None:
+    table = golden.bars("plain")
+    low = table["low"].to_pylist()
+    low[100] += 1000.0
+    bad = table.set_column(table.column_names.index("low"), "low", pa.array(low))
+    inputs = upload(server, write(tmp_path / "bars", [bad]), f"{place}/bars")
+    output, aside = f"s3://{place}/out", f"{place}/out/{FOLDER}/quarantine.parquet"
+    result = call("run", inputs, "-o", output, "--on-bad-rows", "quarantine")
+    assert f"1 bad bars were set aside in s3://{aside}" in result.stderr
+    assert pq.read_table(aside, filesystem=server.files())["duck_label_row"].to_pylist() == [100]
+    again = call("run", inputs, "-o", output, "--on-bad-rows", "quarantine")
+    assert "nothing to do" in again.stderr
+
+
+COMPLAINTS = {
+    "denied": "access is denied to these credentials",
+    "bad key": "access is denied to these credentials",
+    "expired": "the credentials have expired: renew them",
+}
+
+
+@pytest.mark.parametrize("failure", COMPLAINTS)
+def test_a_refusal_is_one_clear_message(
+    failure: str, server: Server, place: str, bars: Path, tmp_path: Path
+) -> None:
+    """Of an input, of an output, and in the middle of a run; with the exit code of its kind."""
+    inputs = upload(server, bars, f"{place}/bars")
+    here, there = str(tmp_path / "out"), f"s3://{place}/out"
+
+    def refused(key: str, exit_code: int, *arguments: str, from_call: int = 1) -> None:
+        calls = 0
+
+        def hook(asked: Asked) -> str | None:
+            nonlocal calls
+            calls += key in asked.key + asked.query
+            return failure if calls >= from_call else None
+
+        with server.failing(hook):
+            result = call(*arguments)
+        assert result.exit_code == exit_code, result.stderr
+        (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+        assert line.endswith(COMPLAINTS[failure] + line.partition(COMPLAINTS[failure])[2])
+        assert COMPLAINTS[failure] in line
+        assert "Traceback" not in result.stderr
+
+    refused("bars", 3, "run", inputs, "-o", here, "-q")
+    refused("bars", 3, "validate", inputs)
+    refused("bars_001", 3, "run", inputs, "-o", here, "-q", from_call=9)
+    refused("out", 1, "run", str(bars), "-o", there, "-q")
+    refused("--", 1, "run", str(bars), "-o", there, "-q")
+
+
+def test_what_is_not_there_is_named(bars: Path, tmp_path: Path) -> None:
+    here = str(tmp_path / "out")
+    for arguments, exit_code, message in (
+        (("run", "s3://nowhere/bars", "-o", here), 3, "s3://nowhere/bars: there is no such bucket"),
+        (("run", str(bars), "-o", "s3://nowhere/out"), 1, "there is no such bucket"),
+        (("run", "s3://bars/none", "-o", here), 3, "s3://bars/none: there is no such file"),
+        (("run", "s3://bars/none*.parquet", "-o", here), 3, "there is no such file"),
+        (("stats", "s3://bars/none"), 3, "there are no labels in this folder"),
+        (("sql", "s3://bars/none", "from runs"), 3, "holds no output of duck-label"),
+        (("run", "nosuch://bars/x", "-o", here), 2, "is no kind of URL that fsspec knows"),
+    ):
+        result = call(*arguments)
+        assert result.exit_code == exit_code
+        assert message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for module in ("gcsfs", "adlfs"):
+        monkeypatch.setitem(sys.modules, module, None)
+    stores.of_scheme.cache_clear()
+    for scheme, extra in (("gs", "gs"), ("gcs", "gs"), ("az", "az"), ("abfs", "az")):
+        result = call("run", f"{scheme}://bars/x", "-o", str(tmp_path / "out"))
+        assert result.exit_code == 2
+        assert f"pip install 'duck-label[{extra}]'" in result.stderr
+
+
+def test_credentials_are_nowhere_written(
+    server: Server, place: str, bars: Path, tmp_path: Path
+) -> None:
+    """Neither in what is said, nor in records, nor in whatever else is written, here or there."""
+    inputs = upload(server, bars, f"{place}/bars")
+    said = [call("run", inputs, "-o", f"s3://{place}/out", *RUN, "-v", "--debug", "--profile")]
+    count = 0
+
+    def hook(asked: Asked) -> str | None:  # noqa: ARG001
+        nonlocal count
+        count += 1
+        return "denied" if count == 12 else None
+
+    with server.failing(hook):
+        said.append(call("run", inputs, "-o", str(tmp_path / "out"), "-v", "--debug"))
+    assert [one.exit_code for one in said] == [0, 3]
+    written = [one.stdout + one.stderr for one in said]
+    written += [
+        server.files().cat_file(name).decode("latin-1") for name in server.files().find(place)
+    ]
+    written += [p.read_bytes().decode("latin-1") for p in tmp_path.rglob("*") if p.is_file()]
+    locks = Path(tempfile.gettempdir()).glob("duck_label_locks_*/*")
+    written += [path.read_bytes().decode("latin-1") for path in locks]
+    for secret in (KEY_ID, SECRET, TOKEN, "X-Amz-Signature", "AWS4-HMAC"):
+        assert not any(secret in text for text in written)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:hushhush@example.com/bars.parquet",
+        "https://example.com/bars.parquet?X-Amz-Signature=hushhush",
+        "az://bars/x.parquet?sv=2024&sig=hushhush",
+    ],
+)
+def test_a_url_with_a_secret_is_refused_and_not_repeated(url: str, tmp_path: Path) -> None:
+    for arguments in (("run", url, "-o", str(tmp_path / "out")), ("run", "x", "-o", url)):
+        result = call(*arguments)
+        assert result.exit_code == 2
+        assert "has a password or signature in it" in result.stderr
+        assert "hushhush" not in result.stderr
+
+
+def test_an_upload_in_pieces_is_whole_or_leaves_nothing(
+    server: Server, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(stores._UPLOADS["s3"], "chunksize", 5 << 20)
+    path = tmp_path / "part.tmp"
+    path.write_bytes(os.urandom(11 << 20))
+    store = stores.of_scheme("s3")
+
+    def uploads() -> list[str]:
+        found = server.files().call_s3("list_multipart_uploads", Bucket="bars")
+        return [one["Key"] for one in found.get("Uploads", ())]
+
+    with (
+        server.failing(lambda asked: "denied" if "partNumber=3" in asked.query else None),
+        pytest.raises(OutputError, match="cannot be written: access is denied"),
+    ):
+        store.put(path, f"s3://{place}/part.parquet")
+    assert not server.files().exists(f"{place}/part.parquet")
+    assert uploads() == []
+    store.put(path, f"s3://{place}/part.parquet")
+    assert server.files().cat_file(f"{place}/part.parquet") == path.read_bytes()
+    # What a run that was killed left under way is given up by the next, and nobody else's.
+    for key in ("out/a.parquet", "outer/a.parquet"):
+        key = f"{place.partition('/')[2]}/{key}"
+        server.files().call_s3("create_multipart_upload", Bucket="bars", Key=key)
+    with Ledger(f"s3://{place}/out"):
+        assert [key.rpartition(place.partition("/")[2])[2] for key in uploads()] == [
+            "/outer/a.parquet"
+        ]
+
+
+class Connection:
+    """Stands for a DuckDB whose httpfs is installed, or is not, or does not load."""
+
+    def __init__(self, *, is_installed: bool, loads: bool = True) -> None:
+        self.is_installed, self.loads = is_installed, loads
+        self.ran: list[str] = []
+
+    def execute(self, query: str) -> Any:
+        self.ran.append(query)
+        if query.startswith("load") and not self.loads:
+            raise duckdb.IOException("it is of another version")
+        return SimpleNamespace(fetchall=lambda: [(1,)] if self.is_installed else [])
+
+
+def test_the_extension_of_duckdb_reads_where_it_is_there(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: Any = Connection(is_installed=True)
+    assert httpfs.serves(there, "s3")
+    assert not httpfs.serves(there, "gs")
+    endpoint = server.url.removeprefix("http://")
+    for told in (f"key_id '{KEY_ID}'", f"secret '{SECRET}'", f"endpoint '{endpoint}'"):
+        assert told in there.ran[-1]
+    absent: Any = Connection(is_installed=False)
+    assert not httpfs.serves(absent, "s3")
+    assert not any(query.startswith(("load", "install")) for query in absent.ran)
+    broken: Any = Connection(is_installed=True, loads=False)
+    assert not httpfs.serves(broken, "s3")
+    # What fsspec alone is told of, fsspec alone can read.
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"anon": True})
+    assert not httpfs.serves(Connection(is_installed=True), "s3")  # type: ignore[arg-type]
