@@ -85,7 +85,7 @@ class Database:
                     from duck_label.storage import httpfs, reading
 
                     if not httpfs.serves(self._connection, scheme_of(name)):
-                        files = reading.StoredFiles(scheme_of(name))
+                        files = reading.StoredFiles(scheme_of(name), self.temp_dir)
                         self._connection.register_filesystem(files)
 
     def run(

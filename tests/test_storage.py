@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
@@ -29,6 +31,7 @@ from duck_label.errors import OutputConflictError, OutputError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.storage import httpfs, places, stores
+from duck_label.storage.copies import Copies
 from labeling import read, write
 from s3 import KEY_ID, SECRET, TOKEN, Asked, Server
 
@@ -238,6 +241,36 @@ def test_a_query_reads_the_columns_of_the_row_groups_that_it_needs(
         assert needed <= requested <= 1.02 * needed + stores._TAIL_BYTES + 16 * 1024
 
 
+def test_a_run_reads_every_byte_once(server: Server, place: str, bars: Path) -> None:
+    inputs = upload(server, bars, f"{place}/bars")
+    WeightedLabelingEngine(CONFIG).process_files([inputs], f"s3://{place}/out")
+    size = sum(path.stat().st_size for path in bars.glob("*.parquet"))
+    # Footers, which are at the end, are read twice.
+    assert server.read(f"{place}/bars") <= size + 2 * len(list(bars.iterdir())) * 8192
+
+
+@given(
+    reads=st.lists(st.tuples(st.integers(0, 90), st.integers(0, 30)), max_size=12),
+    most=st.sampled_from((10, 1000)),
+)
+def test_copies_have_what_the_file_has(reads: list[tuple[int, int]], most: int) -> None:
+    """Whatever is read, in whatever order; fetched once, as long as there is room to keep it."""
+    content = bytes(range(120))
+    fetched: list[int] = []
+
+    def fetch(start: int, size: int) -> bytes:
+        fetched.extend(range(start, start + size))
+        return content[start : start + size]
+
+    copies = Copies(most_bytes=most)
+    for start, size in reads:
+        assert copies.read("s3://bars/x", start, size, fetch) == content[start : start + size]
+    wanted = {byte for start, size in reads for byte in range(start, start + size)}
+    assert set(fetched) == wanted
+    if most == 1000:
+        assert len(fetched) == len(wanted)
+
+
 def killing(process: list[subprocess.Popen[bytes]], key: str, call: int) -> Any:
     """A hook that kills a run at the N-th time that it writes a file, before it is stored."""
     seen = 0
@@ -426,7 +459,7 @@ def test_a_refusal_is_one_clear_message(
 
     refused("bars", 3, "run", inputs, "-o", here, "-q")
     refused("bars", 3, "validate", inputs)
-    refused("bars_001", 3, "run", inputs, "-o", here, "-q", from_call=9)
+    refused("bars_001", 3, "run", inputs, "-o", here, "-q", from_call=4)
     refused("out", 1, "run", str(bars), "-o", there, "-q")
     refused("--", 1, "run", str(bars), "-o", there, "-q")
 

@@ -1,7 +1,8 @@
 """Files in a store as DuckDB may see them: it reads ranges of bytes, and writes nothing.
 
 DuckDB asks for the columns of the row groups that a query needs, each in one range, so that a range
-is asked of the store as it is: reading ahead or in blocks would only fetch more.
+is asked of the store as it is: reading ahead or in blocks would only fetch more. What one step has
+read is at hand for the next (`copies`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from fsspec import AbstractFileSystem
 
 from duck_label.errors import InputError
+from duck_label.storage.copies import Copies
 from duck_label.storage.stores import Store, complaints, of_scheme
 
 # What the error says, by which it is known, that a query gets where it would write.
@@ -75,8 +78,14 @@ class StoredFile(SharedFile):
         InputError: here and where it is read, if the store refuses or fails.
     """
 
-    def __init__(self, store: Store, url: str, facts: tuple[int, str] | None = None) -> None:
-        self._store, self._url = store, url
+    def __init__(
+        self,
+        store: Store,
+        url: str,
+        facts: tuple[int, str] | None = None,
+        copies: Copies | None = None,
+    ) -> None:
+        self._store, self._url, self._copies = store, url, copies
         if facts is None:
             with complaints(url, InputError):
                 facts = store.facts(url)
@@ -84,9 +93,15 @@ class StoredFile(SharedFile):
         super().__init__(facts[0])
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Some bytes, in one request; fewer where the file ends."""
+        """Some bytes, in one request unless copies have some of them; fewer where the file ends."""
+        size = max(0, min(size, self.size - position))
         with complaints(self._url, InputError):
-            return self._store.read(self._url, self.facts, position, size)
+            if self._copies is None:
+                return self._fetch(position, size)
+            return self._copies.read(self._url, position, size, self._fetch)
+
+    def _fetch(self, position: int, size: int) -> bytes:
+        return self._store.read(self._url, self.facts, position, size)
 
     def close(self) -> None:
         """There is nothing to let go of: every read is a request of its own."""
@@ -95,17 +110,18 @@ class StoredFile(SharedFile):
 class StoredFiles(AbstractFileSystem):  # type: ignore[misc]
     """The files of a scheme, for one connection to DuckDB.
 
-    What is known of a file when it is first opened holds for as long as the connection, unless
-    files are `live` and may grow.
+    What is known of a file when it is first opened holds for as long as the connection, and what
+    was read of it is kept below `folder` for a while, unless files are `live` and may grow.
     """
 
     cachable = False
 
-    def __init__(self, scheme: str, *, live: bool = False) -> None:
+    def __init__(self, scheme: str, folder: Path | None = None, *, live: bool = False) -> None:
         super().__init__()
         self.protocol = scheme
         self._store = of_scheme(scheme)
         self._live = live
+        self._copies = None if live else Copies(folder)
         self._known: dict[str, tuple[int, str]] = {}
 
     def glob(self, path: str, **_: Any) -> list[str]:
@@ -122,7 +138,7 @@ class StoredFiles(AbstractFileSystem):  # type: ignore[misc]
         if mode != "rb":
             raise PermissionError(f"{path}: {READS_ONLY}")
         url = self._store.url(path) if "://" in path else f"{self.protocol}://{path}"
-        file = StoredFile(self._store, url, self._known.get(url))
+        file = StoredFile(self._store, url, self._known.get(url), self._copies)
         if not self._live:
             self._known[url] = file.facts
         return file
