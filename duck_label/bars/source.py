@@ -116,7 +116,7 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         ConfigError: where an output column would take the name of an input column.
     """
     paths = find_files(inputs)
-    footers = dict(zip(paths, each(_footer_digest, paths), strict=True))
+    prints = dict(zip(paths, each(_fingerprint, paths), strict=True))
     by_file = described(database, paths)
     columns, complete = agreed(by_file)
     bars = bar_columns(columns, config, paths[0])
@@ -130,12 +130,11 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     files = [
         BarFile(
             path,
-            *known,
-            footers[path],
+            *prints[path],
             tuple(name for name, _ in by_file[path]),
             tuple(groups.get(path, ())),
         )
-        for path, known in zip(paths, each(version, paths), strict=True)
+        for path in paths
     ]
     rows = sum(file.rows for file in files)
     if rows == 0:
@@ -152,8 +151,8 @@ def _uncompressed(database: Database, paths: list[str]) -> int:
     return int(size or 0)
 
 
-def _footer_digest(path: str) -> str:
-    """A digest of a file's footer: it changes with the schema, the counts and the statistics."""
+def _fingerprint(path: str) -> tuple[int, int | str, str]:
+    """Size, version, and a digest of the footer, which changes with schema and statistics."""
     try:
         with open_file(path) as file:
             size = file.seek(0, os.SEEK_END)
@@ -166,7 +165,8 @@ def _footer_digest(path: str) -> str:
                 )
             (length,) = struct.unpack("<I", tail[:4])
             file.seek(max(0, size - 8 - length))
-            return hashlib.blake2b(file.read(length), digest_size=16).hexdigest()
+            digest = hashlib.blake2b(file.read(length), digest_size=16).hexdigest()
+            return size, version(file), digest
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -81,7 +81,9 @@ def run(
     profile: bool,
     **configuration: Any,
 ) -> None:
-    """Label Parquet files, folders, globs and URLs (s3://, gs://, az://) of bars into part files.
+    """Label Parquet files, folders and globs of bars into part files.
+
+    Any of them, and the output, may lie in a store: s3://, gs://, az:// or another URL of fsspec.
 
     \b
     duck-label run bars/ --output labels

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from glob import glob
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.request import url2pathname
 
 from duck_label.errors import ConfigError, InputError
@@ -122,37 +123,23 @@ def identity(name: str) -> str:
     return name if is_url(name) else os.path.realpath(name)
 
 
-def version(name: str) -> tuple[int, int | str]:
-    """The size of a file in bytes, and what changes whenever it is written.
-
-    Raises:
-        InputError: if its store refuses or fails.
-    """
-    if is_url(name):
-        return open_stored(name).facts
-    status = os.stat(name)
-    return status.st_size, status.st_mtime_ns
-
-
-def open_file(name: str) -> IO[bytes] | StoredFile:
+def open_file(name: str) -> BufferedReader | StoredFile:
     """Open a file to read, at any place in it.
 
     Raises:
         OSError: if it cannot be read.
         InputError: if its store refuses or fails.
     """
-    return open_stored(name) if is_url(name) else open(name, "rb")
+    if not is_url(name):
+        return open(name, "rb")
+    from duck_label.storage.reading import StoredFile  # loads fsspec
+
+    return StoredFile(store(name), name)
 
 
-def open_stored(url: str) -> StoredFile:
-    """Open a file in a store; one request tells what there is to know of it.
-
-    Raises:
-        InputError: if its store refuses or fails.
-    """
-    from duck_label.storage.reading import StoredFile
-
-    return StoredFile(store(url), url)
+def version(file: BufferedReader | StoredFile) -> int | str:
+    """What changes whenever a file is written: its time in nanoseconds, or what its store says."""
+    return os.fstat(file.fileno()).st_mtime_ns if isinstance(file, BufferedReader) else file.version
 
 
 def each(function: Callable[[str], Result], names: Sequence[str]) -> list[Result]:

@@ -12,7 +12,7 @@ import threading
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from fsspec import AbstractFileSystem
 
@@ -64,7 +64,7 @@ class SharedFile(ABC):
     def close(self) -> None:
         """Let go of the file."""
 
-    def __enter__(self) -> SharedFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,6 +91,11 @@ class StoredFile(SharedFile):
                 facts = store.facts(url)
         self.facts = facts
         super().__init__(facts[0])
+
+    @property
+    def version(self) -> str:
+        """What its store calls its version."""
+        return self.facts[1]
 
     def read_at(self, position: int, size: int) -> bytes:
         """Some bytes, in one request unless copies have some of them; fewer where the file ends."""

@@ -38,7 +38,10 @@ _TAILS = 256
 _EXPIRED = "the credentials have expired: renew them, and the same command goes on"
 # The first that fits tells what happened, in the words of whichever library.
 _REASONS = (
-    (r"Expired|RefreshError|invalid_grant", _EXPIRED),
+    (
+        r"ExpiredToken|[Tt]oken.{0,60}expired|SSO session.{0,60}expired|RefreshError|invalid_grant",
+        _EXPIRED,
+    ),
     (r"NoSuchBucket|bucket does not exist|ContainerNotFound", "there is no such bucket"),
     (
         r"NoCredentials|DefaultCredentialsError|Unable to locate credentials|CredentialRetrieval",
