@@ -1,6 +1,6 @@
 """The loop over chunks: in what order, cut to what fits, and what is tried when one does not.
 
-A chunk that memory fails is tried again with one thread, then in halves, down to the smallest.
+A crew labels them. A chunk that memory fails is tried again in halves, down to the smallest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.memory.governor import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.records.ledger import ChunkRecord
-from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.crew import Crew, Failed, Task
 
 # Below this, a chunk is mostly margin: half of it would need as much.
 SMALLEST_ROWS = 1_000
@@ -80,7 +80,7 @@ class Schedule:
         return [piece, *others, left]
 
     def work(
-        self, chunks: Sequence[Chunk], labeler: ChunkLabeler, note: Callable[[str], object]
+        self, chunks: Sequence[Chunk], crew: Crew, note: Callable[[str], object]
     ) -> Iterator[tuple[Chunk, ChunkRecord, int]]:
         """Label the chunks, or the pieces of those that do not fit; says how many are left.
 
@@ -88,25 +88,34 @@ class Schedule:
             MemoryBudgetError, SpillError: if not even the smallest piece fits, with one thread.
         """
         queue = deque(chunks)
-        while queue:
-            chunk = queue.popleft()
-            fitting = max(self.predictor.rows_within(self._most), SMALLEST_ROWS)
-            # A chunk that is only a little too large is more work in two than in one.
-            if chunk.rows > 1.2 * fitting:
-                pieces = split(self._groups, chunk, fitting)
-                if len(pieces) > 1:
-                    queue.extendleft(reversed(pieces))
-                    continue
-            try:
-                record = labeler.label(chunk, self.predictor.peak(chunk.rows))
-            except (MemoryBudgetError, SpillError) as error:
-                queue.extendleft(reversed(self._halves(chunk, error)))
-                note(f"warning: {error}; going on with smaller chunks")
+        while queue or crew.busy:
+            # What a bar needs is seen on one chunk before others are begun.
+            while queue and crew.busy < (crew.room if self._knows else 1):
+                self._submit(queue, crew)
+            result = crew.next()
+            if isinstance(result, Failed):
+                queue.extendleft(reversed(self._halves(result.chunk, result.error)))
+                note(f"warning: {result.error}; going on with smaller chunks")
                 continue
+            record = result.record
             self.predictor.learn(record.rows, record.peak_rss_bytes)
-            yield chunk, record, len(queue)
+            self._knows = True
+            yield result.chunk, record, len(queue) + crew.busy
 
-    def _halves(self, chunk: Chunk, error: MemoryBudgetError | SpillError) -> list[Chunk]:
+    def _submit(self, queue: deque[Chunk], crew: Crew) -> None:
+        """Give the first chunk to the crew, or leave it in pieces that fit."""
+        chunk = queue.popleft()
+        fitting = max(self.predictor.rows_within(self._most), SMALLEST_ROWS)
+        # A chunk that is only a little too large is more work in two than in one.
+        pieces = split(self._groups, chunk, fitting) if chunk.rows > 1.2 * fitting else [chunk]
+        if len(pieces) > 1:
+            queue.extendleft(reversed(pieces))
+        else:
+            crew.submit(Task(chunk, self.predictor.peak(chunk.rows)))
+
+    def _halves(self, chunk: Chunk, error: Exception) -> list[Chunk]:
+        if not isinstance(error, MemoryBudgetError | SpillError):
+            raise error
         halves = split(self._groups, chunk, chunk.rows // 2 + 1)
         if chunk.rows >= 2 * SMALLEST_ROWS and len(halves) > 1:
             return halves
