@@ -31,6 +31,8 @@ _KEYS = {
     "chunk": "run.chunk",
     "order": "run.order",
     "threads": "run.threads",
+    "workers": "run.workers",
+    "chunk_timeout": "run.chunk_timeout",
     "temp_dir": "run.temp_dir",
     "max_temp_size": "run.max_temp_size",
     "memory_limit": "memory.limit",
@@ -178,6 +180,17 @@ def configuration(command: Command) -> Command:
             help="Keep metrics here for Prometheus's node exporter.",
         ),
         click.option("--threads", type=int, help="Threads.  [default: all cores]"),
+        click.option(
+            "--workers",
+            type=int,
+            help="Processes that label, each with its share of memory and threads.  [default: 1]",
+        ),
+        click.option(
+            "--chunk-timeout",
+            type=float,
+            metavar="SECONDS",
+            help="End a worker that takes longer over a chunk, and do the chunk again.",
+        ),
         click.option("--temp-dir", metavar="DIR", help="Where to spill.  [default: in the output]"),
         click.option(
             "--max-temp-size", metavar="50GB", help="Most that may be spilled.  [default: the disk]"

@@ -32,6 +32,20 @@ class Bars:
     parameters: Mapping[str, Any]
     news: changes.News | None = None
 
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        config: LabelingConfig,
+        parameters: Mapping[str, Any],
+        *,
+        has_quarantine: bool,
+    ) -> Bars:
+        """The bars as another process knows them, from what it was sent."""
+        names = [name for name, _ in source.columns]
+        context = queries.context(config, source.bars, names, has_quarantine=has_quarantine)
+        return cls(source, context, parameters)
+
     def between(self, start: int, end: int) -> dict[str, Any]:
         """The parameters of a query over the files that may hold bars of a range."""
         return {**self.parameters, "files": self.source.paths_between(start, end)}

@@ -84,9 +84,12 @@ class WeightedLabelingEngine:
             except duckdb.Error as error:
                 raise explain(error, "reading the new files", database) from error
         left = without(_range(source, start, end), ((c.start, c.end) for c in done))
+        share = budget
+        if self.config.run.has_workers:
+            share = budget.shared(self.config.run.workers, memory.rss_bytes())
         schedule = Schedule(
             self.config,
-            budget,
+            share,
             manager(self.config, budget),
             source,
             done,
@@ -123,10 +126,16 @@ class WeightedLabelingEngine:
             OutputConflictError: if `output` holds something else.
             OutputError: if `output` is held by another run, or the disk is full.
             MemoryBudgetError: if the work does not fit in the memory budget.
+            WorkerLostError: if a worker dies, or takes too long, over the same chunk each time.
         """
         began = time.perf_counter()
         budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
-        summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
+        summary = RunSummary(
+            str(output),
+            memory_limit_bytes=budget.limit,
+            threads=self._threads,
+            workers=self.config.run.workers,
+        )
         if budget.warning is not None:
             summary.warnings.append(budget.warning)
             self._progress.note(f"warning: {budget.warning}")
@@ -151,6 +160,7 @@ class WeightedLabelingEngine:
                     wanted,
                     summary,
                     self._progress,
+                    self._profile,
                 )
                 labeling.run(anew=overwrite or not resume)
         return summary

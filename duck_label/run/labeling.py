@@ -19,16 +19,21 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import InputError
-from duck_label.memory.budget import MemoryBudget
-from duck_label.records.ledger import ChunkRecord, Ledger
+from duck_label.memory import budget as memory
+from duck_label.memory.budget import MemoryBudget, parse_size
+from duck_label.profile import Profile
+from duck_label.records.ledger import Ledger
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit, quarantined
 from duck_label.run.advice import advise
 from duck_label.run.crew import Alone, Crew
 from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.reporter import RunReporter
 from duck_label.run.results import Progress, RunSummary
 from duck_label.run.schedule import Schedule
 from duck_label.run.watch import Watch
+from duck_label.run.worker import Work
+from duck_label.run.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -46,17 +51,20 @@ class Labeling:
     wanted: tuple[int, int]
     summary: RunSummary
     progress: Progress
+    profile: Profile | None
 
     def run(self, *, anew: bool) -> None:
         """Do all of it; finished chunks are done again only if `anew`."""
         self.ledger.begin_run(self._facts())
-        with Watch(self.config, self.budget, self.database, self.ledger, self.progress) as watch:
+        reporter = RunReporter(self.config, self.budget, self.ledger, self.progress)
+        where = self.ledger.snapshots
+        with reporter, Watch(self.config, self.budget, self.database, reporter, where) as watch:
             try:
                 bars, _ = watch.attempt("checking the input", lambda: self._admit(anew=anew))
                 self._tell(bars)
                 self.ledger.remove_unrecorded_parts()
                 with self._crew(bars, watch) as crew:
-                    self._label(watch, crew)
+                    self._label(watch, crew, reporter)
             finally:
                 self._finish(watch)
 
@@ -85,11 +93,50 @@ class Labeling:
 
     @contextmanager
     def _crew(self, bars: Bars, watch: Watch) -> Iterator[Crew]:
-        """Who labels the chunks."""
-        unfinished = self.ledger.unfinished
-        yield Alone(ChunkLabeler(self.database, bars, self.config, unfinished, watch), self.budget)
+        """Who labels the chunks: this process, or as many as the run asks for."""
+        if not self.config.run.has_workers:
+            labeler = ChunkLabeler(self.database, bars, self.config, self.ledger.unfinished, watch)
+            yield Alone(labeler, self.budget)
+            return
+        work = self._work(bars)
+        budget = self.budget.shared(self.config.run.workers, memory.rss_bytes())
+        with Workers(
+            replace(work, memory_bytes=budget.limit),
+            budget,
+            self.config.run.workers,
+            self.config.run.chunk_timeout,
+            self.database.temp_dir,
+            watch,
+            self.profile,
+        ) as workers:
+            watch.oversee(workers.rss_bytes, workers.held)
+            yield workers
 
-    def _label(self, watch: Watch, crew: Crew) -> None:
+    def _work(self, bars: Bars) -> Work:
+        """What other processes need; this one gives back the memory of what came before."""
+        run = self.config.run
+        kept = self.database.temp_dir / "kept.duckdb"
+        self.database.save_kept(kept)
+        self.database.drop_tables()
+        self.database.release()
+        most = run.max_temp_size
+        try:
+            return Work(
+                config=self.config,
+                source=bars.source,
+                parameters=bars.parameters,
+                has_quarantine=self.ledger.quarantine.exists(),
+                output=self.ledger.output.absolute(),
+                memory_bytes=self.budget.limit,
+                threads=max(1, self.summary.threads // run.workers),
+                max_temp_size=most and f"{parse_size(most) // run.workers}B",
+                kept=kept.read_bytes(),
+                has_profile=self.profile is not None,
+            )
+        finally:
+            kept.unlink()
+
+    def _label(self, watch: Watch, crew: Crew, reporter: RunReporter) -> None:
         """Label what is left of the range, chunk after chunk."""
         done = self.ledger.chunks()
         self.summary.resume(done)
@@ -97,20 +144,18 @@ class Labeling:
         schedule = Schedule(self.config, crew.budget, watch.manager, self.source, done, factor)
         chunks = schedule.chunks(without(self.wanted, ((c.start, c.end) for c in done)))
         watch.begin(chunks)
-        self.progress.begin(chunks, self.budget)
+        reporter.begin(chunks)
+        self.progress.begin(chunks, self.budget, watch.manager.read_rss)
         try:
             for chunk, record, left in schedule.work(chunks, crew, self.progress.note):
-                self._keep(record, watch)
+                self.ledger.finish(replace(record, run=self.ledger.run))
+                watch.finish(record)
+                reporter.finish(record.rows)
+                self.summary.add(record)
                 self.progress.advance(chunk, record, left)
         finally:
             self.summary.memory_factor = round(schedule.predictor.factor, 4)
             self.summary.next_chunk_rows = schedule.rows_per_chunk
-
-    def _keep(self, record: ChunkRecord, watch: Watch) -> None:
-        """Record a chunk, and give its part file its name."""
-        self.ledger.finish(replace(record, run=self.ledger.run))
-        watch.finish(record)
-        self.summary.add(record)
 
     def _finish(self, watch: Watch) -> None:
         """Sum up the run, however it ended, and record that."""
@@ -127,6 +172,7 @@ class Labeling:
             "versions": {name: version(name) for name in ("duck-label", "duckdb")},
             "memory_limit_bytes": self.budget.limit,
             "threads": self.summary.threads,
+            "workers": self.summary.workers,
         }
 
 

@@ -1,17 +1,19 @@
 """The loop over chunks: in what order, cut to what fits, and what is tried when one does not.
 
-A crew labels them. A chunk that memory fails is tried again in halves, down to the smallest.
+A crew labels them. A chunk that memory fails is tried again in halves, down to the smallest; one
+that is lost with its worker, as it is, a few times.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
-from duck_label.errors import MemoryBudgetError, SpillError
+from duck_label.errors import MemoryBudgetError, SpillError, WorkerLostError
 from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.memory.governor import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
@@ -22,6 +24,8 @@ from duck_label.run.crew import Crew, Failed, Task
 SMALLEST_ROWS = 1_000
 # The part of an automatic chunk that a run begins with, to see what a bar needs.
 _CALIBRATION = 8
+# A chunk that as many workers died over, or took too long over, is not tried again.
+MOST_LOSSES = 3
 
 
 class Schedule:
@@ -86,18 +90,27 @@ class Schedule:
 
         Raises:
             MemoryBudgetError, SpillError: if not even the smallest piece fits, with one thread.
+            WorkerLostError: if the same chunk is lost with its worker each time.
         """
         queue = deque(chunks)
+        lost: Counter[Chunk] = Counter()
         while queue or crew.busy:
             # What a bar needs is seen on one chunk before others are begun.
             while queue and crew.busy < (crew.room if self._knows else 1):
                 self._submit(queue, crew)
             result = crew.next()
+            if isinstance(result, Failed) and isinstance(result.error, WorkerLostError):
+                lost[result.chunk] += 1
+                if lost[result.chunk] == MOST_LOSSES:
+                    raise _given_up(result.error)
+                queue.appendleft(result.chunk)
+                continue
             if isinstance(result, Failed):
                 queue.extendleft(reversed(self._halves(result.chunk, result.error)))
                 note(f"warning: {result.error}; going on with smaller chunks")
                 continue
             record = result.record
+            record = replace(record, attempts=record.attempts + lost[result.chunk])
             self.predictor.learn(record.rows, record.peak_rss_bytes)
             self._knows = True
             yield result.chunk, record, len(queue) + crew.busy
@@ -123,3 +136,10 @@ class Schedule:
             raise error
         enough = format_bytes(2 * self._manager.limit_bytes)
         raise MemoryBudgetError(f"{error}. No smaller chunk would do; {enough} might") from error
+
+
+def _given_up(error: WorkerLostError) -> WorkerLostError:
+    return WorkerLostError(
+        f"{error}. It was tried {MOST_LOSSES} times. What is finished stays; the same command goes "
+        "on from there"
+    )
