@@ -167,6 +167,14 @@ class Run(_Model):
         description="seconds after which a chunk's worker is ended and the chunk done again",
         examples=[3600],
     )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="who labels: this machine, or a Ray cluster"
+    )
+    ray_address: str | None = Field(
+        default=None,
+        description="the cluster; default: RAY_ADDRESS, or a new one on this machine",
+        examples=["ray-head:6379"],
+    )
     temp_dir: str | None = Field(
         default=None, description="where to spill; default: in the output", examples=["/scratch"]
     )
@@ -183,8 +191,8 @@ class Run(_Model):
 
     @property
     def has_workers(self) -> bool:
-        """Whether other processes label: only they can be ended."""
-        return self.workers > 1 or self.chunk_timeout is not None
+        """Whether other processes of this machine label: only they can be ended."""
+        return self.engine == "local" and (self.workers > 1 or self.chunk_timeout is not None)
 
 
 def _mode(name: str, direction: Literal["long", "short"], stop: int) -> TradingMode:

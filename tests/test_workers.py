@@ -20,7 +20,13 @@ import pytest
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.bars.sample import write_sample
-from duck_label.errors import DuckLabelError, MemoryBudgetError, OutputError, WorkerLostError
+from duck_label.errors import (
+    ConfigError,
+    DuckLabelError,
+    MemoryBudgetError,
+    OutputError,
+    WorkerLostError,
+)
 from duck_label.records.ledger import FOLDER
 from duck_label.run import workers
 from duck_label.run.results import Silence
@@ -238,6 +244,14 @@ def test_a_share_that_is_too_small_is_refused_with_what_would_do(
         )
     config = LabelingConfig(run=run, memory={"limit": enough.replace(" ", "")})
     assert WeightedLabelingEngine(config).plan_files([bars], tmp_path / "out2").chunks
+
+
+def test_a_cluster_without_ray_is_one_clear_message(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'duck-label\[ray\]'"):
+        label(bars, tmp_path, run={"engine": "ray"})
 
 
 # A program without `if __name__ == "__main__"`, whose workers stop in the middle of a chunk.

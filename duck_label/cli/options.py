@@ -33,6 +33,8 @@ _KEYS = {
     "threads": "run.threads",
     "workers": "run.workers",
     "chunk_timeout": "run.chunk_timeout",
+    "engine": "run.engine",
+    "ray_address": "run.ray_address",
     "temp_dir": "run.temp_dir",
     "max_temp_size": "run.max_temp_size",
     "memory_limit": "memory.limit",
@@ -190,6 +192,16 @@ def configuration(command: Command) -> Command:
             type=float,
             metavar="SECONDS",
             help="End a worker that takes longer over a chunk, and do the chunk again.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            help="Who labels: this machine, or a Ray cluster (duck-label[ray]).  [default: local]",
+        ),
+        click.option(
+            "--ray-address",
+            metavar="HOST:PORT",
+            help="The cluster.  [default: RAY_ADDRESS, or a new one here]",
         ),
         click.option("--temp-dir", metavar="DIR", help="Where to spill.  [default: in the output]"),
         click.option(

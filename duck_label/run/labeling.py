@@ -26,6 +26,7 @@ from duck_label.records.ledger import Ledger
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit, quarantined
 from duck_label.run.advice import advise
+from duck_label.run.cluster import THREADS, Cluster
 from duck_label.run.crew import Alone, Crew
 from duck_label.run.labeler import ChunkLabeler
 from duck_label.run.reporter import RunReporter
@@ -94,6 +95,10 @@ class Labeling:
     @contextmanager
     def _crew(self, bars: Bars, watch: Watch) -> Iterator[Crew]:
         """Who labels the chunks: this process, or as many as the run asks for."""
+        if self.config.run.engine == "ray":
+            with self._cluster(bars, watch) as cluster:
+                yield cluster
+            return
         if not self.config.run.has_workers:
             labeler = ChunkLabeler(self.database, bars, self.config, self.ledger.unfinished, watch)
             yield Alone(labeler, self.budget)
@@ -111,6 +116,15 @@ class Labeling:
         ) as workers:
             watch.oversee(workers.rss_bytes, workers.held)
             yield workers
+
+    def _cluster(self, bars: Bars, watch: Watch) -> Cluster:
+        run = self.config.run
+        threads = run.threads or THREADS
+        work = replace(self._work(bars), threads=threads, max_temp_size=run.max_temp_size)
+        most = run.workers if run.workers > 1 else None
+        return Cluster(
+            work, self.budget, most, run.chunk_timeout, run.ray_address, watch, self.profile
+        )
 
     def _work(self, bars: Bars) -> Work:
         """What other processes need; this one gives back the memory of what came before."""

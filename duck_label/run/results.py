@@ -119,13 +119,15 @@ class RunSummary:
         self.chunks_labeled += 1
         self.rows_labeled += record.rows
         self.chunks_retried += record.attempts > 1
+        # Of processes on other machines nobody else tells.
+        self.peak_rss_bytes = max(self.peak_rss_bytes, record.peak_rss_bytes)
         self._errors.append(abs(record.predicted_peak_bytes / record.peak_rss_bytes - 1))
 
     def finish(self, metrics: PerformanceMetrics, manager: MemoryManager) -> None:
         """Note what the run took."""
         self.seconds = round(metrics.elapsed_time, 3)
         self.rows_per_second = round(self.rows_labeled / metrics.elapsed_time, 1)
-        self.peak_rss_bytes = round(metrics.peak_memory_mb * MB)
+        self.peak_rss_bytes = max(self.peak_rss_bytes, round(metrics.peak_memory_mb * MB))
         self.growth_bytes_per_minute = round(metrics.memory_growth_rate_mb_per_minute * MB, 1)
         self.fragmentation_bytes = round(metrics.fragmentation_mb * MB)
         self.peak_spill_bytes = round(metrics.peak_spill_mb * MB)

@@ -60,11 +60,29 @@ class Work:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a chunk, and what this worker has measured so far."""
+    """What became of a chunk, and what this worker has measured so far.
+
+    `events` are those that were not told of while it went.
+    """
 
     result: Done | Failed
     metrics: PerformanceMetrics
     profile: Profile | None
+    events: tuple[MemoryEvent, ...] = ()
+
+
+class Collector:
+    """A `Reporter` that keeps the events for later."""
+
+    def __init__(self) -> None:
+        self.events: list[MemoryEvent] = []
+
+    def event(self, event: MemoryEvent) -> None:
+        """Keep it."""
+        self.events.append(event)
+
+    def observe(self, snapshot: MemorySnapshot) -> None:
+        """Nobody asks for it."""
 
 
 class Workplace:
