@@ -154,6 +154,27 @@ class Run(_Model):
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="default: all cores", examples=[2]
     )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="processes that label, each with its share of memory and threads",
+    )
+    chunk_timeout: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds after which a chunk's worker is ended and the chunk done again",
+        examples=[3600],
+    )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="who labels: this machine, or a Ray cluster"
+    )
+    ray_address: str | None = Field(
+        default=None,
+        description="the cluster; default: RAY_ADDRESS, or a new one on this machine",
+        examples=["ray-head:6379"],
+    )
     temp_dir: str | None = Field(
         default=None, description="where to spill; default: in the output", examples=["/scratch"]
     )
@@ -167,6 +188,11 @@ class Run(_Model):
         description="a file of metrics to keep for Prometheus",
         examples=["/var/lib/node_exporter/duck_label.prom"],
     )
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether other processes of this machine label: only they can be ended."""
+        return self.engine == "local" and (self.workers > 1 or self.chunk_timeout is not None)
 
 
 def _mode(name: str, direction: Literal["long", "short"], stop: int) -> TradingMode:

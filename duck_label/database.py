@@ -71,6 +71,8 @@ class Database:
         self._connection = duckdb.connect(":memory:", config=settings)
         self._watcher = self._connection.cursor()
         self._reached: set[str] = set()
+        # DuckDB draws one of its own wherever it takes an interpreter for interactive.
+        self.run("set enable_progress_bar = false")
         self.run(PREPARATION)
         if self._profile is not None:
             self.run(SETTINGS)
@@ -171,24 +173,32 @@ class Database:
     def reconnect(self) -> None:
         """Close DuckDB and open it anew, with the tables that hold for the whole run."""
         file = self.temp_dir / "kept.duckdb"
-        attach = "attach '{}' as kept".format(str(file).replace("'", "''"))
-        self.run(attach)
-        kept = self.rows(
-            "select table_name from duckdb_tables() "
-            "where temporary and list_contains($kept, table_name)",
-            {"kept": _KEPT},
-        )
-        for (name,) in kept:
-            self.run(f"create or replace table kept.{name} as from temp.{name}")
-        self.run("detach kept")
+        self.save_kept(file)
         with self._asking:
             self.close()
             self._open()
-        self.run(f"{attach} (read_only)")
-        for (name,) in kept:
+        self.load_kept(file)
+        file.unlink()
+
+    def save_kept(self, file: Path) -> None:
+        """Write the tables that hold for the whole run to a file, from which another can load."""
+        self.run(f"attach {_quoted(file)} as kept")
+        for (name,) in self.rows(
+            "select table_name from duckdb_tables() "
+            "where temporary and list_contains($kept, table_name)",
+            {"kept": _KEPT},
+        ):
+            self.run(f"create or replace table kept.{name} as from temp.{name}")
+        self.run("detach kept")
+
+    def load_kept(self, file: Path) -> None:
+        """Have the tables that were saved to a file."""
+        self.run(f"attach {_quoted(file)} as kept (read_only)")
+        for (name,) in self.rows(
+            "select table_name from duckdb_tables() where database_name = 'kept'"
+        ):
             self.run(f"create temp table {name} as from kept.{name}")
         self.run("detach kept")
-        file.unlink()
 
     def spill(self) -> None:
         """Move to disk what can be moved, and give the memory back to the operating system.
@@ -238,6 +248,10 @@ class Database:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelError:

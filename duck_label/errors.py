@@ -64,6 +64,12 @@ class QualityError(DuckLabelError):
     exit_code = 5
 
 
+class WorkerLostError(DuckLabelError):
+    """A process that labels chunks died, or took too long, again and again over the same chunk."""
+
+    exit_code = 6
+
+
 class InterruptedRunError(DuckLabelError):
     """The user ended the run; what is finished stays and the next run goes on from there."""
 

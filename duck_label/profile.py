@@ -40,6 +40,16 @@ class Profile:
         profile.spilled_bytes += system["total_bytes_spilled"]
         profile.peak_bytes = max(profile.peak_bytes, system["peak_buffer_memory"])
 
+    def merge(self, other: Profile) -> None:
+        """Count what another process counted."""
+        for step, theirs in other.steps.items():
+            ours = self.steps.setdefault(step, StepProfile())
+            ours.seconds += theirs.seconds
+            ours.thread_seconds += theirs.thread_seconds
+            ours.rows_read += theirs.rows_read
+            ours.spilled_bytes += theirs.spilled_bytes
+            ours.peak_bytes = max(ours.peak_bytes, theirs.peak_bytes)
+
     def table(self, whole: float) -> str:
         """A line per step, and one for what a run of so many seconds spent outside the steps."""
         lines = [

@@ -145,6 +145,22 @@ def test_labels_and_records_are_those_of_local_files(
     assert "nothing to do" in call("run", *inputs, "-o", output, *RUN).stderr
 
 
+def test_workers_label_from_a_store_into_a_store(
+    server: Server, place: str, inputs: list[str], whole: Path, tmp_path: Path
+) -> None:
+    result = call("run", *inputs, "-o", f"s3://{place}", *RUN, "--workers", "2")
+    assert result.exit_code == 0, result.stderr
+    assert labels(server, place, tmp_path / "labels").equals(read(whole))
+    left = {path.rpartition("/")[2] for path in server.files().find(place)}
+    assert not [name for name in left if name.endswith(".tmp")]
+
+
+def test_a_cluster_wants_a_folder_that_its_nodes_share(inputs: list[str], place: str) -> None:
+    result = call("run", *inputs, "-o", f"s3://{place}", "--engine", "ray")
+    assert result.exit_code == 2
+    assert f"s3://{place}: the nodes of a cluster" in result.stderr
+
+
 def test_a_query_changes_nothing_in_a_store(server: Server, output: str) -> None:
     before = server.files().find("bars")
     asked = len(server.asked)

@@ -32,6 +32,10 @@ _KEYS = {
     "chunk": "run.chunk",
     "order": "run.order",
     "threads": "run.threads",
+    "workers": "run.workers",
+    "chunk_timeout": "run.chunk_timeout",
+    "engine": "run.engine",
+    "ray_address": "run.ray_address",
     "temp_dir": "run.temp_dir",
     "max_temp_size": "run.max_temp_size",
     "memory_limit": "memory.limit",
@@ -190,6 +194,27 @@ def configuration(command: Command) -> Command:
             help="Keep metrics here for Prometheus's node exporter.",
         ),
         click.option("--threads", type=int, help="Threads.  [default: all cores]"),
+        click.option(
+            "--workers",
+            type=int,
+            help="Processes that label, each with its share of memory and threads.  [default: 1]",
+        ),
+        click.option(
+            "--chunk-timeout",
+            type=float,
+            metavar="SECONDS",
+            help="End a worker that takes longer over a chunk, and do the chunk again.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            help="Who labels: this machine, or a Ray cluster (duck-label[ray]).  [default: local]",
+        ),
+        click.option(
+            "--ray-address",
+            metavar="HOST:PORT",
+            help="The cluster.  [default: RAY_ADDRESS, or a new one here]",
+        ),
         click.option("--temp-dir", metavar="DIR", help="Where to spill.  [default: in the output]"),
         click.option(
             "--max-temp-size", metavar="50GB", help="Most that may be spilled.  [default: the disk]"

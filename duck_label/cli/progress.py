@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.progress import (
@@ -19,20 +19,21 @@ from rich.text import Text
 
 from duck_label.bars.plan import Chunk
 from duck_label.cli.console import say
-from duck_label.memory.budget import MB, MemoryBudget, format_bytes, rss_bytes
+from duck_label.memory.budget import MB, MemoryBudget, format_bytes
 from duck_label.records.ledger import ChunkRecord
 from duck_label.run.results import RunPlan, RunSummary
 
 
 class _Memory(ProgressColumn):
-    """The process's memory beside its budget."""
+    """The run's memory beside its budget."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, read_rss: Callable[[], int]) -> None:
         super().__init__()
         self._limit = limit
+        self._read_rss = read_rss
 
     def render(self, task: Task) -> Text:  # noqa: ARG002 - the shape that rich calls
-        return Text(f"{format_bytes(rss_bytes())} of {format_bytes(self._limit)}")
+        return Text(f"{format_bytes(self._read_rss())} of {format_bytes(self._limit)}")
 
 
 class _Rate(ProgressColumn):
@@ -63,7 +64,9 @@ class TerminalProgress:
         if not self._quiet:
             say(message)
 
-    def begin(self, chunks: Sequence[Chunk], budget: MemoryBudget) -> None:
+    def begin(
+        self, chunks: Sequence[Chunk], budget: MemoryBudget, read_rss: Callable[[], int]
+    ) -> None:
         """Show the bar."""
         self._chunks = len(chunks)
         if self._verbose:
@@ -75,7 +78,7 @@ class TerminalProgress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 _Rate(),
-                _Memory(budget.limit),
+                _Memory(budget.limit, read_rss),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,

@@ -36,6 +36,8 @@ _OUTSIDE_SMALL_DUCKDB = 160 * MB
 _SMALL = 420 * MB
 # What is needed beside DuckDB's share and what the process holds already.
 _BESIDE_HELD = 80 * MB
+# What the process that its workers work for may come to hold more while they do.
+_GROWTH = 32 * MB
 
 
 def parse_size(text: str) -> int:
@@ -194,6 +196,25 @@ class MemoryBudget:
             share = min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB)
         left = max(limit - held - _BESIDE_HELD, SMALLEST_BUDGET - _OUTSIDE_SMALL_DUCKDB)
         return cls(limit, min(share, left), held, warning)
+
+    def shared(self, workers: int, beside: int) -> MemoryBudget:
+        """The budget of each of some processes, which work beside one that holds so many bytes.
+
+        Raises:
+            MemoryBudgetError: if no chunk could be labeled in it.
+        """
+        beside += _GROWTH
+        share = (self.limit - beside) // workers
+        if share < SMALLEST_BUDGET:
+            enough = beside + workers * SMALLEST_BUDGET
+            fewer = (self.limit - beside) // SMALLEST_BUDGET
+            instead = f" or --workers {fewer}" if fewer > 0 else ""
+            raise MemoryBudgetError(
+                f"{workers} workers would have {format_bytes(max(0, share))} each of the "
+                f"{format_bytes(self.limit)} of the memory limit: pass --memory-limit "
+                f"{format_bytes(-(-enough // (100 * MB)) * 100 * MB)}{instead}"
+            )
+        return MemoryBudget.resolve(f"{share}B", (share, "its share of the memory limit"))
 
 
 def default_threads() -> int:

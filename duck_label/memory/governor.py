@@ -31,7 +31,8 @@ class MemoryEvent:
     """Something that happened to memory or was done about it, and the RSS before and after.
 
     Kinds: `warning`, `critical`, `emergency` and `recovered` where a line was passed; `cleanup`,
-    `gc`, `reconnect` and `retry` for what was done; `callback_failed`.
+    `gc`, `reconnect` and `retry` for what was done; `callback_failed`; `worker_lost` and `timeout`
+    where a process that helps died or was ended.
     """
 
     kind: str
@@ -157,12 +158,15 @@ class MemoryManager:
         return [*left[first : first + 1], *left[:first], *left[first + 1 :]]
 
     def report(self, kind: str, reason: str, before: int, after: int) -> None:
-        """Count an event and tell everyone who listens."""
+        """Count what happened and tell everyone who listens."""
+        self.relay(MemoryEvent(kind, reason, before, after, *self.place))
+
+    def relay(self, event: MemoryEvent) -> None:
+        """Count an event, of this process or of one that helps it, and tell everyone."""
         with self._lock:
-            event = MemoryEvent(kind, reason, before, after, *self.place)
             self.events.append(event)
-            self.counts[kind] += 1
-            if kind == "cleanup":
+            self.counts[event.kind] += 1
+            if event.kind == "cleanup":
                 self.freed_bytes += max(0, event.freed_bytes)
             for listener in self._listeners:
                 listener(event)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -86,16 +87,17 @@ class PerformanceMonitor:
         self._cleans_up = enable_auto_cleanup
         self._frequency = cleanup_frequency
         self._series = SnapshotSeries() if snapshots is None else snapshots
-        self._probe = probe
+        self.probe = probe
         self._observe = observe
         self._interval = interval
         self._thread: threading.Thread | None = None
+        self._helpers: dict[int, PerformanceMetrics] = {}
         self._reset(0)
 
     def _reset(self, total_rows: int) -> None:
         self._stop = threading.Event()
         self._began = self._ended = self._stage_began = time.perf_counter()
-        self._total_rows = total_rows
+        self.total_rows = total_rows
         self._rows = self._updates = 0
         self._peak = self._peak_since_mark = 0
         self._peak_spill = self._peak_spill_since_mark = 0
@@ -169,7 +171,7 @@ class PerformanceMonitor:
         # First of all the RSS: where it passes a line, something must happen at once.
         rss = self._manager.read_rss()
         self._manager.observe(rss)
-        duckdb, spill = self._probe() or (None, None)
+        duckdb, spill = self.probe() or (None, None)
         chunk, step = self._manager.place
         snapshot = MemorySnapshot.take(
             rss, duckdb_bytes=duckdb, spill_bytes=spill, chunk=chunk, step=step
@@ -204,6 +206,13 @@ class PerformanceMonitor:
             self._lows_between *= 2
         return low
 
+    def take_in(self, helper: int, metrics: PerformanceMetrics) -> None:
+        """What a process that helps this one has measured so far.
+
+        Its growth, its fragmentation and its stages count as if they were this one's.
+        """
+        self._helpers[helper] = metrics
+
     @property
     def fragmentation_bytes(self) -> int:
         """At the last low: what neither DuckDB nor the process as it was when warm accounts for."""
@@ -223,21 +232,31 @@ class PerformanceMonitor:
         """What was measured so far."""
         ended = time.perf_counter() if self._thread else self._ended
         events = self._manager.events
+        helpers = self._helpers.values()
+        stages = defaultdict(float, self._stages)
+        for helper in helpers:
+            for stage, seconds in helper.processing_stages.items():
+                stages[stage] += seconds
+        growth = growth_per_second(self._lows) * 60 / MB
+        growth += sum(helper.memory_growth_rate_mb_per_minute for helper in helpers)
+        fragmentation = self._fragmentation / MB + sum(
+            helper.fragmentation_mb for helper in helpers
+        )
         return PerformanceMetrics(
             elapsed_time=ended - self._began,
             rows_processed=self._rows,
-            total_rows=self._total_rows,
+            total_rows=self.total_rows,
             target_rows_per_minute=self._target,
             peak_memory_mb=self._peak / MB,
             current_memory_mb=self._manager.read_rss() / MB,
             memory_limit_mb=self._manager.limit_bytes / MB,
-            memory_growth_rate_mb_per_minute=growth_per_second(self._lows) * 60 / MB,
-            fragmentation_mb=self._fragmentation / MB,
+            memory_growth_rate_mb_per_minute=growth,
+            fragmentation_mb=fragmentation,
             peak_spill_mb=self._peak_spill / MB,
             memory_snapshots=list(self._series),
             memory_cleanup_events=[event for event in events if event.kind == "cleanup"],
             gc_events=[event for event in events if event.kind == "gc"],
-            processing_stages=dict(self._stages),
+            processing_stages=dict(stages),
         )
 
     def print_performance_report(self) -> None:

@@ -32,6 +32,20 @@ class Bars:
     parameters: Mapping[str, Any]
     news: changes.News | None = None
 
+    @classmethod
+    def of(
+        cls,
+        source: Source,
+        config: LabelingConfig,
+        parameters: Mapping[str, Any],
+        *,
+        has_quarantine: bool,
+    ) -> Bars:
+        """The bars as another process knows them, from what it was sent."""
+        names = [name for name, _ in source.columns]
+        context = queries.context(config, source.bars, names, has_quarantine=has_quarantine)
+        return cls(source, context, parameters)
+
     def between(self, start: int, end: int) -> dict[str, Any]:
         """The parameters of a query over the files that may hold bars of a range."""
         return {**self.parameters, "files": self.source.paths_between(start, end)}
@@ -78,7 +92,7 @@ def admit(
     )
     if latest is None:
         raise InputError("there is no good bar in the input")
-    values["quarantine"] = escape(str(ledger.quarantine))
+    values["quarantine"] = escape(str(ledger.quarantine.absolute()))
     values["reference_month"] = config.reference_month() or latest
     news = None
     if before is not None and new is not None:

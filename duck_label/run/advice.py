@@ -29,9 +29,16 @@ def _advice(run: RunSummary) -> Iterator[str]:
             f"memory after cleanups grew by {rate} a minute: a leak. Label in pieces, each in a "
             "process of its own (--start, --end), and please report it"
         )
+    if run.workers_lost:
+        yield (
+            f"{run.workers_lost} workers died or took too long (see memory_events): where the "
+            "machine ran out of memory, pass a smaller --memory-limit or fewer --workers"
+        )
     more = format_bytes(round(1.5 * limit, -8))
-    if run.chunks_retried or run.peak_rss_bytes > _TIGHT * limit:
-        retried = f"{run.chunks_retried} chunks were tried again" if run.chunks_retried else ""
+    # Lost workers are another reason to try again, which is said already.
+    is_retried = run.chunks_retried and not run.workers_lost
+    if is_retried or run.peak_rss_bytes > _TIGHT * limit:
+        retried = f"{run.chunks_retried} chunks were tried again" if is_retried else ""
         peak = f"memory peaked at {run.peak_rss_bytes / limit:.0%} of the budget"
         smaller = f"--chunk {max(1, run.next_chunk_rows // 2)}"
         yield f"the budget is tight: {retried or peak}. Pass --memory-limit {more} or {smaller}"

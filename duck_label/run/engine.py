@@ -1,6 +1,7 @@
-"""The run: from files to part files, chunk after chunk.
+"""The engine: what a caller asks for becomes a run, or the plan of one.
 
-Decides what is done and in what order; what a chunk goes through is the business of `labeler`.
+Finds the input and the output folder and sees whether there is anything to do. What is done is the
+business of `labeling`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,13 @@ from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
 from duck_label.records.ledger import Ledger
-from duck_label.records.views import write_views
-from duck_label.run.admission import Bars, admit, finished, lasting, quarantined
-from duck_label.run.advice import advise
+from duck_label.run.admission import finished, lasting
 from duck_label.run.changes import identify, refuse_conflict
-from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.labeling import Labeling
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
-from duck_label.run.watch import Watch, manager
-from duck_label.storage.places import load
+from duck_label.run.watch import manager
+from duck_label.storage.places import is_url, load
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | None
@@ -88,9 +85,12 @@ class WeightedLabelingEngine:
             except duckdb.Error as error:
                 raise explain(error, "reading the new files", database) from error
         left = without(_range(source, start, end), ((c.start, c.end) for c in done))
+        share = budget
+        if self.config.run.has_workers:
+            share = budget.shared(self.config.run.workers, memory.rss_bytes())
         schedule = Schedule(
             self.config,
-            budget,
+            share,
             manager(self.config, budget),
             source,
             done,
@@ -127,13 +127,20 @@ class WeightedLabelingEngine:
             OutputConflictError: if `output` holds something else.
             OutputError: if `output` is held by another run, or the disk is full.
             MemoryBudgetError: if the work does not fit in the memory budget.
+            WorkerLostError: if a worker dies, or takes too long, over the same chunk each time.
         """
         began = time.perf_counter()
         ledger = self._ledger(inputs, output)
         budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
-        summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=self._threads)
+        summary = RunSummary(
+            str(output),
+            memory_limit_bytes=budget.limit,
+            threads=self._threads,
+            workers=self.config.run.workers,
+        )
         if budget.warning is not None:
-            self._warn(summary, budget.warning)
+            summary.warnings.append(budget.warning)
+            self._progress.note(f"warning: {budget.warning}")
         spill = self._spill(ledger)
         with self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
@@ -145,94 +152,19 @@ class WeightedLabelingEngine:
             with ledger, _folder(spill):
                 if not overwrite:
                     refuse_conflict(ledger, identify(source, self.config))
-                ledger.begin_run(self._facts(budget))
-                with Watch(self.config, budget, database, ledger, self._progress) as watch:
-                    try:
-                        anew = overwrite or not resume
-                        bars, _ = watch.attempt(
-                            "checking the input",
-                            partial(self._admit, database, source, ledger, wanted, anew=anew),
-                        )
-                        self._tell(bars, database, ledger, summary)
-                        self._label(database, bars, ledger, watch, wanted, summary, budget)
-                    finally:
-                        self._finish(summary, ledger, watch)
+                labeling = Labeling(
+                    self.config,
+                    budget,
+                    database,
+                    source,
+                    ledger,
+                    wanted,
+                    summary,
+                    self._progress,
+                    self._profile,
+                )
+                labeling.run(anew=overwrite or not resume)
         return summary
-
-    def _admit(
-        self,
-        database: Database,
-        source: Source,
-        ledger: Ledger,
-        wanted: tuple[int, int],
-        *,
-        anew: bool,
-    ) -> Bars:
-        """The bars, found good or cleared of bad ones."""
-        try:
-            with database.interruptible():
-                bars = admit(database, source, self.config, ledger, anew=anew)
-            _refuse_emptiness(database, bars, wanted)
-            write_views(ledger.output, self.config, dict(source.columns))
-        except duckdb.Error as error:
-            raise explain(error, "checking the input", database) from error
-        return bars
-
-    def _tell(self, bars: Bars, database: Database, ledger: Ledger, summary: RunSummary) -> None:
-        """Say what was found in the input."""
-        summary.reference_month = bars.reference_month
-        summary.rows_quarantined = quarantined(database, ledger)
-        if summary.rows_quarantined:
-            count, path = summary.rows_quarantined, ledger.quarantine_name
-            self._warn(summary, f"{count:,} bad bars were set aside in {path}")
-        if bars.news is not None:
-            summary.chunks_stale = len(bars.news.stale)
-            self._progress.note(f"note: {bars.news}")
-
-    def _label(
-        self,
-        database: Database,
-        bars: Bars,
-        ledger: Ledger,
-        watch: Watch,
-        wanted: tuple[int, int],
-        summary: RunSummary,
-        budget: MemoryBudget,
-    ) -> None:
-        """Label what is left of the range, chunk after chunk."""
-        ledger.remove_unrecorded_parts()
-        done = ledger.chunks()
-        summary.resume(done)
-        schedule = Schedule(
-            self.config, budget, watch.manager, bars.source, done, ledger.memory_factor()
-        )
-        labeler = ChunkLabeler(database, bars, self.config, ledger, watch)
-        chunks = schedule.chunks(without(wanted, ((c.start, c.end) for c in done)))
-        watch.begin(chunks)
-        self._progress.begin(chunks, budget)
-        try:
-            for chunk, record, left in schedule.work(chunks, labeler, self._progress.note):
-                summary.add(record)
-                self._progress.advance(chunk, record, left)
-        finally:
-            summary.memory_factor = round(schedule.predictor.factor, 4)
-            summary.next_chunk_rows = schedule.rows_per_chunk
-
-    def _finish(self, summary: RunSummary, ledger: Ledger, watch: Watch) -> None:
-        """Sum up the run, however it ended, and record that."""
-        summary.parts = sorted(c.file for c in ledger.chunks() if c.file is not None)
-        summary.finish(watch.monitor.finish_monitoring(), watch.manager)
-        summary.advice = advise(summary)
-        ledger.append("runs", {"event": "end", **summary.to_json()})
-
-    def _facts(self, budget: MemoryBudget) -> dict[str, Any]:
-        """What the records say of a run when it begins."""
-        return {
-            "config": self.config.model_dump(mode="json"),
-            "versions": {name: version(name) for name in ("duck-label", "duckdb")},
-            "memory_limit_bytes": budget.limit,
-            "threads": self._threads,
-        }
 
     def process_dataframe(self, df: Any) -> Any:
         """Label the bars of a pandas or Polars DataFrame or of an Arrow Table or RecordBatch.
@@ -258,6 +190,11 @@ class WeightedLabelingEngine:
 
     def _ledger(self, inputs: Sequence[str | Path], output: str | Path) -> Ledger:
         """The records of an output; what stores need is loaded before memory is measured."""
+        if self.config.run.engine == "ray" and is_url(output):
+            raise ConfigError(
+                f"{output}: the nodes of a cluster write part files into a folder that all share: "
+                "pass such an --output with --engine ray, or --workers with this one"
+            )
         load(inputs)
         return Ledger(output, self.config.run.temp_dir)
 
@@ -275,10 +212,6 @@ class WeightedLabelingEngine:
             if ledger.output.holds(file.path):
                 raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
         return source
-
-    def _warn(self, summary: RunSummary, message: str) -> None:
-        summary.warnings.append(message)
-        self._progress.note(f"warning: {message}")
 
 
 @contextmanager
@@ -315,16 +248,3 @@ def _clock(moment: date | datetime) -> int:
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return round((moment - _EPOCH).total_seconds() * 1_000_000)
-
-
-def _refuse_emptiness(database: Database, bars: Bars, wanted: tuple[int, int]) -> None:
-    source, timestamp = bars.context["source"], bars.context["timestamp"]
-    start, end = (bars.source.moment(clock) for clock in wanted)
-    found = database.rows(
-        f"select 1 from {source} as source "
-        f"where source.{timestamp} >= {bars.context['moment']('start')} "
-        f"and source.{timestamp} < {bars.context['moment']('end')} limit 1",
-        {**bars.between(*wanted), "start": start, "end": end},
-    )
-    if not found:
-        raise InputError(f"there is not a single bar between {start} and {end}")

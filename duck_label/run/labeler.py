@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -19,7 +19,7 @@ from duck_label.database import Database, explain
 from duck_label.errors import DuckLabelError, OutputError
 from duck_label.memory.budget import MemorySnapshot
 from duck_label.queries import LABEL_STEPS, render
-from duck_label.records.ledger import ChunkRecord, Ledger, Reach
+from duck_label.records.ledger import ChunkRecord, Reach
 from duck_label.run.admission import Bars
 from duck_label.run.watch import Watch
 
@@ -29,19 +29,22 @@ _WIDER = 8
 
 
 class ChunkLabeler:
-    """Labels the chunks of one run, one at a time."""
+    """Labels the chunks of one run, one at a time.
+
+    `unfinished` says where a part file of some name is written.
+    """
 
     def __init__(
         self,
         database: Database,
         bars: Bars,
         config: LabelingConfig,
-        ledger: Ledger,
+        unfinished: Callable[[str], Path],
         watch: Watch,
     ) -> None:
         self._database = database
         self._bars = bars
-        self._ledger = ledger
+        self._unfinished = unfinished
         self._watch = watch
         self._seconds: dict[str, float] = {}
         self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
@@ -63,7 +66,7 @@ class ChunkLabeler:
         self._watch.monitor.mark()
         (part, low), attempts = self._watch.attempt(chunk.name, lambda: self._attempt(chunk))
         peak, spill = self._watch.monitor.mark()
-        record = ChunkRecord(
+        return ChunkRecord(
             start=chunk.start,
             end=chunk.end,
             file=None if part is None else part.file,
@@ -77,12 +80,8 @@ class ChunkLabeler:
             seconds=round(time.perf_counter() - began, 3),
             steps={step: round(seconds, 3) for step, seconds in self._seconds.items()},
             attempts=attempts,
-            run=self._ledger.run,
             reach=Reach(chunk.start, chunk.end - 1) if part is None else part.reach,
         )
-        self._ledger.finish(record)
-        self._watch.finish(record)
-        return record
 
     def _attempt(self, chunk: Chunk) -> tuple[_Part | None, MemorySnapshot]:
         self._seconds.clear()
@@ -105,7 +104,7 @@ class ChunkLabeler:
             return None
         values |= self._bars.between(reach.first, reach.last + 1)
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
-        part = self._ledger.unfinished(f"{chunk.name}.parquet")
+        part = self._unfinished(f"{chunk.name}.parquet")
         values["part"] = str(part)
         for step in LABEL_STEPS[1:]:
             self._run(step, chunk, values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any, Protocol
@@ -20,8 +20,10 @@ class Progress(Protocol):
     def note(self, message: str) -> None:
         """Something worth a line."""
 
-    def begin(self, chunks: Sequence[Chunk], budget: MemoryBudget) -> None:
-        """Labeling starts, with these chunks to do."""
+    def begin(
+        self, chunks: Sequence[Chunk], budget: MemoryBudget, read_rss: Callable[[], int]
+    ) -> None:
+        """Labeling starts, with these chunks to do; `read_rss` says what memory is held."""
 
     def advance(self, chunk: Chunk, record: ChunkRecord, left: int) -> None:
         """A chunk is finished, and so many are left."""
@@ -33,7 +35,9 @@ class Silence:
     def note(self, message: str) -> None:
         """Say nothing."""
 
-    def begin(self, chunks: Sequence[Chunk], budget: MemoryBudget) -> None:
+    def begin(
+        self, chunks: Sequence[Chunk], budget: MemoryBudget, read_rss: Callable[[], int]
+    ) -> None:
         """Say nothing."""
 
     def advance(self, chunk: Chunk, record: ChunkRecord, left: int) -> None:
@@ -75,6 +79,8 @@ class RunSummary:
     peak_rss_bytes: int = 0
     memory_limit_bytes: int = 0
     threads: int = 0
+    workers: int = 1
+    workers_lost: int = 0
     reference_month: str = ""
     growth_bytes_per_minute: float = 0.0
     fragmentation_bytes: int = 0
@@ -113,19 +119,22 @@ class RunSummary:
         self.chunks_labeled += 1
         self.rows_labeled += record.rows
         self.chunks_retried += record.attempts > 1
+        # Of processes on other machines nobody else tells.
+        self.peak_rss_bytes = max(self.peak_rss_bytes, record.peak_rss_bytes)
         self._errors.append(abs(record.predicted_peak_bytes / record.peak_rss_bytes - 1))
 
     def finish(self, metrics: PerformanceMetrics, manager: MemoryManager) -> None:
         """Note what the run took."""
         self.seconds = round(metrics.elapsed_time, 3)
         self.rows_per_second = round(self.rows_labeled / metrics.elapsed_time, 1)
-        self.peak_rss_bytes = round(metrics.peak_memory_mb * MB)
+        self.peak_rss_bytes = max(self.peak_rss_bytes, round(metrics.peak_memory_mb * MB))
         self.growth_bytes_per_minute = round(metrics.memory_growth_rate_mb_per_minute * MB, 1)
         self.fragmentation_bytes = round(metrics.fragmentation_mb * MB)
         self.peak_spill_bytes = round(metrics.peak_spill_mb * MB)
         self.cleanups = manager.counts["cleanup"]
         self.cleanup_freed_bytes = manager.freed_bytes
         self.reconnects = manager.counts["reconnect"]
+        self.workers_lost = manager.counts["worker_lost"] + manager.counts["timeout"]
         self.median_prediction_error = round(median(self._errors), 3) if self._errors else None
         stages = metrics.processing_stages
         self.step_seconds = {stage: round(seconds, 3) for stage, seconds in stages.items()}

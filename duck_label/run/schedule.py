@@ -1,27 +1,31 @@
 """The loop over chunks: in what order, cut to what fits, and what is tried when one does not.
 
-A chunk that memory fails is tried again with one thread, then in halves, down to the smallest.
+A crew labels them. A chunk that memory fails is tried again in halves, down to the smallest; one
+that is lost with its worker, as it is, a few times.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
-from duck_label.errors import MemoryBudgetError, SpillError
+from duck_label.errors import MemoryBudgetError, SpillError, WorkerLostError
 from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.memory.governor import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.records.ledger import ChunkRecord
-from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.crew import Crew, Failed, Task
 
 # Below this, a chunk is mostly margin: half of it would need as much.
 SMALLEST_ROWS = 1_000
 # The part of an automatic chunk that a run begins with, to see what a bar needs.
 _CALIBRATION = 8
+# A chunk that as many workers died over, or took too long over, is not tried again.
+MOST_LOSSES = 3
 
 
 class Schedule:
@@ -80,33 +84,51 @@ class Schedule:
         return [piece, *others, left]
 
     def work(
-        self, chunks: Sequence[Chunk], labeler: ChunkLabeler, note: Callable[[str], object]
+        self, chunks: Sequence[Chunk], crew: Crew, note: Callable[[str], object]
     ) -> Iterator[tuple[Chunk, ChunkRecord, int]]:
         """Label the chunks, or the pieces of those that do not fit; says how many are left.
 
         Raises:
             MemoryBudgetError, SpillError: if not even the smallest piece fits, with one thread.
+            WorkerLostError: if the same chunk is lost with its worker each time.
         """
         queue = deque(chunks)
-        while queue:
-            chunk = queue.popleft()
-            fitting = max(self.predictor.rows_within(self._most), SMALLEST_ROWS)
-            # A chunk that is only a little too large is more work in two than in one.
-            if chunk.rows > 1.2 * fitting:
-                pieces = split(self._groups, chunk, fitting)
-                if len(pieces) > 1:
-                    queue.extendleft(reversed(pieces))
-                    continue
-            try:
-                record = labeler.label(chunk, self.predictor.peak(chunk.rows))
-            except (MemoryBudgetError, SpillError) as error:
-                queue.extendleft(reversed(self._halves(chunk, error)))
-                note(f"warning: {error}; going on with smaller chunks")
+        lost: Counter[Chunk] = Counter()
+        while queue or crew.busy:
+            # What a bar needs is seen on one chunk before others are begun.
+            while queue and crew.busy < (crew.room if self._knows else 1):
+                self._submit(queue, crew)
+            result = crew.next()
+            if isinstance(result, Failed) and isinstance(result.error, WorkerLostError):
+                lost[result.chunk] += 1
+                if lost[result.chunk] == MOST_LOSSES:
+                    raise _given_up(result.error)
+                queue.appendleft(result.chunk)
                 continue
+            if isinstance(result, Failed):
+                queue.extendleft(reversed(self._halves(result.chunk, result.error)))
+                note(f"warning: {result.error}; going on with smaller chunks")
+                continue
+            record = result.record
+            record = replace(record, attempts=record.attempts + lost[result.chunk])
             self.predictor.learn(record.rows, record.peak_rss_bytes)
-            yield chunk, record, len(queue)
+            self._knows = True
+            yield result.chunk, record, len(queue) + crew.busy
 
-    def _halves(self, chunk: Chunk, error: MemoryBudgetError | SpillError) -> list[Chunk]:
+    def _submit(self, queue: deque[Chunk], crew: Crew) -> None:
+        """Give the first chunk to the crew, or leave it in pieces that fit."""
+        chunk = queue.popleft()
+        fitting = max(self.predictor.rows_within(self._most), SMALLEST_ROWS)
+        # A chunk that is only a little too large is more work in two than in one.
+        pieces = split(self._groups, chunk, fitting) if chunk.rows > 1.2 * fitting else [chunk]
+        if len(pieces) > 1:
+            queue.extendleft(reversed(pieces))
+        else:
+            crew.submit(Task(chunk, self.predictor.peak(chunk.rows)))
+
+    def _halves(self, chunk: Chunk, error: Exception) -> list[Chunk]:
+        if not isinstance(error, MemoryBudgetError | SpillError):
+            raise error
         halves = split(self._groups, chunk, chunk.rows // 2 + 1)
         if chunk.rows >= 2 * SMALLEST_ROWS and len(halves) > 1:
             return halves
@@ -114,3 +136,10 @@ class Schedule:
             raise error
         enough = format_bytes(2 * self._manager.limit_bytes)
         raise MemoryBudgetError(f"{error}. No smaller chunk would do; {enough} might") from error
+
+
+def _given_up(error: WorkerLostError) -> WorkerLostError:
+    return WorkerLostError(
+        f"{error}. It was tried {MOST_LOSSES} times. What is finished stays; the same command goes "
+        "on from there"
+    )

@@ -1,17 +1,15 @@
-"""The watch over one run: its monitor, its memory manager, and whoever is to be told.
+"""The watch over a process that labels: its monitor, its memory manager, and its database.
 
-Covers how they are put together with the database and the records. What each does is said in
-`monitor`, `governor` and `alerts`.
+Covers how they are put together. What each does is said in `monitor` and `governor`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 from duck_label.bars.plan import Chunk
 from duck_label.config import LabelingConfig
@@ -19,19 +17,14 @@ from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MB, SMALLEST_BUDGET, MemoryBudget, MemorySnapshot, format_bytes
-from duck_label.memory.governor import MemoryEvent, MemoryManager
-from duck_label.memory.monitor import PerformanceMonitor
+from duck_label.memory.governor import MemoryManager
+from duck_label.memory.monitor import PerformanceMonitor, Probe
 from duck_label.memory.snapshots import SnapshotSeries
-from duck_label.records.ledger import ChunkRecord, Ledger
-from duck_label.run.results import Progress
-
-if TYPE_CHECKING:
-    from duck_label.memory.alerts import MetricsFile
+from duck_label.records.ledger import ChunkRecord
+from duck_label.run.reporter import Reporter
 
 Result = TypeVar("Result")
 
-# What is said on the terminal; the records have the rest too.
-_SAID = ("warning", "critical", "emergency", "recovered", "reconnect", "callback_failed")
 # Where more than this part of the budget, and this much, is held by nobody between chunks, DuckDB
 # is closed and opened anew.
 _FRAGMENTED = 0.1
@@ -39,11 +32,12 @@ _FRAGMENTED_BYTES = 64 * MB
 
 
 class Watch:
-    """Watches a run and keeps it inside its budget. Use as a context manager.
+    """Watches a process and keeps it inside its budget. Use as a context manager.
+
+    `snapshots` is where readings of the memory are kept.
 
     Raises:
         MemoryBudgetError: if the process holds too much before any work.
-        OutputError: if the file of metrics cannot be written.
     """
 
     def __init__(
@@ -51,40 +45,21 @@ class Watch:
         config: LabelingConfig,
         budget: MemoryBudget,
         database: Database,
-        ledger: Ledger,
-        progress: Progress,
+        reporter: Reporter,
+        snapshots: Path | None = None,
     ) -> None:
         self._database = database
-        self._ledger = ledger
-        self._progress = progress
-        self._chunks_done = 0
-        self._metrics: MetricsFile | None = None
-        self._stack = ExitStack()
         self.manager = manager(config, budget)
         self.manager.govern(database.spill, database.interrupt)
-        self.manager.listen(self._record)
+        self.manager.listen(reporter.event)
         self.monitor = PerformanceMonitor(
             enable_auto_cleanup=config.memory.cleanup_threshold > 0,
             cleanup_frequency=config.memory.cleanup_frequency,
             manager=self.manager,
-            snapshots=SnapshotSeries(path=ledger.snapshots),
+            snapshots=SnapshotSeries(path=snapshots),
             probe=database.held,
-            observe=self._observe,
+            observe=reporter.observe,
         )
-        # Loaded only where they are asked for.
-        if config.memory.alert_command is not None:
-            from duck_label.memory.alerts import AlertCommand
-
-            alerts = AlertCommand(
-                config.memory.alert_command, ledger.output.address(), budget.limit, progress.note
-            )
-            self.manager.listen(alerts)
-            self._stack.callback(alerts.wait)
-        if config.run.metrics_file is not None:
-            from duck_label.memory.alerts import MetricsFile
-
-            self._metrics = MetricsFile(Path(config.run.metrics_file), budget.limit, progress.note)
-            self._stack.callback(self._end_metrics)
 
     def __enter__(self) -> Self:
         held = self.manager.read_rss()
@@ -93,9 +68,7 @@ class Watch:
                 f"this process holds {format_bytes(held)} before any work: pass --memory-limit "
                 f"{format_bytes(held + SMALLEST_BUDGET)} or more"
             )
-        if self._metrics is not None:
-            self._metrics.begin()
-        self._stack.enter_context(self.monitor.performance_context())
+        self.monitor.start_monitoring()
         return self
 
     def __exit__(
@@ -104,14 +77,17 @@ class Watch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self.monitor.stop()
 
     def begin(self, chunks: Sequence[Chunk]) -> None:
-        """Say what there is to do; the memory of what came before is given back."""
+        """These chunks are to be labeled; the memory of what came before is given back."""
         self._database.release()
-        rows = sum(chunk.rows for chunk in chunks)
-        if self._metrics is not None:
-            self._metrics.set(chunks=len(chunks), rows=rows)
+        self.monitor.total_rows = sum(chunk.rows for chunk in chunks)
+
+    def oversee(self, read_rss: Callable[[], int], probe: Probe) -> None:
+        """Watch over other processes too, which say what they and this one hold."""
+        self.manager.read_rss = read_rss
+        self.monitor.probe = probe
 
     @contextmanager
     def step(self, chunk: str, name: str) -> Iterator[None]:
@@ -166,25 +142,7 @@ class Watch:
 
     def finish(self, record: ChunkRecord) -> None:
         """A chunk is done."""
-        self._chunks_done += 1
         self.monitor.update_progress(self.monitor.rows + record.rows)
-        if self._metrics is not None:
-            self._metrics.set(chunks_done=self._chunks_done, rows_done=self.monitor.rows)
-            self._metrics.write()
-
-    def _observe(self, snapshot: MemorySnapshot) -> None:
-        if self._metrics is not None:
-            self._metrics.observe(snapshot)
-
-    def _end_metrics(self) -> None:
-        if self._metrics is not None:
-            self._metrics.set(running=0)
-            self._metrics.write()
-
-    def _record(self, event: MemoryEvent) -> None:
-        self._ledger.append("memory_events", asdict(event))
-        if event.kind in _SAID:
-            self._progress.note(f"memory: {event.kind}: {event.reason}")
 
 
 def manager(config: LabelingConfig, budget: MemoryBudget) -> MemoryManager:

@@ -123,6 +123,11 @@ def identity(name: str) -> str:
     return name if is_url(name) else os.path.realpath(name)
 
 
+def anywhere(name: str) -> str:
+    """A name of the same file for a process with another working directory."""
+    return name if is_url(name) else os.path.abspath(name)
+
+
 def open_file(name: str) -> BufferedReader | StoredFile:
     """Open a file to read, at any place in it.
 

@@ -13,6 +13,7 @@ events as (
         ("chunks_resumed", "bigint"), ("chunks_retried", "bigint"), ("rows_per_second", "double"),
         ("peak_rss_bytes", "bigint"), ("peak_spill_bytes", "bigint"), ("cleanups", "bigint"),
         ("reconnects", "bigint"), ("memory_limit_bytes", "bigint"), ("threads", "bigint"),
+        ("workers", "bigint"), ("workers_lost", "bigint"),
         ("reference_month", "varchar"), ("warnings", "varchar[]"), ("advice", "varchar[]"), ("config", "json"), ("versions", "json"),
     ]) }}
     where parse_filename(filename) = 'runs.jsonl'
@@ -48,6 +49,8 @@ select
     ends.reconnects,
     coalesce(ends.memory_limit_bytes, starts.memory_limit_bytes) as memory_limit_bytes,
     coalesce(ends.threads, starts.threads) as threads,
+    coalesce(ends.workers, starts.workers) as workers,
+    ends.workers_lost,
     ends.reference_month,
     ends.warnings,
     ends.advice,

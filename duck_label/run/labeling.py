@@ -1,0 +1,203 @@
+"""One run into one output folder: bars are admitted, what is left of them is labeled, and recorded.
+
+Decides what is done and in what order; what a chunk goes through is the business of `labeler`, who
+labels it that of `crew`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import duckdb
+
+from duck_label.bars.plan import without
+from duck_label.bars.source import Source
+from duck_label.config import LabelingConfig
+from duck_label.database import Database, explain
+from duck_label.errors import InputError
+from duck_label.memory import budget as memory
+from duck_label.memory.budget import MemoryBudget, parse_size
+from duck_label.profile import Profile
+from duck_label.records.ledger import Ledger
+from duck_label.records.views import write_views
+from duck_label.run.admission import Bars, admit, quarantined
+from duck_label.run.advice import advise
+from duck_label.run.cluster import THREADS, Cluster
+from duck_label.run.crew import Alone, Crew
+from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.reporter import RunReporter
+from duck_label.run.results import Progress, RunSummary
+from duck_label.run.schedule import Schedule
+from duck_label.run.watch import Watch
+from duck_label.run.worker import Work
+from duck_label.run.workers import Workers
+
+
+@dataclass(frozen=True)
+class Labeling:
+    """A run that holds its output folder. `wanted` is the range of time to label.
+
+    The summary is filled as the run goes.
+    """
+
+    config: LabelingConfig
+    budget: MemoryBudget
+    database: Database
+    source: Source
+    ledger: Ledger
+    wanted: tuple[int, int]
+    summary: RunSummary
+    progress: Progress
+    profile: Profile | None
+
+    def run(self, *, anew: bool) -> None:
+        """Do all of it; finished chunks are done again only if `anew`."""
+        self.ledger.begin_run(self._facts())
+        reporter = RunReporter(self.config, self.budget, self.ledger, self.progress)
+        where = self.ledger.snapshots
+        with reporter, Watch(self.config, self.budget, self.database, reporter, where) as watch:
+            try:
+                bars, _ = watch.attempt("checking the input", lambda: self._admit(anew=anew))
+                self._tell(bars)
+                self.ledger.remove_unrecorded_parts()
+                with self._crew(bars, watch) as crew:
+                    self._label(watch, crew, reporter)
+            finally:
+                self._finish(watch)
+
+    def _admit(self, *, anew: bool) -> Bars:
+        """The bars, found good or cleared of bad ones."""
+        try:
+            with self.database.interruptible():
+                bars = admit(self.database, self.source, self.config, self.ledger, anew=anew)
+            _refuse_emptiness(self.database, bars, self.wanted)
+            write_views(self.ledger.output, self.config, dict(self.source.columns))
+        except duckdb.Error as error:
+            raise explain(error, "checking the input", self.database) from error
+        return bars
+
+    def _tell(self, bars: Bars) -> None:
+        """Say what was found in the input."""
+        self.summary.reference_month = bars.reference_month
+        self.summary.rows_quarantined = count = quarantined(self.database, self.ledger)
+        if count:
+            warning = f"{count:,} bad bars were set aside in {self.ledger.quarantine_name}"
+            self.summary.warnings.append(warning)
+            self.progress.note(f"warning: {warning}")
+        if bars.news is not None:
+            self.summary.chunks_stale = len(bars.news.stale)
+            self.progress.note(f"note: {bars.news}")
+
+    @contextmanager
+    def _crew(self, bars: Bars, watch: Watch) -> Iterator[Crew]:
+        """Who labels the chunks: this process, or as many as the run asks for."""
+        if self.config.run.engine == "ray":
+            with self._cluster(bars, watch) as cluster:
+                yield cluster
+            return
+        if not self.config.run.has_workers:
+            labeler = ChunkLabeler(self.database, bars, self.config, self.ledger.unfinished, watch)
+            yield Alone(labeler, self.budget)
+            return
+        work = self._work(bars)
+        budget = self.budget.shared(self.config.run.workers, memory.rss_bytes())
+        with Workers(
+            replace(work, memory_bytes=budget.limit),
+            budget,
+            self.config.run.workers,
+            self.config.run.chunk_timeout,
+            self.database.temp_dir,
+            watch,
+            self.profile,
+        ) as workers:
+            watch.oversee(workers.rss_bytes, workers.held)
+            yield workers
+
+    def _cluster(self, bars: Bars, watch: Watch) -> Cluster:
+        run = self.config.run
+        threads = run.threads or THREADS
+        work = replace(self._work(bars), threads=threads, max_temp_size=run.max_temp_size)
+        most = run.workers if run.workers > 1 else None
+        return Cluster(
+            work, self.budget, most, run.chunk_timeout, run.ray_address, watch, self.profile
+        )
+
+    def _work(self, bars: Bars) -> Work:
+        """What other processes need; this one gives back the memory of what came before."""
+        run = self.config.run
+        kept = self.database.temp_dir / "kept.duckdb"
+        self.database.save_kept(kept)
+        self.database.drop_tables()
+        self.database.release()
+        most = run.max_temp_size
+        try:
+            return Work(
+                config=self.config,
+                source=bars.source,
+                parameters=bars.parameters,
+                has_quarantine=self.ledger.quarantine.exists(),
+                records=self.ledger.folder.absolute(),
+                memory_bytes=self.budget.limit,
+                threads=max(1, self.summary.threads // run.workers),
+                max_temp_size=most and f"{parse_size(most) // run.workers}B",
+                kept=kept.read_bytes(),
+                has_profile=self.profile is not None,
+            )
+        finally:
+            kept.unlink()
+
+    def _label(self, watch: Watch, crew: Crew, reporter: RunReporter) -> None:
+        """Label what is left of the range, chunk after chunk."""
+        done = self.ledger.chunks()
+        self.summary.resume(done)
+        factor = self.ledger.memory_factor()
+        schedule = Schedule(self.config, crew.budget, watch.manager, self.source, done, factor)
+        chunks = schedule.chunks(without(self.wanted, ((c.start, c.end) for c in done)))
+        watch.begin(chunks)
+        reporter.begin(chunks)
+        self.progress.begin(chunks, self.budget, watch.manager.read_rss)
+        try:
+            for chunk, record, left in schedule.work(chunks, crew, self.progress.note):
+                self.ledger.finish(replace(record, run=self.ledger.run))
+                watch.finish(record)
+                reporter.finish(record.rows)
+                self.summary.add(record)
+                self.progress.advance(chunk, record, left)
+        finally:
+            self.summary.memory_factor = round(schedule.predictor.factor, 4)
+            self.summary.next_chunk_rows = schedule.rows_per_chunk
+
+    def _finish(self, watch: Watch) -> None:
+        """Sum up the run, however it ended, and record that."""
+        summary = self.summary
+        summary.parts = sorted(c.file for c in self.ledger.chunks() if c.file is not None)
+        summary.finish(watch.monitor.finish_monitoring(), watch.manager)
+        summary.advice = advise(summary)
+        self.ledger.append("runs", {"event": "end", **summary.to_json()})
+
+    def _facts(self) -> dict[str, Any]:
+        """What the records say of a run when it begins."""
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "versions": {name: version(name) for name in ("duck-label", "duckdb")},
+            "memory_limit_bytes": self.budget.limit,
+            "threads": self.summary.threads,
+            "workers": self.summary.workers,
+        }
+
+
+def _refuse_emptiness(database: Database, bars: Bars, wanted: tuple[int, int]) -> None:
+    source, timestamp = bars.context["source"], bars.context["timestamp"]
+    start, end = (bars.source.moment(clock) for clock in wanted)
+    found = database.rows(
+        f"select 1 from {source} as source "
+        f"where source.{timestamp} >= {bars.context['moment']('start')} "
+        f"and source.{timestamp} < {bars.context['moment']('end')} limit 1",
+        {**bars.between(*wanted), "start": start, "end": end},
+    )
+    if not found:
+        raise InputError(f"there is not a single bar between {start} and {end}")
