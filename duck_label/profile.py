@@ -51,7 +51,7 @@ class Profile:
             ours.peak_bytes = max(ours.peak_bytes, theirs.peak_bytes)
 
     def table(self, whole: float) -> str:
-        """A line per step, and one for what a run of so many seconds spent outside the steps."""
+        """A line per step, and one for what of so many seconds was spent outside the steps."""
         lines = [
             f"{'step':<18} {'s':>8} {'threads s':>9} {'rows read':>13} {'spilled':>9} {'peak':>9}"
         ]

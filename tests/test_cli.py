@@ -176,6 +176,10 @@ cleanup_frequency = 5
 chunk = "5d"
 order = "largest-first"
 threads = 1
+workers = 2
+chunk_timeout = 3600
+engine = "ray"
+ray_address = "ray-head:6379"
 temp_dir = "scratch"
 max_temp_size = "50GB"
 """

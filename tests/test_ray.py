@@ -83,3 +83,10 @@ def test_a_cluster_that_loses_a_node_makes_the_labels_of_one_process(
     assert names <= {"chunks.jsonl", "runs.jsonl", "memory_events.jsonl", "lock", "snapshots"}
     # Nobody can clean up on a node that is gone.
     assert len(list((tmp_path / "spill").iterdir())) <= summary.workers_lost
+
+
+def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    write_sample(tmp_path / "bars.parquet", days=1)
+    run = {"engine": "ray", "ray_address": "127.0.0.1:1"}
+    with pytest.raises(ConfigError, match=r"--ray-address 127\.0\.0\.1:1: no cluster answers"):
+        label(tmp_path / "bars.parquet", tmp_path / "out", run=run)

@@ -105,7 +105,7 @@ def run(
         summary = engine.process_files(inputs, output, **where)
     progress.note(summary_text(summary))
     if steps is not None:
-        progress.note(steps.table(summary.seconds))
+        progress.note(steps.table(summary.seconds * summary.workers))
     if as_json:
         click.echo(json.dumps(summary.to_json()))
 

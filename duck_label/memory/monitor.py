@@ -207,10 +207,7 @@ class PerformanceMonitor:
         return low
 
     def take_in(self, helper: int, metrics: PerformanceMetrics) -> None:
-        """What a process that helps this one has measured so far.
-
-        Its growth, its fragmentation and its stages count as if they were this one's.
-        """
+        """Count growth, fragmentation and stages of a process that helps, as measured so far."""
         self._helpers[helper] = metrics
 
     @property

@@ -8,6 +8,7 @@ every node finds them under the same path; spill goes to a folder of the node's 
 from __future__ import annotations
 
 import logging
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -66,6 +67,8 @@ class Cluster:
         self._ray = ray
         self._is_ours = not ray.is_initialized()
         if self._is_ours:
+            if self.address is not None:
+                _refuse_silence(self.address)
             try:
                 ray.init(self.address, log_to_driver=False, logging_level=logging.WARNING)
             except (ConnectionError, ValueError) as error:
@@ -165,6 +168,16 @@ class Cluster:
             remove_unfinished(self.work.records, flight.token, flight.task.chunk)
         if self._is_ours:
             self._ray.shutdown()
+
+
+def _refuse_silence(address: str) -> None:
+    """Try whether anyone is there: Ray would for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=10).close()
+        except OSError as error:
+            raise ConfigError(f"--ray-address {address}: no cluster answers: {error}") from error
 
 
 def label_once(work: Work, task: Task, token: str) -> Report:
