@@ -3,9 +3,10 @@
 Run as `python tests/bench/scaling.py LABELS [--bars 50e9] [--plot docs/scaling.svg]` on an output
 folder of at least twenty chunks, labeled one after the other with the threads of one worker. Every
 simulated chunk costs its bars times the seconds a bar of a chunk drawn from those, so that the
-spread is the measured one. Workers take chunks from one queue, largest first; what the parent does
-for a chunk (`--parent`, seconds) it does for one at a time; a chunk is lost and done again with the
-probability `--lost`. Prints a table, one row for each number of workers.
+spread is the measured one. Before the first, all bars are checked by the parent alone, at the cost
+a bar that the run had outside its chunks. Workers take chunks from one queue, largest first; what
+the parent does for a chunk (`--parent`, seconds) it does for one at a time; a chunk is lost and
+done again with the probability `--lost`. Prints a table, one row for each number of workers.
 """
 
 import argparse
@@ -28,8 +29,8 @@ class Simulated:
 
     workers: int
     hours: float
+    check_hours: float  # of them, before the first chunk
     efficiency: float  # busy worker time over all worker time
-    last_hours: float  # from the first idle worker to the end
     parent_busy: float  # the part of the time in which the parent was at work
 
 
@@ -40,43 +41,52 @@ def main() -> None:
     parser.add_argument("--bars", type=float, default=50e9)
     parser.add_argument("--symbols", type=int, default=500)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 8, 32, 128, 512, 2048, 8192])
-    parser.add_argument("--parent", type=float, default=0.005, help="seconds a chunk")
+    parser.add_argument(
+        "--runs", type=int, nargs="+", default=[1, 500], help="that the bars are divided among"
+    )
+    parser.add_argument("--parent", type=float, default=0.0005, help="seconds a chunk")
     parser.add_argument("--lost", type=float, default=0.001, help="probability of a chunk")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plot", type=Path)
     asked = parser.parse_args()
 
-    costs = seconds_per_bar(asked.labels)
+    costs, check = seconds_per_bar(asked.labels)
     chunks = sorted(chunk_rows(asked.bars, asked.symbols), reverse=True)
     middle, spread = statistics.median(costs), statistics.pstdev(costs) / statistics.mean(costs)
     print(
         f"{len(costs)} measured chunks: {1 / middle:,.0f} bars a second (median), costs spread by "
-        f"{spread:.0%}; {len(chunks):,} chunks to simulate\n"
+        f"{spread:.0%}, checks {1 / check:,.0f} bars a second; {len(chunks):,} chunks to simulate\n"
     )
-    print("| workers | hours | busy | from the first idle worker to the end | parent busy |")
-    print("| --: | --: | --: | --: | --: |")
+    print("| runs | workers | hours | of them checks | workers busy | parent busy |")
+    print("| --: | --: | --: | --: | --: | --: |")
     results = []
-    for workers in asked.workers:
-        dice = random.Random(asked.seed)
-        work = [rows * dice.choice(costs) for rows in chunks]
-        result = simulate(work, workers, asked.parent, asked.lost, dice)
-        results.append(result)
-        print(
-            f"| {workers:,} | {result.hours:,.2f} | {result.efficiency:.1%} "
-            f"| {result.last_hours * 60:.1f} min | {result.parent_busy:.1%} |"
-        )
+    for runs in asked.runs:
+        for workers in asked.workers:
+            dice = random.Random(asked.seed)
+            work = [rows * dice.choice(costs) for rows in chunks]
+            # Parents of runs side by side check where their workers will label.
+            checked = check * asked.bars / min(runs, workers)
+            parent = asked.parent / min(runs, workers)
+            result = simulate(work, workers, checked, parent, asked.lost, dice)
+            results.append((runs, result))
+            print(
+                f"| {runs:,} | {workers:,} | {result.hours:,.2f} | {result.check_hours:.2f} "
+                f"| {result.efficiency:.0%} | {result.parent_busy:.1%} |"
+            )
     if asked.plot:
         plot(results, asked.plot)
 
 
-def seconds_per_bar(labels: Path) -> list[float]:
-    """What a bar cost in every chunk of a run that was not the piece it calibrated with."""
+def seconds_per_bar(labels: Path) -> tuple[list[float], float]:
+    """What a bar cost in every chunk but the piece a run calibrates with, and beside its chunks."""
     records = [json.loads(line) for line in (labels / "_duck_label/chunks.jsonl").open()]
     usual = statistics.median(record["rows"] for record in records)
     costs = [r["seconds"] / r["rows"] for r in records if r["rows"] > usual / 2]
     if len(costs) < 20:
         raise SystemExit(f"{labels}: {len(costs)} chunks are too few to know their spread")
-    return costs
+    *_, end = (json.loads(line) for line in (labels / "_duck_label/runs.jsonl").open())
+    beside = end["seconds"] - sum(record["seconds"] for record in records)
+    return costs, beside / sum(record["rows"] for record in records)
 
 
 def chunk_rows(bars: float, symbols: int) -> Iterator[float]:
@@ -89,19 +99,23 @@ def chunk_rows(bars: float, symbols: int) -> Iterator[float]:
 
 
 def simulate(
-    work: list[float], workers: int, parent: float, lost: float, dice: random.Random
+    work: list[float],
+    workers: int,
+    checked: float,
+    parent: float,
+    lost: float,
+    dice: random.Random,
 ) -> Simulated:
     """Work off chunks of so many seconds: who has finished one is given the next."""
     queue = list(reversed(work))
     running: list[tuple[float, float, bool]] = []  # when it ends, the whole chunk, whether lost
-    idle: list[float] = []
-    now = busy = parent_free = parent_busy = 0.0
+    busy = parent_busy = 0.0
+    parent_free = checked
 
     def give(at: float) -> None:
         """Let a worker that is free at some time take the next chunk, if there is one."""
         nonlocal busy
         if not queue:
-            idle.append(at)
             return
         seconds = queue.pop()
         is_lost = dice.random() < lost
@@ -110,7 +124,7 @@ def simulate(
         heapq.heappush(running, (at + spent, seconds, is_lost))
 
     for _ in range(workers):
-        give(0.0)
+        give(checked)
     while running:
         now, seconds, is_lost = heapq.heappop(running)
         if is_lost:
@@ -125,28 +139,30 @@ def simulate(
     return Simulated(
         workers,
         ends / HOUR,
+        checked / HOUR,
         busy / (ends * workers),
-        (ends - min(idle)) / HOUR,
         parent_busy / ends,
     )
 
 
-def plot(results: list[Simulated], path: Path) -> None:
-    """Hours by workers, beside what they would be if nothing were lost to the schedule."""
+def plot(results: list[tuple[int, Simulated]], path: Path) -> None:
+    """Hours by workers for each number of runs, beside what they would be if all were labeling."""
     import altair
 
     alt: Any = altair  # its types say less than its names
-
-    alone = results[0].hours * results[0].workers
+    _, alone = results[0]
     rows = [
-        {"workers": r.workers, "hours": hours, "what": what}
-        for r in results
-        for what, hours in (("simulated", r.hours), ("ideal", alone / r.workers))
+        {"workers": one.workers, "hours": hours, "what": what}
+        for runs, one in results
+        for what, hours in (
+            (f"{runs:,} run{'s' * (runs > 1)}", one.hours),
+            ("if nothing were lost", alone.hours * alone.workers / one.workers),
+        )
     ]
     base = alt.Chart(alt.Data(values=rows), width=520, height=280).encode(
         x=alt.X("workers:Q", scale=alt.Scale(type="log"), title="workers of two threads"),
-        y=alt.Y("hours:Q", scale=alt.Scale(type="log"), title="hours for 50 billion bars"),
-        color=alt.Color("what:N", title=None, scale=alt.Scale(range=["#9aa5b1", "#d1495b"])),
+        y=alt.Y("hours:Q", scale=alt.Scale(type="log"), title="hours for all bars"),
+        color=alt.Color("what:N", title=None, sort=None),
     )
     (base.mark_line() + base.mark_point(filled=True)).save(path)
 
