@@ -29,7 +29,7 @@ from duck_label.cli import main
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.memory.budget import MemoryBudget
-from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.storage import httpfs, places, stores
 from duck_label.storage.copies import Copies
 from labeling import read, write
@@ -155,10 +155,31 @@ def test_workers_label_from_a_store_into_a_store(
     assert not [name for name in left if name.endswith(".tmp")]
 
 
-def test_a_cluster_wants_a_folder_that_its_nodes_share(inputs: list[str], place: str) -> None:
-    result = call("run", *inputs, "-o", f"s3://{place}", "--engine", "ray")
-    assert result.exit_code == 2
-    assert f"s3://{place}: the nodes of a cluster" in result.stderr
+def test_a_part_that_is_handed_over_in_the_store_is_taken_there(
+    server: Server, place: str, tmp_path: Path
+) -> None:
+    """By whoever shares no folder with the run: it lies aside until it is recorded."""
+    with Ledger(f"s3://{place}") as ledger:
+        handover = ledger.output.handover()
+        path = handover.unfinished("2024-01-01.parquet", "token", tmp_path)
+        assert path.parent == tmp_path
+        path.write_bytes(b"bars")
+        handover.deliver(path, "2024-01-01.parquet")
+        assert not path.exists()
+        assert parts(server, place) == {}
+        record = ChunkRecord(0, 1, "2024-01-01.parquet", 1, 4, 1, 0, 0.0)
+        ledger.finish(record)
+        assert parts(server, place) == {"2024-01-01.parquet": b"bars"}
+        assert [found.file for found in ledger.chunks()] == ["2024-01-01.parquet"]
+        path.write_bytes(b"other")
+        handover.deliver(path, "2024-01-02.parquet")
+        handover.remove("token", "2024-01-02.parquet")
+        assert not server.files().find(f"{place}/_duck_label/waiting")
+        path.write_bytes(b"lost")
+        handover.deliver(path, "2024-01-03.parquet")
+    with Ledger(f"s3://{place}"):  # the next run removes what nobody took
+        assert not server.files().find(f"{place}/_duck_label/waiting")
+    assert list(parts(server, place)) == ["2024-01-01.parquet"]
 
 
 def test_a_query_changes_nothing_in_a_store(server: Server, output: str) -> None:

@@ -165,7 +165,7 @@ class Ledger:
 
     def unfinished(self, part: str) -> Path:
         """Where a part file lies until it is whole."""
-        return unfinished(self.folder, part)
+        return self.folder / f"{part}.tmp"
 
     def chunks(self) -> list[ChunkRecord]:
         """The finished chunks whose part file is still there as it was written."""
@@ -253,11 +253,6 @@ class Ledger:
         self.append("chunks", asdict(record))
         if record.file is not None:
             self.output.take(self.unfinished(record.file), record.file)
-
-
-def unfinished(records: Path, part: str) -> Path:
-    """Where a part file lies until it is whole, in the folder of the records."""
-    return records / f"{part}.tmp"
 
 
 def month_name(month: int) -> str:

@@ -157,7 +157,7 @@ class Cluster:
 
     def _lose(self, flight: _Flight, kind: str, reason: str) -> Failed:
         chunk = flight.task.chunk
-        remove_unfinished(self.work.records, flight.token, chunk)
+        remove_unfinished(self.work.handover, flight.token, chunk)
         self.watch.manager.relay(MemoryEvent(kind, reason, 0, 0, chunk.name))
         return Failed(chunk, WorkerLostError(reason))
 
@@ -165,7 +165,7 @@ class Cluster:
         for reference, flight in self._flights.items():
             with suppress(Exception):  # whatever is wrong with the cluster, it is over
                 self._ray.cancel(reference, force=True)
-            remove_unfinished(self.work.records, flight.token, flight.task.chunk)
+            remove_unfinished(self.work.handover, flight.token, flight.task.chunk)
         if self._is_ours:
             self._ray.shutdown()
 

@@ -32,7 +32,7 @@ from duck_label.run.labeling import Labeling
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
 from duck_label.run.watch import manager
-from duck_label.storage.places import is_url, load
+from duck_label.storage.places import load
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | None
@@ -190,11 +190,6 @@ class WeightedLabelingEngine:
 
     def _ledger(self, inputs: Sequence[str | Path], output: str | Path) -> Ledger:
         """The records of an output; what stores need is loaded before memory is measured."""
-        if self.config.run.engine == "ray" and is_url(output):
-            raise ConfigError(
-                f"{output}: the nodes of a cluster write part files into a folder that all share: "
-                "pass such an --output with --engine ray, or --workers with this one"
-            )
         load(inputs)
         return Ledger(output, self.config.run.temp_dir)
 

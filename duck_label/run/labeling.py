@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from glob import escape
 from importlib.metadata import version
 from typing import Any
 
@@ -22,7 +23,7 @@ from duck_label.errors import InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, parse_size
 from duck_label.profile import Profile
-from duck_label.records.ledger import Ledger
+from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit, quarantined
 from duck_label.run.advice import advise
@@ -35,6 +36,7 @@ from duck_label.run.schedule import Schedule
 from duck_label.run.watch import Watch
 from duck_label.run.worker import Work
 from duck_label.run.workers import Workers
+from duck_label.storage.handover import Handover
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,15 @@ class Labeling:
     def _cluster(self, bars: Bars, watch: Watch) -> Cluster:
         run = self.config.run
         threads = run.threads or THREADS
-        work = replace(self._work(bars), threads=threads, max_temp_size=run.max_temp_size)
+        # Nodes see nothing of this machine.
+        quarantine = self.ledger.output.address(f"{FOLDER}/{self.ledger.quarantine.name}")
+        work = replace(
+            self._work(bars),
+            parameters={**bars.parameters, "quarantine": escape(quarantine)},
+            handover=self.ledger.output.handover(),
+            threads=threads,
+            max_temp_size=run.max_temp_size,
+        )
         most = run.workers if run.workers > 1 else None
         return Cluster(
             work, self.budget, most, run.chunk_timeout, run.ray_address, watch, self.profile
@@ -140,7 +150,7 @@ class Labeling:
                 source=bars.source,
                 parameters=bars.parameters,
                 has_quarantine=self.ledger.quarantine.exists(),
-                records=self.ledger.folder.absolute(),
+                handover=Handover(str(self.ledger.folder.absolute())),
                 memory_bytes=self.budget.limit,
                 threads=max(1, self.summary.threads // run.workers),
                 max_temp_size=most and f"{parse_size(most) // run.workers}B",

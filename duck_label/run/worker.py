@@ -30,12 +30,12 @@ from duck_label.memory.budget import MemoryBudget, MemorySnapshot
 from duck_label.memory.governor import MemoryEvent
 from duck_label.memory.monitor import PerformanceMetrics
 from duck_label.profile import Profile
-from duck_label.records.ledger import unfinished
 from duck_label.run.admission import Bars
 from duck_label.run.crew import Done, Failed, Task
 from duck_label.run.labeler import ChunkLabeler
 from duck_label.run.reporter import Reporter
 from duck_label.run.watch import Watch
+from duck_label.storage.handover import Handover
 from duck_label.storage.places import load
 
 
@@ -43,16 +43,15 @@ from duck_label.storage.places import load
 class Work:
     """What all chunks of a run share, as it is sent to another process.
 
-    `records` is the folder in which part files lie until they are whole. `memory_bytes`, `threads`
-    and `max_temp_size` are those of one worker; `kept` is a DuckDB file of the tables that hold for
-    the whole run.
+    `memory_bytes`, `threads` and `max_temp_size` are those of one worker; `kept` is a DuckDB file
+    of the tables that hold for the whole run.
     """
 
     config: LabelingConfig
     source: Source
     parameters: Mapping[str, Any]
     has_quarantine: bool
-    records: Path
+    handover: Handover
     memory_bytes: int
     threads: int
     max_temp_size: str | None
@@ -98,7 +97,8 @@ class Workplace:
     """
 
     def __init__(self, work: Work, folder: Path, token: str, reporter: Reporter) -> None:
-        self._records = work.records
+        self._handover = work.handover
+        self._folder = folder
         self._token = token
         self._profile = Profile() if work.has_profile else None
         self._stack = ExitStack()
@@ -129,7 +129,7 @@ class Workplace:
         try:
             record = self._labeler.label(task.chunk, task.predicted_peak_bytes)
             if record.file is not None:
-                os.replace(self._mine(record.file), unfinished(self._records, record.file))
+                self._handover.deliver(self._mine(record.file), record.file)
         except Exception as error:
             # Errors of others may not survive the way.
             told = error if isinstance(error, DuckLabelError) else RuntimeError(repr(error))
@@ -146,7 +146,7 @@ class Workplace:
         return Report(result, slim, profile)
 
     def _mine(self, part: str) -> Path:
-        return unfinished(self._records, f"{part}.{self._token}")
+        return self._handover.unfinished(part, self._token, self._folder)
 
     def __enter__(self) -> Self:
         try:
@@ -165,12 +165,9 @@ class Workplace:
         self._stack.close()
 
 
-def remove_unfinished(records: Path, token: str, chunk: Chunk | None = None) -> None:
+def remove_unfinished(handover: Handover, token: str, chunk: Chunk | None = None) -> None:
     """Remove the part files that a worker did not finish, or of whose `chunk` it did not tell."""
-    for path in records.glob(f"*.{token}.tmp"):
-        path.unlink(missing_ok=True)
-    if chunk is not None:
-        unfinished(records, f"{chunk.name}.parquet").unlink(missing_ok=True)
+    handover.remove(token, None if chunk is None else f"{chunk.name}.parquet")
 
 
 class _Line:
@@ -209,7 +206,7 @@ def main() -> None:
                 tasks.put(pickle.load(orders))  # noqa: S301
         except EOFError:
             shutil.rmtree(folder, ignore_errors=True)
-            remove_unfinished(work.records, token)
+            remove_unfinished(work.handover, token)
             os._exit(1)
 
     threading.Thread(target=listen, name="orders", daemon=True).start()

@@ -202,7 +202,7 @@ class Workers:
                     worker.process.stdin.close()
             shutil.rmtree(worker.folder, ignore_errors=True)
             chunk = None if worker.task is None else worker.task.chunk
-            remove_unfinished(self.work.records, worker.token, chunk)
+            remove_unfinished(self.work.handover, worker.token, chunk)
 
     def __enter__(self) -> Workers:
         return self

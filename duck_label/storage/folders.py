@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputConflictError, OutputError
+from duck_label.storage.handover import Handover
 from duck_label.storage.places import is_url, settled
 
 
@@ -46,6 +47,10 @@ class Folder(ABC):
     @abstractmethod
     def address(self, name: str = "") -> str:
         """Where the folder, or a file in it, is found from anywhere: an absolute path or URL."""
+
+    @abstractmethod
+    def handover(self) -> Handover:
+        """Where whoever labels elsewhere leaves part files that are to be taken from here."""
 
     @abstractmethod
     def contents(self) -> dict[str, int | None]:
@@ -154,6 +159,10 @@ class LocalFolder(Folder):
     def address(self, name: str = "") -> str:
         """See `Folder`."""
         return (self._path.resolve() / name).as_posix()
+
+    def handover(self) -> Handover:
+        """See `Folder`."""
+        return Handover(str(self.records.absolute()))
 
     def contents(self) -> dict[str, int | None]:
         """See `Folder`."""

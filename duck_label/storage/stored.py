@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputError
 from duck_label.storage.folders import Folder, held, this_process
+from duck_label.storage.handover import WAITING, Handover
 from duck_label.storage.places import store
 
 # How folders for copies of records are called.
@@ -66,6 +67,9 @@ class StoredFolder(Folder):
         try:
             self._lock()
             self._store.abandon(self._url + "/")
+            waiting = self._at(f"{self._under}/{WAITING}")
+            for name in self._store.sizes(waiting):
+                self._store.remove(f"{waiting}/{name}")
             self.fetch()
         except BaseException:
             self.release()
@@ -99,6 +103,10 @@ class StoredFolder(Folder):
     def address(self, name: str = "") -> str:
         """See `Folder`."""
         return self._at(name) if name else self._url
+
+    def handover(self) -> Handover:
+        """See `Folder`."""
+        return Handover(self._at(f"{self._under}/{WAITING}"))
 
     def contents(self) -> dict[str, int | None]:
         """See `Folder`."""
@@ -136,9 +144,12 @@ class StoredFolder(Folder):
         self._store.remove(self._at(f"{self._under}/{path.relative_to(self.records).as_posix()}"))
 
     def take(self, path: Path, name: str) -> None:
-        """See `Folder`."""
-        self._store.put(path, self._at(name))
-        path.unlink()
+        """See `Folder`. What is not here was handed over in the store."""
+        if path.exists():
+            self._store.put(path, self._at(name))
+            path.unlink()
+        else:
+            self._store.move(self._at(f"{self._under}/{WAITING}/{name}"), self._at(name))
 
     def remove(self, name: str) -> None:
         """See `Folder`."""

@@ -225,6 +225,16 @@ class Store:
                 return None
             return found
 
+    def move(self, url: str, target: str) -> None:
+        """Give a file another name, where it appears at once.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        with complaints(target, OutputError, "cannot be written: "):
+            self.files.cp_file(url, target)
+            self.files.rm_file(url)
+
     def remove(self, url: str) -> None:
         """Remove a file, if it is there.
 

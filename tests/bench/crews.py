@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psutil
@@ -78,18 +79,9 @@ def main() -> None:
     print("| --- | --- | --: | --: | --: | --: |")
     first = None
     for name, bars, options in lines:
-        output = "s3://bench/out" if bars == stored else str(asked.folder / "out")
-        if bars == stored and files.exists("bench/out"):
-            files.rm("bench/out", recursive=True)
-        first = line(
-            name,
-            bars,
-            output,
-            (*options, "--memory-limit", f"{asked.megabytes}MB"),
-            first,
-            server,
-            size,
-        )
+        output = output_for(bars, asked.folder, files)
+        limit = ("--memory-limit", f"{asked.megabytes}MB")
+        first = line(name, bars, output, (*options, *limit), first, server, size)
     if not asked.no_ray:
         memory = asked.megabytes // 2
         cluster = started(CLUSTER, environment, str(memory * 1_000_000))
@@ -97,10 +89,20 @@ def main() -> None:
         ray = ("--engine", "ray", "--ray-address", address, "--threads", "1")
         for bars in (str(asked.bars), stored):
             options = (*ray, "--memory-limit", f"{memory}MB")
-            output = str(asked.folder / "out")
+            output = output_for(bars, asked.folder, files)
             line("2 nodes of a cluster", bars, output, options, first, server, size, cluster)
         cluster.communicate("")
     server.kill()
+
+
+def output_for(bars: str, folder: Path, files: Any) -> str:
+    """An empty folder where the bars are: in the store, or here."""
+    if "://" not in bars:
+        shutil.rmtree(folder / "out", ignore_errors=True)
+        return str(folder / "out")
+    if files.exists("bench/out"):
+        files.rm("bench/out", recursive=True)
+    return "s3://bench/out"
 
 
 def line(
@@ -114,8 +116,6 @@ def line(
     beside: "subprocess.Popen[str] | None" = None,
 ) -> str:
     """Measure one command, print its line; returns a digest of the labels: `first`, or it fails."""
-    if "://" not in output:
-        shutil.rmtree(output, ignore_errors=True)
     read_of(server)
     threads = () if "--threads" in options else ("--threads", "2")
     command = [sys.executable, "-m", "duck_label", "run", bars, "-o", output, "--json", "-q"]
