@@ -34,6 +34,7 @@ for line in sys.stdin:
     print(server.read(line.strip()), flush=True)
     server.asked.clear()
 """
+CLUSTER_NAME = "2 nodes of a cluster"
 CLUSTER = """
 import sys, time
 from ray.cluster_utils import Cluster
@@ -52,15 +53,15 @@ def main() -> None:
     parser.add_argument("bars", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--megabytes", type=int, default=2000, help="budget; a Ray task has half")
-    parser.add_argument("--no-ray", action="store_true")
+    parser.add_argument("--only", default="", help="lines of this name")
     asked = parser.parse_args()
     os.environ |= {
         "AWS_ACCESS_KEY_ID": "loopback",
         "AWS_SECRET_ACCESS_KEY": "loopback",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    server = started(SERVER, environment)
+    os.environ["PYTHONPATH"] = str(HERE.parent)
+    server = started(SERVER)
     os.environ["AWS_ENDPOINT_URL"] = answer(server)
     import s3fs
 
@@ -78,19 +79,19 @@ def main() -> None:
     print("| labeled by | input | bars a second | sum of RSS | largest process | read / size |")
     print("| --- | --- | --: | --: | --: | --: |")
     first = None
-    for name, bars, options in lines:
+    for name, bars, options in (line for line in lines if asked.only in line[0]):
         output = output_for(bars, asked.folder, files)
         limit = ("--memory-limit", f"{asked.megabytes}MB")
-        first = line(name, bars, output, (*options, *limit), first, server, size)
-    if not asked.no_ray:
+        first = measured(name, bars, output, (*options, *limit), first, server, size)
+    if asked.only in CLUSTER_NAME:
         memory = asked.megabytes // 2
-        cluster = started(CLUSTER, environment, str(memory * 1_000_000))
+        cluster = started(CLUSTER, str(memory * 1_000_000))
         address = answer(cluster)
         ray = ("--engine", "ray", "--ray-address", address, "--threads", "1")
         for bars in (str(asked.bars), stored):
             options = (*ray, "--memory-limit", f"{memory}MB")
             output = output_for(bars, asked.folder, files)
-            line("2 nodes of a cluster", bars, output, options, first, server, size, cluster)
+            first = measured(CLUSTER_NAME, bars, output, options, first, server, size, cluster)
         cluster.communicate("")
     server.kill()
 
@@ -105,7 +106,7 @@ def output_for(bars: str, folder: Path, files: Any) -> str:
     return "s3://bench/out"
 
 
-def line(
+def measured(
     name: str,
     bars: str,
     output: str,
@@ -169,13 +170,12 @@ def digest(output: str) -> str:
     return str(row)
 
 
-def started(program: str, environment: dict[str, str], *arguments: str) -> "subprocess.Popen[str]":
+def started(program: str, *arguments: str) -> "subprocess.Popen[str]":
     """A Python process at the end of two pipes."""
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=environment,
         text=True,
     )
 
