@@ -142,7 +142,7 @@ def test_the_chunk_of_a_killed_worker_is_done_again(
     summary = engine.process_files([bars], tmp_path / "out")
     assert read(tmp_path / "out").equals(whole)
     assert summary.workers_lost == summary.chunks_retried == 1
-    assert "1 workers died" in summary.advice[0]
+    assert "workers that died or took too long: 1 " in summary.advice[0]
     attempts = {
         record["file"].removesuffix(".parquet"): record["attempts"]
         for record in records(tmp_path / "out", "chunks")

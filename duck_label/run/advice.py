@@ -31,7 +31,7 @@ def _advice(run: RunSummary) -> Iterator[str]:
         )
     if run.workers_lost:
         yield (
-            f"{run.workers_lost} workers died or took too long (see memory_events): where the "
+            f"workers that died or took too long: {run.workers_lost} (see memory_events): where the "
             "machine ran out of memory, pass a smaller --memory-limit or fewer --workers"
         )
     more = format_bytes(round(1.5 * limit, -8))
