@@ -31,8 +31,8 @@ def _advice(run: RunSummary) -> Iterator[str]:
         )
     if run.workers_lost:
         yield (
-            f"workers that died or took too long: {run.workers_lost} (see memory_events): where the "
-            "machine ran out of memory, pass a smaller --memory-limit or fewer --workers"
+            f"workers that died or took too long: {run.workers_lost} (see memory_events): where "
+            "the machine ran out of memory, pass a smaller --memory-limit or fewer --workers"
         )
     more = format_bytes(round(1.5 * limit, -8))
     # Lost workers are another reason to try again, which is said already.
