@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 _SLOW_BY_NATURE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-for name, examples in (("dev", 15), ("ci", 20), ("thorough", 1500)):
+for name, examples in (("dev", 25), ("ci", 40), ("thorough", 1500)):
     settings.register_profile(
         name, max_examples=examples, deadline=None, suppress_health_check=_SLOW_BY_NATURE
     )

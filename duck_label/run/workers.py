@@ -33,6 +33,9 @@ from duck_label.run.crew import Done, Failed, Task
 from duck_label.run.watch import Watch
 from duck_label.run.worker import Report, Work, remove_unfinished
 
+# Seconds from the end of a worker's pipe to its own.
+_LAST_WORDS = 10
+
 _MAIN = "from duck_label.run.worker import main; main()"
 
 
@@ -152,7 +155,11 @@ class Workers:
 
     def _died(self, worker: _Worker) -> Failed | None:
         """Forget a worker whose pipe has ended."""
-        code = worker.process.wait()
+        try:
+            code = worker.process.wait(timeout=_LAST_WORDS)
+        except subprocess.TimeoutExpired:  # what it says makes no sense
+            worker.process.kill()
+            code = worker.process.wait()
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         name = "between chunks" if worker.task is None else worker.task.chunk.name
         reason = (
