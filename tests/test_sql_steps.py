@@ -181,7 +181,7 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
 
 
 BARS = (
-    "series integer, bar bigint, clock bigint, bar_time timestamptz, high bigint, low bigint, "
+    "series integer, bar bigint, clock bigint, high bigint, low bigint, "
     "previous_high bigint, previous_low bigint, entry bigint, entry_clock bigint, "
     "entry_high bigint, entry_low bigint, is_wanted boolean, horizon bigint, is_cut_short boolean"
 )
@@ -200,7 +200,7 @@ def bars_of(
             entry = (opens[i + 1], clock(i + 1), highs[i + 1], lows[i + 1])
         ends = clock(i + 1 + horizon) if i < last else None
         is_cut_short = clock(last) < ends if ends is not None else None
-        own = (1, i + 1, clock(i), second(i), highs[i], lows[i])
+        own = (1, i + 1, clock(i), highs[i], lows[i])
         rows.append((*own, *before, *entry, True, ends, is_cut_short))
     return rows
 
@@ -433,15 +433,15 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     """Two winners; one dips by one tick of its stop of two, one takes 700 seconds."""
     make(database, "series", SERIES, [("A", 1, 2)])
     columns = (
-        "series integer, bar bigint, clock bigint, bar_time timestamptz, is_wanted boolean, "
+        "series integer, bar bigint, clock bigint, is_wanted boolean, "
         "high bigint, low bigint, entry bigint, entry_clock bigint, outcome_1 outcome, "
         "path_1 bigint, decided_1 bigint"
     )
     rows = [
-        (1, 1, clock(0), second(0), True, 20, 20, 20, clock(1), "target", 2, clock(2)),
-        (1, 2, clock(1), second(1), True, 20, 18, 20, clock(2), "target", 1, clock(702)),
-        (1, 3, clock(2), second(2), True, 26, 20, 20, clock(3), "timeout", 0, None),
-        (1, 4, clock(3), second(3), False, 26, 1, None, None, "none", 0, None),
+        (1, 1, clock(0), True, 20, 20, 20, clock(1), "target", 2, clock(2)),
+        (1, 2, clock(1), True, 20, 18, 20, clock(2), "target", 1, clock(702)),
+        (1, 3, clock(2), True, 26, 20, 20, clock(3), "timeout", 0, None),
+        (1, 4, clock(3), False, 26, 1, None, None, "none", 0, None),
     ]
     make(database, "decided", columns, rows)
     database.run("create temp view outcomes as from decided")
@@ -450,25 +450,19 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     # The bars are of March; the reference is June: three months of decay.
     run(database, "6_weights", reference_month=12 * 2024 + 6)
     decay = 0.8607079764250578  # exp(-0.15)
-    found = database.rows("select symbol, label_m, weight_m from labels order by bar_time")
+    found = database.rows("select label_m, weight_m from labels order by clock")
     # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
     # both are clipped to 2.
-    expected = [("A", 1, 1.25 * 2 * decay), ("A", 1, 2 * 1 * decay), ("A", 0, decay)]
+    expected = [(1, 1.25 * 2 * decay), (1, 2 * 1 * decay), (0, decay)]
     for row, wanted in zip(found, expected, strict=True):
-        assert row == (wanted[0], wanted[1], pytest.approx(wanted[2], rel=1e-7))
+        assert row == (wanted[0], pytest.approx(wanted[1], rel=1e-7))
 
 
 def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
     files = [bar_file(tmp_path / "bars.parquet", [*flat([3, 1], "B"), *flat([2, 9], "A")])]
-    columns = (
-        "series integer, bar integer, symbol varchar, bar_time timestamptz, "
-        "label_m tinyint, weight_m float"
-    )
-    labels = [
-        (2, 7, "B", second(1), 0, 1.0),
-        (1, 7, "A", second(2), 1, 2.0),
-        (2, 8, "B", second(3), 0, 3.0),
-    ]
+    make(database, "series", SERIES, [("A", 1, 1), ("B", 2, 1)])
+    columns = "series integer, bar integer, clock bigint, label_m tinyint, weight_m float"
+    labels = [(2, 7, clock(1), 0, 1.0), (1, 7, clock(2), 1, 2.0), (2, 8, clock(3), 0, 3.0)]
     make(database, "labels", columns, labels)
     part = tmp_path / "part.parquet"
     limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}

@@ -12,33 +12,27 @@
 -- or ends before its margin is full, the margin stays open: bars that join the input there would change labels.
 create or replace temp table series as
 with
-nearby_bars as (
-    select
-        {{ symbol_of("source") }} as symbol,
-        source.{{ timestamp }} as bar_time
+symbols_of_the_chunk as (
+    select distinct {{ symbol_of("source") }} as symbol
     from {{ source }} as source
     where
-        source.{{ timestamp }} >= {{ moment("search_from") }}
-        and source.{{ timestamp }} < {{ moment("search_until") }}
-),
-
-symbols_of_the_chunk as (
-    select distinct symbol
-    from nearby_bars
-    where bar_time >= {{ moment("chunk_from") }} and bar_time < {{ moment("chunk_until") }}
+        source.{{ timestamp }} >= {{ moment("chunk_from") }}
+        and source.{{ timestamp }} < {{ moment("chunk_until") }}
 ),
 
 bars_before as (
     select
-        nearby_bars.symbol,
-        nearby_bars.bar_time,
+        chunk.symbol,
+        source.{{ timestamp }} as bar_time,
         row_number() over (
-            partition by nearby_bars.symbol
-            order by nearby_bars.bar_time desc
+            partition by chunk.symbol
+            order by source.{{ timestamp }} desc
         ) as distance
-    from nearby_bars
-    inner join symbols_of_the_chunk using (symbol)
-    where nearby_bars.bar_time < {{ moment("chunk_from") }}
+    from {{ source }} as source
+    inner join symbols_of_the_chunk as chunk on {{ symbol_of("source") }} = chunk.symbol
+    where
+        source.{{ timestamp }} >= {{ moment("search_from") }}
+        and source.{{ timestamp }} < {{ moment("chunk_from") }}
 ),
 
 margins_before as (
@@ -53,14 +47,16 @@ margins_before as (
 
 bars_after as (
     select
-        nearby_bars.symbol,
-        nearby_bars.bar_time,
+        chunk.symbol,
+        source.{{ timestamp }} as bar_time,
         row_number() over following as distance,
-        first_value({{ clock("nearby_bars.bar_time") }}) over following as entry_clock
-    from nearby_bars
-    inner join symbols_of_the_chunk using (symbol)
-    where nearby_bars.bar_time >= {{ moment("chunk_until") }}
-    window following as (partition by nearby_bars.symbol order by nearby_bars.bar_time)
+        first_value({{ clock("source." ~ timestamp) }}) over following as entry_clock
+    from {{ source }} as source
+    inner join symbols_of_the_chunk as chunk on {{ symbol_of("source") }} = chunk.symbol
+    where
+        source.{{ timestamp }} >= {{ moment("chunk_until") }}
+        and source.{{ timestamp }} < {{ moment("search_until") }}
+    window following as (partition by chunk.symbol order by source.{{ timestamp }})
 ),
 
 margins_after as (

@@ -14,10 +14,9 @@ with
 bars_on_the_grid as (
     select
         series.series,
-        series.roll_gap,
-        series.last_clock,
-        source.{{ timestamp }} as bar_time,
         {{ clock("source." ~ timestamp) }} as clock,
+        source.{{ timestamp }} >= {{ moment("chunk_from") }}
+        and source.{{ timestamp }} < {{ moment("chunk_until") }} as is_wanted,
         {%- for price in ("open", "high", "low", "close") %}
         round(source.{{ columns[price] }}::double * series.denominator / series.numerator)::bigint as {{ price }}
         {{- "," if not loop.last }}
@@ -34,15 +33,14 @@ bars_on_the_grid as (
 bars_with_their_neighbours as (
     select
         series,
-        bar_time,
         clock,
+        is_wanted,
         high,
         low,
-        last_clock,
         (row_number() over in_order)::integer as bar,
         lag(high) over in_order as previous_high,
         lag(low) over in_order as previous_low,
-        abs(close - lag(close) over in_order) > roll_gap as jumps,
+        abs(close - lag(close) over in_order) as gap,
         lead(open) over in_order as entry,
         lead(clock) over in_order as entry_clock,
         lead(high) over in_order as entry_high,
@@ -55,16 +53,17 @@ bars_with_their_neighbours as (
 )
 
 select
-    * exclude (last_clock {{- ", last_path_clock" if horizon_in_bars }}),
-    bar_time >= {{ moment("chunk_from") }} and bar_time < {{ moment("chunk_until") }} as is_wanted,
+    bars.* exclude (gap {{- ", last_path_clock" if horizon_in_bars }}),
+    bars.gap > series.roll_gap as jumps,
     {%- if horizon_in_bars %}
-    coalesce(last_path_clock + 1, 9223372036854775807) as horizon,
-    last_path_clock is null as is_cut_short
+    coalesce(bars.last_path_clock + 1, 9223372036854775807) as horizon,
+    bars.last_path_clock is null as is_cut_short
     {%- else %}
-    entry_clock + $timeout as horizon,
-    last_clock < entry_clock + $timeout as is_cut_short
+    bars.entry_clock + $timeout as horizon,
+    series.last_clock < bars.entry_clock + $timeout as is_cut_short
     {%- endif %}
-from bars_with_their_neighbours;
+from bars_with_their_neighbours as bars
+inner join series using (series);
 
 -- A jump at a bar affects the bar before it and the five bars after it.
 create or replace temp table rolls as

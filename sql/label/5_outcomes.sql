@@ -13,7 +13,6 @@ paths as (
         bars.series,
         bars.bar,
         bars.clock,
-        bars.bar_time,
         bars.is_wanted,
         bars.high,
         bars.low,
@@ -21,7 +20,14 @@ paths as (
         bars.entry_clock,
         bars.is_cut_short,
         rolled_paths.roll_bar,
-        least(bars.horizon, rolled_paths.roll_clock) as path_ends
+        least(bars.horizon, rolled_paths.roll_clock) as path_ends,
+        case
+            when rolled_paths.roll_bar is not null and (bars.entry is not null or rolled_paths.roll_bar = bars.bar)
+                then 'roll'
+            when bars.entry is null then 'none'
+            when bars.is_cut_short then 'censored'
+            else 'timeout'
+        end::outcome as untouched
         {%- for side, barriers in [("up", up), ("down", down)] %}
         {%- for _ in barriers %},
         ladder_{{ side }}.bar_{{ loop.index }} as {{ side }}_{{ loop.index }}_bar,
@@ -60,13 +66,9 @@ decisions as (
         *
         {%- for mode in modes %},
         case
-            when roll_bar = bar then 'roll'
-            when entry is null then 'none'
             when {{ mode.target }}_clock < least(path_ends, {{ mode.stop }}_clock) then 'target'
             when {{ mode.stop }}_clock < path_ends then 'stop'
-            when roll_bar is not null then 'roll'
-            when is_cut_short then 'censored'
-            else 'timeout'
+            else untouched
         end::outcome as outcome_{{ loop.index }}
         {%- endfor %}
     from paths
@@ -76,7 +78,6 @@ select
     series,
     bar,
     clock,
-    bar_time,
     is_wanted,
     high,
     low,

@@ -1,7 +1,7 @@
 -- Purpose:    how far each trade moved on its path, and from that its label and weight
 -- Grain:      one row per bar of the chunk
 -- In:         `outcomes`, `series`
--- Out:        temp table `labels`: series, bar, symbol, bar_time, clock, the output columns of every mode, and for the
+-- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the
 --             tally of mode N `tally_outcome_N` and, where it wins, `tally_mae_N` in price increments and
 --             `tally_clocks_N`, the clock units from entry to target
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
@@ -34,8 +34,6 @@ trades as (
     select
         excursions.series,
         excursions.bar,
-        series.symbol,
-        excursions.bar_time,
         excursions.clock,
         exp(
             -$decay_rate::double
@@ -103,8 +101,6 @@ weights as (
 select
     series,
     bar,
-    symbol,
-    bar_time,
     clock
     {%- for mode in modes %},
     outcome_{{ loop.index }} as tally_outcome_{{ loop.index }},

@@ -1,6 +1,6 @@
 -- Purpose:    the part file of one chunk
 -- Grain:      one row per bar of the chunk, ordered by symbol and time
--- In:         the input files; `labels`; the variable `tally`
+-- In:         the input files; `series`; `labels`; the variable `tally`
 -- Out:        a Parquet file: every input column under its own name and type, then the output columns; its
 --             key-value metadata holds the tally as `duck_label_tally`
 -- Parameters: $files; $chunk_from, $chunk_until; $part
@@ -16,10 +16,8 @@ copy (
         labels.{{ column | identifier }}{{ "," if not loop.last }}
         {%- endfor %}
     from {{ source }} as source
-    inner join labels
-        on
-            source.{{ timestamp }} = labels.bar_time
-            and {{ symbol_of("source") }} = labels.symbol
+    inner join series on {{ symbol_of("source") }} = series.symbol
+    inner join labels on series.series = labels.series and {{ clock("source." ~ timestamp) }} = labels.clock
     where
         source.{{ timestamp }} >= {{ moment("chunk_from") }}
         and source.{{ timestamp }} < {{ moment("chunk_until") }}
