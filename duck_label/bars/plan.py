@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 
 from duck_label.bars.source import RowGroup
@@ -152,6 +152,8 @@ def _by_months(count: int, start: int, end: int) -> Iterator[int]:
     month = (12 * time.year + time.month - 1) // count * count
     while True:
         month += count
+        if month >= 12 * MAXYEAR:
+            return
         first = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
         clock = (first - _EPOCH) // timedelta(microseconds=1)
         if clock >= end:
