@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -228,6 +229,21 @@ def test_other_columns_travel_through_untouched(tmp_path: Path) -> None:
         assert labeled.schema.field(name).type == table.schema.field(name).type
 
 
+def test_columns_with_names_that_duckdb_uses_keep_bad_bars_apart(tmp_path: Path) -> None:
+    """The place of a bad bar is that in its file, whatever the file says it is."""
+    names = ("file_row_number", "filename", "file_index", "column_1")
+    travelling: dict[str, Any] = {name: [0] * 30 for name in names}
+    table = walk(30, **travelling)
+    prices = table["close"].to_pylist()
+    broken = replaced(table, "close", pa.array([*prices[:7], None, *prices[8:]]))
+    bars = write(tmp_path / "bars", [table.slice(0, 3), broken.slice(3)])
+    labeled = label(bars, tmp_path / "out", on_bad_rows="quarantine")
+    assert len(labeled) == 29
+    aside = pq.read_table(tmp_path / "out" / FOLDER / "quarantine.parquet")
+    assert aside["duck_label_row"].to_pylist() == [4]
+    assert aside.select(table.column_names).equals(broken.slice(7, 1))
+
+
 def test_files_may_lack_columns_that_only_travel_through(tmp_path: Path) -> None:
     first, second = walk(100), walk(200)[100:].append_column("note", pa.array(["n"] * 100))
     bars = write(tmp_path / "bars", [first, second])
@@ -355,6 +371,8 @@ def test_unreadable_files_are_named(how: str, tmp_path: Path) -> None:
         ("timestamp", None, r"no column 'timestamp'.*--column timestamp="),
         ("open", ["1"] * 5, r"column 'open' is VARCHAR, but the open must be a number"),
         ("timestamp", list(range(5)), r"column 'timestamp' is BIGINT, not a TIMESTAMP"),
+        ("open", [[1.0]] * 5, r"column 'open' is DOUBLE\[\], but the open must be a number"),
+        ("timestamp", [[START]] * 5, r"column 'timestamp' is .*\[\], not a TIMESTAMP"),
     ],
 )
 def test_missing_columns_and_wrong_types_are_named(
@@ -377,6 +395,48 @@ def test_files_must_agree_on_types_and_cases(tmp_path: Path) -> None:
     both = walk(5).append_column("Open", pa.array([1] * 5))
     with pytest.raises(InputError, match="upper and lower case"):
         label(write(tmp_path / "both", [both]), tmp_path / "out")
+
+
+TIMES = {
+    "infinity": "timestamp 'infinity'",
+    "minus infinity": "timestamptz '-infinity'",
+    "no year of ours": "timestamp '12000-01-01'",
+    "before all years": "timestamp '0044-03-15 (BC)'",
+    "the last day": "date '9999-12-31'",
+    "the end of nanoseconds": "make_timestamp_ns(9223372036854775000)",
+}
+
+
+@pytest.mark.parametrize("time", TIMES.values(), ids=TIMES)
+def test_times_that_no_day_has_are_named(time: str, tmp_path: Path) -> None:
+    path = tmp_path / "bars.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select {time} as timestamp, 1 as open, 1 as high, 1 as low, 1 as close) "
+            f"to '{path}' (format parquet)"
+        )
+    with pytest.raises(InputError, match=r"bars.parquet: column 'timestamp' holds times that"):
+        label(path, tmp_path / "out")
+
+
+def test_folders_are_searched_through_links_and_past_outputs(tmp_path: Path) -> None:
+    """Resumed, with its output among the input, a run is the same; nothing is passed over."""
+    table = walk(300)
+    bars = write(tmp_path / "bars", [table[:100]])
+    write(tmp_path / "elsewhere", [table[100:]])
+    (bars / "linked").symlink_to(tmp_path / "elsewhere")
+    (bars / "linked" / "back").symlink_to(bars)
+    for output in (bars / "labels", bars / "labels", bars / "deeper" / "labels"):
+        assert golden.differences(label(bars, output, details=True), scan(table, Rules())) == []
+    (bars / "lost.parquet").symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"lost.parquet: cannot be read: No such file"):
+        label(bars, tmp_path / "out")
+
+
+def test_a_tilde_is_a_name_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("~bars"), [walk(20)])
+    assert len(label(Path("~bars"), Path("~out"), run={"temp_dir": "~temp"})) == 20
 
 
 def test_row_groups_without_statistics(tmp_path: Path) -> None:

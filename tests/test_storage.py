@@ -215,7 +215,7 @@ ITEMS = (
         "_aside/*.parquet",
         "with [b]racket.parquet",
     ),
-    *("none", "*.none", "empty"),
+    *("none", "*.none", "empty", "output", "output/*"),
 )
 
 
@@ -227,6 +227,7 @@ def tree(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
         *("a.parquet", "b.parquet", "note.txt", "sub/c.parquet", "sub/deeper/d.parquet"),
         *("_aside/e.parquet", "sub/_part.parquet", ".hidden/f.parquet", "sub/.g.parquet"),
         *("with [b]racket.parquet", "empty/note.txt"),
+        *("output/_duck_label/runs.jsonl", "output/g.parquet", "output/deeper/h.parquet"),
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from glob import escape
 from typing import Any
@@ -13,9 +14,9 @@ from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
 from duck_label.queries import BarColumns
 
-_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
-_UNSIGNED = tuple(f"U{name}" for name in _NUMERIC[:5])
-_TIMES = ("TIMESTAMP", "DATE")
+# Whole names: a list of numbers is called DOUBLE[], and is none.
+_NUMBER = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
+_TIME = re.compile(r"DATE|TIMESTAMP(?:_S|_MS|_NS|TZ_NS| WITH TIME ZONE)?")
 # Names that the checks give to columns of their own.
 _RESERVED = "duck_label_"
 
@@ -139,11 +140,11 @@ def bar_columns(
         if theirs not in kinds and not (optional and ours not in config.columns):
             hint = unknown(theirs, list(kinds)).partition("; ")[2]
             raise InputError(
-                f"{path}: no column {theirs!r} for the {ours}: {hint} "
-                f"Pass --column {ours}=NAME or set it under [columns]"
+                f"{path}: no column {theirs!r} for the {ours}; "
+                f"pass --column {ours}=NAME or set it under [columns]: {hint}"
             )
     timestamp = config.column("timestamp")
-    if not kinds[timestamp].startswith(_TIMES):
+    if not _TIME.fullmatch(kinds[timestamp]):
         raise InputError(
             f"{path}: column {timestamp!r} is {kinds[timestamp]}, not a TIMESTAMP or DATE: "
             "convert it to UTC timestamps"
@@ -151,7 +152,7 @@ def bar_columns(
     present = {ours: config.column(ours) for ours in BAR_COLUMNS if config.column(ours) in kinds}
     for ours, theirs in present.items():
         is_number = ours in (*PRICES, "volume")
-        if is_number and not kinds[theirs].startswith(_NUMERIC + _UNSIGNED):
+        if is_number and not _NUMBER.fullmatch(kinds[theirs]):
             raise InputError(
                 f"{path}: column {theirs!r} is {kinds[theirs]}, but the {ours} must be a number"
             )

@@ -21,6 +21,10 @@ from duck_label.queries import BarColumns, identifier
 from duck_label.storage.places import each, find_files, open_file, version
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# The years, the last not included, whose days can be told in a datetime, or counted in nanoseconds.
+_YEARS = (1, 9999)
+_YEARS_IN_NANOSECONDS = (1678, 2262)
+_FOREVER = 2**63
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,12 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     by_file = described(database, paths)
     columns, complete = agreed(by_file)
     bars = bar_columns(columns, config, paths[0])
-    taken = {name.casefold() for name, _ in columns}
+    taken = {name.casefold(): path for path in reversed(paths) for name, _ in by_file[path]}
     for name in config.output_columns():
         if name.casefold() in taken:
             raise ConfigError(
-                f"the input has a column {name!r} already: rename the mode or the column"
+                f"{taken[name.casefold()]}: has a column {name!r} already: leave the file out if "
+                "it is labeled, or rename the mode or the column"
             )
     groups = _row_groups(database, paths, bars)
     files = [
@@ -132,7 +137,7 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
             path,
             *prints[path],
             tuple(name for name, _ in by_file[path]),
-            tuple(groups.get(path, ())),
+            _within_years(path, bars, groups.get(path, ())),
         )
         for path in paths
     ]
@@ -171,6 +176,22 @@ def _fingerprint(path: str) -> tuple[int, int | str, str]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
+def _within_years(path: str, bars: BarColumns, groups: Sequence[RowGroup]) -> tuple[RowGroup, ...]:
+    """The row groups, whose days all have a name and can be compared with the timestamps.
+
+    Raises:
+        InputError: for times that are infinite, or in years that are not.
+    """
+    years = _YEARS_IN_NANOSECONDS if bars.in_nanoseconds else _YEARS
+    earliest, end = ((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds() for year in years)
+    if any(group.first < earliest * 1e6 or group.last >= end * 1e6 for group in groups):
+        raise InputError(
+            f"{path}: column {bars.timestamp!r} holds times that are infinite or outside of the "
+            f"years {years[0]} to {years[1] - 1}: mend them, or leave them out"
+        )
+    return tuple(groups)
+
+
 def _row_groups(
     database: Database, paths: list[str], bars: BarColumns
 ) -> dict[str, list[RowGroup]]:
@@ -202,10 +223,13 @@ def _row_groups(
 def _measured(database: Database, path: str, bars: BarColumns) -> list[RowGroup]:
     timestamp = identifier(bars.timestamp)
     column = f"{timestamp}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
-    first, last, rows = database.row(
-        f"select epoch_us(min({column})), epoch_us(max({column})), count(*) "
+    first, last, rows, is_finite = database.row(
+        f"select epoch_us(min({column})), epoch_us(max({column})), count(*), "
+        f"coalesce(isfinite(min({column})) and isfinite(max({column})), true) "
         "from read_parquet($files, hive_partitioning = false)",
         {"files": [escape(path)]},
     )
+    if not is_finite:
+        return [RowGroup(-_FOREVER, _FOREVER, rows)]
     # Without a single time there is no range; the checks will name the nulls.
     return [RowGroup(first or 0, last or 0, rows)]

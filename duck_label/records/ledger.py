@@ -20,10 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from duck_label.errors import OutputConflictError
+from duck_label.errors import OutputConflictError, OutputError
 from duck_label.storage.folders import folder
+from duck_label.storage.places import RECORDS
 
-FOLDER = "_duck_label"
+FOLDER = RECORDS
 _MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
 _QUARANTINE = "quarantine.parquet"
 _EVENTS = "memory_events"
@@ -241,10 +242,13 @@ class Ledger:
         with self._appending:
             # A run that was killed may have left half a line: end it, so that only it is lost.
             broken = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
-            with path.open("a", encoding="utf-8") as file:
-                file.write("\n" * broken + "".join(f"{line}\n" for line in lines))
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write("\n" * broken + "".join(f"{line}\n" for line in lines))
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
         if name != _EVENTS:
             self.output.keep(path)
 

@@ -131,7 +131,7 @@ class LocalFolder(Folder):
     """A folder of this machine."""
 
     def __init__(self, path: Path, records: str) -> None:
-        super().__init__(str(path), path / records)
+        super().__init__(str(path), path.absolute() / records)
         self._path = path
         self._lock = FileLock(self.records / "lock", timeout=0)
 
@@ -149,7 +149,11 @@ class LocalFolder(Folder):
             raise held(self, who) from None
         except OSError as error:
             raise OutputError(f"{self}: cannot be written to: {error.strerror}") from error
-        holder.write_text(this_process())
+        try:
+            holder.write_text(this_process())
+        except OSError as error:
+            self._lock.release()
+            raise OutputError(f"{self}: cannot be written to: {error.strerror}") from error
 
     def release(self) -> None:
         """See `Folder`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from io import BufferedReader
@@ -26,6 +26,8 @@ Result = TypeVar("Result")
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 # user:password@, or NAME=VALUE after a question mark, as signed URLs have it.
 _SECRET = re.compile(r"://[^/@]*:[^/@]*@|\?[^/]*=")
+# The folder in an output that holds the records of its runs, and marks it as one.
+RECORDS = "_duck_label"
 # Requests that wait for a store at the same time.
 _AT_ONCE = 16
 
@@ -41,14 +43,15 @@ def scheme_of(url: str) -> str:
 
 
 def settled(name: str | Path) -> str:
-    """A name as it is used and recorded.
+    """A name as it is used and recorded. A leading ~ is part of it: the home folder is a shell's.
 
     Raises:
         ConfigError: for a URL with a password or signature in it.
     """
     name = str(name)
     if not is_url(name):
-        return name
+        # DuckDB takes a ~ at the start for the home folder, as a shell does.
+        return f"./{name}" if name.startswith("~") else name
     if _SECRET.search(name):
         shown = re.sub(r"//[^/@]*@", "//…@", name).partition("?")[0]
         raise ConfigError(
@@ -85,7 +88,8 @@ def store(url: str) -> Store:
 def find_files(inputs: Sequence[str]) -> list[str]:
     """The Parquet files that paths, URLs, folders and globs stand for, each once, in order.
 
-    Folders are searched to any depth; names that start with `_` or `.` are skipped.
+    Folders are searched to any depth, links to folders too; names that start with `_` or `.` are
+    skipped, and so are the outputs of runs.
 
     Raises:
         InputError: for an input that stands for no file, or a store that cannot be read.
@@ -105,17 +109,36 @@ def _local_files(item: str) -> list[str]:
     if os.path.isfile(item):
         return [item]
     if os.path.isdir(item):
-        root = Path(item)
-        return [
-            str(path)
-            for path in root.rglob("*.parquet")
-            if path.is_file()
-            and not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
-        ]
+        return list(_in_folder(item))
     files = [path for path in glob(item, recursive=True) if os.path.isfile(path)]
     if not files:
         raise InputError(f"{item}: no such file or folder, and no file matches it as a pattern")
     return files
+
+
+def _in_folder(root: str) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+    entered = {os.path.realpath(root)}
+    for folder, folders, files in os.walk(root, onerror=refuse, followlinks=True):
+        if RECORDS in folders and folder != root:
+            folders.clear()
+            continue
+        # A link may lead back to where we are, or where we were.
+        inside = {name: os.path.realpath(os.path.join(folder, name)) for name in folders}
+        folders[:] = [name for name in folders if inside[name] not in entered and not _hides(name)]
+        entered.update(inside[name] for name in folders)
+        for name in files:
+            path = os.path.join(folder, name)
+            # A link that leads nowhere is told of when it is opened.
+            is_file = os.path.isfile(path) or not os.path.exists(path)
+            if name.endswith(".parquet") and is_file and not _hides(name):
+                yield path
+
+
+def _hides(name: str) -> bool:
+    return name.startswith(("_", "."))
 
 
 def identity(name: str) -> str:

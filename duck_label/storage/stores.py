@@ -19,6 +19,7 @@ from typing import Any
 import fsspec
 
 from duck_label.errors import ConfigError, DuckLabelError, InputError, OutputError
+from duck_label.storage.places import RECORDS
 
 # What an upload holds in memory at most is one of these, and the next.
 _PIECE = 16 << 20
@@ -91,12 +92,16 @@ class Store:
                     return [name for name in names if "/." in item or "/." not in name]
             if self._info(item)["type"] == "file":
                 return [item]
-            root = self.files._strip_protocol(item)
+            root = PurePosixPath(self.files._strip_protocol(item))
+            files = {name: PurePosixPath(name).relative_to(root) for name in self.files.find(item)}
+            outputs = {up for path in files.values() for up in path.parents if up.name == RECORDS}
+            outputs = {output.parent for output in outputs} - {PurePosixPath()}
             return [
                 self.url(name)
-                for name in self.files.find(item)
-                if name.endswith(".parquet")
-                and not re.search(r"(?:^|/)[_.]", str(PurePosixPath(name).relative_to(root)))
+                for name, path in files.items()
+                if path.suffix == ".parquet"
+                and not any(part.startswith(("_", ".")) for part in path.parts)
+                and outputs.isdisjoint(path.parents)
             ]
 
     def facts(self, url: str) -> tuple[int, str]:

@@ -5,7 +5,7 @@
 -- Parameters: $files
 {%- from "checks/rules.sql" import rows_on_trial, rules with context %}
 with
-{{ rows_on_trial() }},
+{{ rows_on_trial(files_with_names, ["duck_label_file"]) }},
 
 broken_rules as (
     select

@@ -1,14 +1,16 @@
 -- Purpose:    every bad bar, with the rules that it breaks
 -- Grain:      one row per bad bar
--- In:         the input files; `grids`, `duplicates`
+-- In:         all files of the input, in order; `grids`, `duplicates`
 -- Out:        the input columns, then duck_label_file, duck_label_row (from 0) and duck_label_rules
 -- Parameters: $files
 --
 -- All copies of a duplicate are bad: nothing in the input says which one is right, and the order of the files
 -- must not decide it.
-{%- from "checks/rules.sql" import rows_on_trial, rules with context %}
+{%- from "checks/rules.sql" import placed_rows, rows_on_trial, rules with context %}
 with
-{{ rows_on_trial() }},
+{{ placed_rows() }},
+
+{{ rows_on_trial("placed_rows", ["duck_label_file", "duck_label_row"]) }},
 
 judgements as (
     select

@@ -1,19 +1,31 @@
 {#- What makes a bar bad by itself, for the checks to import; no query of its own.
 
-    `rows_on_trial` are CTEs: every row of the input with its place, and its prices and their grid levels in double.
+    `placed_rows` is a CTE: every row of the input, under its own names, with its place. `rows_on_trial` is one over
+    such rows: their place, and their prices and grid levels in double.
     `rules` lists (name, predicate) over such a row. A predicate that is null does not hold. -#}
-{%- macro rows_on_trial() -%}
+{%- macro placed_rows() -%}
 placed_rows as (
     select
-        *,
+        {%- for column in input_columns %}
+        column_{{ loop.index }} as {{ column }},
+        {%- endfor %}
+        duck_label_file,
         file_row_number as duck_label_row
-    from {{ files_with_names }}
-),
+    -- A column of the input may be called file_row_number too: only under another name it leaves DuckDB's in sight.
+    from {{ files_with_names }} as files (
+        {%- for _ in input_columns %}
+        column_{{ loop.index }}{{ "," if not loop.last }}
+        {%- endfor %}
+    )
+)
+{%- endmacro -%}
 
+{%- macro rows_on_trial(rows, place) -%}
 rows_on_trial as (
     select
-        source.duck_label_file,
-        source.duck_label_row,
+        {%- for name in place %}
+        source.{{ name }},
+        {%- endfor %}
         source.{{ timestamp }} as bar_time,
         {{ symbol_of("source") }} as symbol,
         {%- if volume %}
@@ -24,7 +36,7 @@ rows_on_trial as (
         source.{{ columns[price] }}::double * grids.denominator / grids.numerator as {{ price }}_level
         {{- "," if not loop.last }}
         {%- endfor %}
-    from placed_rows as source
+    from {{ rows }} as source
     inner join grids on {{ symbol_of("source") }} is not distinct from grids.symbol
 )
 {%- endmacro -%}
