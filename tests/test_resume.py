@@ -212,6 +212,14 @@ def test_as_of_of_the_same_month_is_the_same_configuration(bars: Path, tmp_path:
         label(bars, tmp_path / "out", as_of=date(2025, 1, 1))
 
 
+def test_what_killed_runs_spilled_is_removed(bars: Path, tmp_path: Path) -> None:
+    spilled = tmp_path / "out" / FOLDER / "spill_99999999" / "duckdb_temp_storage-0.tmp"
+    spilled.parent.mkdir(parents=True)
+    spilled.touch()
+    label(bars, tmp_path / "out")
+    assert not list((tmp_path / "out" / FOLDER).glob("spill_*"))
+
+
 def test_a_held_output_says_who_holds_it(bars: Path, tmp_path: Path) -> None:
     with (
         Ledger(tmp_path / "out"),

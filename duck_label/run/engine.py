@@ -34,6 +34,8 @@ from duck_label.run.schedule import Schedule
 from duck_label.run.watch import manager
 from duck_label.storage.places import load
 
+# Names of folders to spill to begin with it.
+_SPILL = "spill_"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | None
 
@@ -150,6 +152,7 @@ class WeightedLabelingEngine:
                 summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
                 return summary
             with ledger, _folder(spill):
+                _remove_leftovers(ledger.folder, spill)
                 if not overwrite:
                     refuse_conflict(ledger, identify(source, self.config))
                 labeling = Labeling(
@@ -194,8 +197,8 @@ class WeightedLabelingEngine:
         return Ledger(output, self.config.run.temp_dir)
 
     def _spill(self, ledger: Ledger) -> Path:
-        parent = self.config.run.temp_dir or ledger.folder
-        return Path(parent) / f"spill_{os.getpid()}"
+        parent = Path(self.config.run.temp_dir or ledger.folder)
+        return parent.absolute() / f"{_SPILL}{os.getpid()}"
 
     def _database(self, budget: MemoryBudget, spill: Path) -> Database:
         most = self.config.run.max_temp_size
@@ -222,6 +225,13 @@ def _folder(path: Path) -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_leftovers(records: Path, spill: Path) -> None:
+    """Remove what runs that were killed spilled into a folder that this run holds."""
+    for leftover in records.glob(f"{_SPILL}*"):
+        if leftover.name != spill.name:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
