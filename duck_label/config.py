@@ -25,7 +25,10 @@ PRICES = ("open", "high", "low", "close")
 BAR_COLUMNS = ("timestamp", *PRICES, "volume", "symbol")
 
 _CHUNK = re.compile(r"auto|[1-9]\d*(?:d|w|mo)?")
-_LIMIT = re.compile(r"auto|\d+(?:\.\d+)?\s*(?:[KMGT]i?B)?", re.IGNORECASE)
+_SIZE = re.compile(r"\d+(?:\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
+_SHARE_OR_BYTES = re.compile(r"0?\.\d*[1-9]\d*|1(?:\.0*)?|\d+")
+# More increments than any price has; of two such numbers the sum still fits into 64 bits.
+_MOST_INCREMENTS = 2**62
 
 
 def _decimal(value: object) -> object:
@@ -46,8 +49,17 @@ def _chunk(value: object) -> object:
 
 def _limit(value: object) -> object:
     text = str(value).strip()
-    if not _LIMIT.fullmatch(text):
+    if text.lower() == "auto":
+        return "auto"
+    if not _SIZE.fullmatch(text) and not _SHARE_OR_BYTES.fullmatch(text):
         raise ValueError("expected auto, a size (8GB, 512MiB) or a fraction of the machine (0.5)")
+    return text
+
+
+def _size(value: object) -> object:
+    text = str(value).strip()
+    if not _SIZE.fullmatch(text):
+        raise ValueError("expected a size (50GB, 512MiB)")
     return text
 
 
@@ -178,7 +190,7 @@ class Run(_Model):
     temp_dir: str | None = Field(
         default=None, description="where to spill; default: in the output", examples=["/scratch"]
     )
-    max_temp_size: Annotated[str, BeforeValidator(_limit)] | None = Field(
+    max_temp_size: Annotated[str, BeforeValidator(_size)] | None = Field(
         default=None,
         description="the most that may be spilled; default: the free disk",
         examples=["50GB"],
@@ -291,9 +303,8 @@ class LabelingConfig(_Model):
         if not isinstance(values, dict):
             return values
         values = dict(values)
-        memory, run = values.get("memory", {}), values.get("run", {})
-        memory = memory.model_dump() if isinstance(memory, Memory) else dict(memory)
-        run = run.model_dump() if isinstance(run, Run) else dict(run)
+        memory: dict[str, Any] = {}
+        run: dict[str, Any] = {}
         if (limit := values.pop("memory_limit_gb", None)) is not None:
             memory["limit"] = f"{limit}GB"
         if values.pop("enable_memory_optimization", True) is False:
@@ -304,7 +315,13 @@ class LabelingConfig(_Model):
             run["chunk"] = rows
         if (threads := values.pop("threads", None)) is not None:
             run["threads"] = threads
-        return values | {"memory": memory, "run": run}
+        for name, given in (("memory", memory), ("run", run)):
+            table = values.get(name, {})
+            if isinstance(table, BaseModel):
+                table = table.model_dump()
+            if isinstance(table, Mapping):  # what is no table is told so by its own model
+                values[name] = {**table, **given}
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -369,7 +386,17 @@ class LabelingConfig(_Model):
                 f"{where}price_increment = {increment} does not divide tick_size = {tick_size}"
             )
         numerator, denominator = Fraction(increment).as_integer_ratio()
+        if numerator >= _MOST_INCREMENTS:
+            raise ValueError(f"{where}price_increment = {increment} has too many digits")
+        ticks = max(max(mode.stop, mode.target) for mode in self.modes)
+        if per_tick * Fraction(max(ticks, Decimal(1))) >= _MOST_INCREMENTS:
+            raise ValueError(
+                f"{where}price_increment = {increment} is too fine to count a tick_size = "
+                f"{tick_size} and barriers of {ticks} ticks in"
+            )
         gap = Fraction(self.roll_gap_points) / Fraction(increment)
+        # No two prices are that far apart.
+        gap = min(gap, Fraction(_MOST_INCREMENTS))
         return Grid(
             pattern,
             numerator,

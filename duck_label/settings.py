@@ -54,11 +54,9 @@ def load(
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for path, values in layers:
-        _lay(merged, origins, dict(_dotted(values)), str(path))
-    for assignment in assignments:
-        _lay(merged, origins, dict(_dotted(assignment)), "--set")
-    for key, value in options.items():
-        _lay(merged, origins, {key: value}, _option(key))
+        _lay(merged, origins, [(*item, str(path)) for item in _dotted(values)])
+    _lay(merged, origins, [(*item, "--set") for a in assignments for item in _dotted(a)])
+    _lay(merged, origins, [(key, value, _option(key)) for key, value in options.items()])
     try:
         return Settings(LabelingConfig.model_validate(nested(merged)), origins)
     except ValidationError as error:
@@ -160,18 +158,21 @@ def _dotted(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _lay(
-    merged: dict[str, Any], origins: dict[str, str], values: Mapping[str, Any], origin: str
+    merged: dict[str, Any], origins: dict[str, str], layer: Sequence[tuple[str, Any, str]]
 ) -> None:
-    for key, value in values.items():
-        merged[key] = value
+    """Put a layer of keys, values and origins over those below it; the last of a key holds."""
+    # A horizon set in one layer replaces the other kind of horizon set below it.
+    for key, _, _ in layer:
+        merged.pop(_EXCLUSIVE.get(key, ""), None)
+        origins.pop(_EXCLUSIVE.get(key, ""), None)
+    for key, value, origin in layer:
         origins[key] = origin
-        if isinstance(value, dict):
+        if isinstance(value, dict):  # an instrument: its keys too are layered one by one
+            below = merged.get(key)
+            merged[key] = {**below, **value} if isinstance(below, dict) else value
             origins |= {f"{key}.{inner}": origin for inner in value}
-        # A horizon set in one place replaces the other kind of horizon set below it.
-        other = _EXCLUSIVE.get(key)
-        if other is not None and other not in values:
-            merged.pop(other, None)
-            origins.pop(other, None)
+        else:
+            merged[key] = value
 
 
 def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:

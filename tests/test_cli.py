@@ -90,6 +90,13 @@ def test_dry_run_prints_the_plan_and_writes_nothing(here: Path) -> None:
         (["run", BARS, "-o", "out", "--set", "nonsense"], 2, "KEY=VALUE"),
         (["run", BARS, "-o", "out", "--column", "time=t"], 2, "did you mean 'timestamp'"),
         (["run", BARS, "-o", "out", "--price-increment", "0.07"], 2, "does not divide tick_size"),
+        (["config", "--timeout-seconds", "5", "--timeout-bars", "7"], 2, "exclude each other"),
+        (["config", "--set", "timeout_seconds=5", "--set", "timeout_bars=7"], 2, "exclude each"),
+        (["config", "--memory-limit", "1.5"], 2, "memory.limit: expected auto, a size"),
+        (["config", "--max-temp-size", "auto"], 2, "run.max_temp_size: expected a size"),
+        (["config", "--set", "memory=1GB"], 2, "memory: input should be a valid dictionary"),
+        (["config", "--set", "tick_size='12345678.123456789012345'"], 2, "too many digits"),
+        (["config", "--set", "price_increment=1e-15", "--tick-size", "1e6"], 2, "is too fine"),
         (["run", BARS, "-o", "out", "--start", "yesterday"], 2, "is no date"),
         (["run", BARS, "-o", "out", "-c", "missing.toml"], 2, "does not exist"),
         (["run", "missing.parquet", "-o", "out"], 3, "missing.parquet: no such file"),
@@ -129,6 +136,17 @@ def test_options_beat_files_and_files_beat_defaults(here: Path) -> None:
         "roll_gap_points": "--roll-gap-points",
         "weights.floor": "duck_label.toml",
     }
+
+
+def test_keys_of_an_instrument_are_layered_one_by_one(here: Path) -> None:
+    (here / "duck_label.toml").write_text('[instruments."A.B"]\ntick_size = 0.1\n')
+    key = "instruments.'A.B'.price_increment"
+    loaded = json.loads(run("config", "--set", f"{key}=0.05", "--json").stdout)
+    assert loaded["config"]["instruments"] == {
+        "A.B": {"tick_size": "0.1", "price_increment": "0.05"}
+    }
+    assert loaded["origins"]["instruments.A.B.tick_size"] == "duck_label.toml"
+    assert loaded["origins"]["instruments.A.B.price_increment"] == "--set"
 
 
 EVERYTHING = """
@@ -232,6 +250,21 @@ def test_unexpected_errors_have_no_traceback_unless_asked(monkeypatch: pytest.Mo
     assert "a wheel came off" in result.stderr
     assert "Traceback" not in result.stderr
     assert "Traceback" in run("run", BARS, "-o", "out", "--debug").stderr
+
+
+def test_ctrl_c_while_a_library_loads_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who loads it may say that the library is broken."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("while initializing the extension") from error
+
+    monkeypatch.setattr(duck_label.run.engine, "open_source", interrupted)
+    result = run("run", BARS, "-o", "out")
+    assert result.exit_code == 130
+    assert result.stderr.startswith("interrupted: ")
 
 
 def test_help_and_version_do_not_wait_for_heavy_imports() -> None:

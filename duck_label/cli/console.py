@@ -12,6 +12,8 @@ import click
 
 from duck_label.errors import DuckLabelError, InterruptedRunError
 
+_INTERRUPTED = "interrupted: finished chunks are kept; the same command goes on from there"
+
 
 def say(message: str) -> None:
     """Write a line to stderr, as it is."""
@@ -32,17 +34,25 @@ def exit_codes(wants_traceback: Callable[[], bool]) -> Iterator[None]:
     except DuckLabelError as error:
         _fail(f"error: {error}", error.exit_code, wants_traceback())
     except KeyboardInterrupt:
-        message = "interrupted: finished chunks are kept; the same command goes on from there"
-        _fail(message, InterruptedRunError.exit_code, wants_traceback())
+        _fail(_INTERRUPTED, InterruptedRunError.exit_code, wants_traceback())
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         raise SystemExit(1) from None
     except Exception as error:
+        if _is_interrupted(error):
+            _fail(_INTERRUPTED, InterruptedRunError.exit_code, wants_traceback())
         reason = f"{type(error).__name__}: {error}"
         _fail(f"error: {reason} (a bug in duck-label; --debug shows where)", 1, wants_traceback())
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _is_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is behind an error: who is loading a library may wrap it in one of its own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _fail(message: str, exit_code: int, wants_traceback: bool) -> None:
