@@ -307,7 +307,10 @@ class LabelingConfig(_Model):
         run: dict[str, Any] = {}
         if (limit := values.pop("memory_limit_gb", None)) is not None:
             memory["limit"] = f"{limit}GB"
-        if values.pop("enable_memory_optimization", True) is False:
+        is_optimized = values.pop("enable_memory_optimization", True)
+        if is_optimized not in (True, False):
+            raise ValueError(f"enable_memory_optimization: is True or False, not {is_optimized!r}")
+        if not is_optimized:
             memory |= dict.fromkeys(
                 ("cleanup_threshold", "critical_threshold", "emergency_threshold"), 0
             )

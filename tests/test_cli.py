@@ -1,5 +1,6 @@
 """The command line: options, layers of configuration, exit codes, and what goes to which stream."""
 
+import errno
 import json
 import os
 import signal
@@ -250,6 +251,15 @@ def test_unexpected_errors_have_no_traceback_unless_asked(monkeypatch: pytest.Mo
     assert "a wheel came off" in result.stderr
     assert "Traceback" not in result.stderr
     assert "Traceback" in run("run", BARS, "-o", "out", "--debug").stderr
+
+
+def test_what_the_system_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "some/file")
+
+    monkeypatch.setattr(duck_label.run.engine, "open_source", full)
+    result = run("run", BARS, "-o", "out")
+    assert (result.exit_code, result.stderr) == (1, "error: some/file: No space left on device\n")
 
 
 def test_ctrl_c_while_a_library_loads_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:

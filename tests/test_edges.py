@@ -112,6 +112,23 @@ def test_hostile_names_of_columns_modes_and_files(name: str, tmp_path: Path) -> 
     assert golden.differences(labeled, expected) == []
 
 
+def test_one_name_in_place_of_many(tmp_path: Path) -> None:
+    """A text is a name, not letters of which each is one; no name at all is an error."""
+    pq.write_table(walk(10), tmp_path / "bars.parquet")
+    engine = WeightedLabelingEngine()
+    assert engine.process_files(str(tmp_path / "bars.parquet"), tmp_path / "out").rows_labeled == 10
+    assert engine.plan_files(tmp_path / "bars.parquet", tmp_path / "out").rows_done == 10
+    with pytest.raises(InputError, match="no input"):
+        engine.process_files([], tmp_path / "out")
+
+
+def test_memory_optimization_is_on_or_off() -> None:
+    config = LabelingConfig(enable_memory_optimization=np.False_)
+    assert config.memory.critical_threshold == 0
+    with pytest.raises(ConfigError, match="enable_memory_optimization"):
+        LabelingConfig(enable_memory_optimization="no")
+
+
 def test_glob_characters_in_a_file_name_mean_themselves(tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [walk(10)])
     (bars / "bars_000.parquet").rename(bars / "x[1].parquet")

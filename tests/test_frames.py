@@ -237,6 +237,15 @@ def test_months_end_in_utc_whatever_the_zone() -> None:
     assert golden.differences(in_order(labeled), golden.expected("months"), added) == []
 
 
+def test_a_dictionary_of_timestamps() -> None:
+    table = golden.bars("plain")
+    place = table.schema.get_field_index("timestamp")
+    encoded = table["timestamp"].combine_chunks().dictionary_encode()
+    labeled = process(table.set_column(place, "timestamp", encoded), details=True)
+    assert labeled["timestamp"].combine_chunks().equals(encoded)
+    assert labeled["touch_time_low_vol_long"].type == table["timestamp"].type
+
+
 def test_dates() -> None:
     days = [date(2024, 3, day) for day in (4, 5, 6)]
     prices = {name: [100.0, 100.0, 100.0] for name in ("open", "low", "close")}

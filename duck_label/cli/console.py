@@ -39,6 +39,10 @@ def exit_codes(wants_traceback: Callable[[], bool]) -> Iterator[None]:
         # Whoever read our output has seen enough.
         sys.stderr.close()
         raise SystemExit(1) from None
+    except OSError as error:
+        # A disk or a system that refuses, where nobody could say more.
+        named = "" if error.filename is None else f"{error.filename}: "
+        _fail(f"error: {named}{error.strerror or error}", 1, wants_traceback())
     except Exception as error:
         if _is_interrupted(error):
             _fail(_INTERRUPTED, InterruptedRunError.exit_code, wants_traceback())

@@ -38,6 +38,7 @@ from duck_label.storage.places import load
 _SPILL = "spill_"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | None
+Inputs = str | Path | Sequence[str | Path]
 
 
 class WeightedLabelingEngine:
@@ -59,7 +60,7 @@ class WeightedLabelingEngine:
 
     def plan_files(
         self,
-        inputs: Sequence[str | Path],
+        inputs: Inputs,
         output: str | Path,
         *,
         start: Moment = None,
@@ -74,6 +75,7 @@ class WeightedLabelingEngine:
         Raises:
             InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
         """
+        inputs = [inputs] if isinstance(inputs, str | Path) else inputs
         ledger = self._ledger(inputs, output)
         budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
         with self._database(budget, self._spill(ledger)) as database:
@@ -109,7 +111,7 @@ class WeightedLabelingEngine:
 
     def process_files(
         self,
-        inputs: Sequence[str | Path],
+        inputs: Inputs,
         output: str | Path,
         *,
         start: Moment = None,
@@ -117,7 +119,7 @@ class WeightedLabelingEngine:
         resume: bool = True,
         overwrite: bool = False,
     ) -> RunSummary:
-        """Label the bars of Parquet files, folders and globs into part files in `output`.
+        """Label the bars of Parquet files, folders and globs, one or many, into parts in `output`.
 
         `start` and `end` (the first moment that is not labeled, UTC) choose the bars to label; the
         others still count for horizons, rolls and the reference date, so that labels do not depend
@@ -132,6 +134,7 @@ class WeightedLabelingEngine:
             WorkerLostError: if a worker dies, or takes too long, over the same chunk each time.
         """
         began = time.perf_counter()
+        inputs = [inputs] if isinstance(inputs, str | Path) else inputs
         ledger = self._ledger(inputs, output)
         budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
         summary = RunSummary(

@@ -157,7 +157,8 @@ def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tup
         pq.write_table(bars, path, row_group_size=2**17)  # enough of them for all threads
     except pa.ArrowException as error:  # Parquet has not every type
         raise InputError(f"{table}: cannot be written as Parquet: {error}") from error
-    return columns[config.column("timestamp")].type, row
+    time_type = columns[config.column("timestamp")].type
+    return time_type.value_type if pa.types.is_dictionary(time_type) else time_type, row
 
 
 def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:

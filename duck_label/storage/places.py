@@ -95,6 +95,8 @@ def find_files(inputs: Sequence[str]) -> list[str]:
         InputError: for an input that stands for no file, or a store that cannot be read.
         ConfigError: as `load` and `settled`.
     """
+    if not inputs:
+        raise InputError("no input: name a file, folder or pattern")
     found: dict[str, str] = {}
     for item in map(settled, inputs):
         names = store(item).find(item) if is_url(item) else _local_files(item)
