@@ -83,6 +83,8 @@ def run(
 ) -> None:
     """Label Parquet files, folders and globs of bars into part files.
 
+    Folders are searched to any depth for .parquet files; names that begin with _ or . and outputs
+    of other runs are left out, and so are columns that only the names of folders have (symbol=ES/).
     Any of them, and the output, may lie in a store: s3://, gs://, az:// or another URL of fsspec.
 
     \b
