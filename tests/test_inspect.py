@@ -360,6 +360,33 @@ def test_json_of_values_that_json_does_not_have(finished: Path) -> None:
     assert json.loads(rows_of(run(finished, "select 1 where false", "-f", "json"))) == []
 
 
+def test_text_holds_values_of_every_type(finished: Path) -> None:
+    query = (
+        "select [1, null] as a, {'b': [date '2024-03-04']} as b, map {'c': 0.5} as c, "
+        "interval 1 day as d, blob 'x\\xff' as e, null::integer[] as f, 0.1::float as g, "
+        "'{\"h\": 1}'::json as h"
+    )
+    (row,) = json.loads(rows_of(run(finished, query, "-f", "json")))
+    nested = {"a": [1, None], "b": {"b": ["2024-03-04"]}, "c": {"c": 0.5}, "f": None}
+    assert row == {**nested, "d": "1 day", "e": "x\\xFF", "g": 0.1, "h": {"h": 1}}
+    (told,) = csv.DictReader(io.StringIO(rows_of(run(finished, query, "-f", "csv"))))
+    assert (json.loads(told["a"]), json.loads(told["c"])) == (row["a"], row["c"])
+    assert (told["d"], told["e"], told["f"], told["g"]) == ("1 day", "x\\xFF", "", "0.1")
+    (chunk, *_) = csv.DictReader(io.StringIO(rows_of(run(finished, "from chunks", "-f", "csv"))))
+    assert "label/4_touches" in json.loads(chunk["steps"])
+    (begun, *_) = json.loads(rows_of(run(finished, "from runs", "-f", "json")))
+    assert begun["config"]["details"] is True
+
+
+def test_two_columns_may_have_one_name_but_in_json(finished: Path) -> None:
+    query = "select 1 as a, [2] as a"
+    assert rows_of(run(finished, query, "-f", "csv")) == '"a","a"\n1,"[2]"\n'
+    assert rows_of(run(finished, query, "-f", "markdown")).endswith("| 1 | [2] |\n")
+    refused = run(finished, query, "-f", "json")
+    assert refused.exit_code == 2
+    assert "two columns are called 'a'" in refused.stderr
+
+
 def test_queries_come_from_files_and_stdin(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "query.sql").write_text("set variable x = 5; select getvariable('x') as n")
     asked = run(finished, "--file", tmp_path / "query.sql", "-f", "json")

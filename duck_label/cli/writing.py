@@ -19,10 +19,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from duck_label.errors import OutputError, QueryError
+from duck_label.queries import identifier
 
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 _SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
 _ROWS = 100_000
+# Types of DuckDB that rows of text have as JSON, and those that they have as DuckDB writes them.
+_NESTED = ("list", "array", "struct", "map", "union", "variant")
+_ODD = ("blob", "bit", "bignum", "geometry", "interval", "time with time zone")
 
 
 def format_of(path: Path | None) -> str:
@@ -63,17 +67,36 @@ def _write(result: Any, kind: str, file: IO[bytes], most_rows: int) -> None:
     from pyarrow.csv import CSVWriter
     from pyarrow.parquet import ParquetWriter
 
-    reader = result.to_arrow_reader(_ROWS)
     if kind in ("csv", "parquet"):
         writer = CSVWriter if kind == "csv" else ParquetWriter
+        reader = (_as_text(result) if kind == "csv" else result).to_arrow_reader(_ROWS)
         with writer(file, reader.schema) as open_writer:
             for batch in reader:
                 open_writer.write_batch(batch)
     else:
-        lines = _json(reader) if kind == "json" else _markdown(reader)
+        lines = _json(result) if kind == "json" else _markdown(result)
         for line in lines:
             file.write(line.encode())
     file.flush()
+
+
+def _as_text(result: Any) -> Any:
+    """The same rows of values that text can hold: lists and the like are JSON.
+
+    By position: two columns may have one name.
+    """
+    columns = []
+    for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True), start=1):
+        value = f"#{place}"
+        if kind.id in _NESTED:
+            value = f"to_json({value})::varchar"
+        elif kind.id in _ODD:
+            value = f"{value}::varchar"
+        elif kind.id == "float":
+            # As short as it can be told: 0.95122945 and not 0.951229453086853.
+            value = f"{value}::varchar::double"
+        columns.append(f"{value} as {identifier(name)}")
+    return result.project(", ".join(columns))
 
 
 def _box(result: Any, most_rows: int) -> str:
@@ -88,21 +111,34 @@ def _box(result: Any, most_rows: int) -> str:
     return text.getvalue().rstrip("\n") + "\n"
 
 
-def _json(reader: Any) -> Iterator[str]:
+def _json(result: Any) -> Iterator[str]:
+    names = result.columns
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise QueryError(
+            f"two columns are called {twice!r}, and a JSON object holds only one of them: "
+            "name them apart with `as`"
+        )
+    nested = [
+        name
+        for name, kind in zip(names, result.types, strict=True)
+        if kind.id in _NESTED or str(kind) == "JSON"
+    ]
     yield "["
     before = "\n"
-    for batch in reader:
+    for batch in _as_text(result).to_arrow_reader(_ROWS):
         for row in batch.to_pylist():
+            for name in nested:
+                row[name] = row[name] and json.loads(row[name])
             yield before + json.dumps(_plain(row), allow_nan=False)
             before = ",\n"
     yield "\n]\n"
 
 
-def _markdown(reader: Any) -> Iterator[str]:
-    yield f"| {' | '.join(_cell(name) for name in reader.schema.names)} |\n"
-    yield f"|{' --- |' * len(reader.schema.names)}\n"
-    for batch in reader:
-        # By position: two columns may have one name.
+def _markdown(result: Any) -> Iterator[str]:
+    yield f"| {' | '.join(_cell(name) for name in result.columns)} |\n"
+    yield f"|{' --- |' * len(result.columns)}\n"
+    for batch in _as_text(result).to_arrow_reader(_ROWS):
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield f"| {' | '.join(_cell(value) for value in row)} |\n"
 
