@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from select import select
 from typing import Any
 
 import duckdb
@@ -428,6 +430,17 @@ def test_mistakes_have_a_message_and_an_exit_code(
     assert result.stdout == ""
 
 
+def test_a_prompt_takes_no_parameters_and_no_file(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("duck_label.cli.prompt.talk", lambda *_: pytest.fail("no query, no error"))
+    for arguments in (["-p", "x=1"], ["-o", "x.csv"]):
+        with CliRunner().isolation() as _:
+            monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+            with pytest.raises(QueryError, match="name one"):
+                main.commands["sql"].main([str(finished), *arguments], standalone_mode=False)
+
+
 def test_a_result_is_never_written_into_the_output(finished: Path) -> None:
     result = run(finished, "select 1", "-o", finished / "x.csv")
     assert result.exit_code == 1
@@ -474,13 +487,14 @@ def test_the_prompt_answers_and_outlives_mistakes(
 ) -> None:
     monkeypatch.setattr("click.get_app_dir", lambda _: str(tmp_path / "state"))
     with Output(finished) as output:
-        typed = "selec 1;\rselect 40 +\r2 as n;\r@win_rates\r.queries\r"
+        typed = "selec 1;\r.quries\rselect 40 +\r2 as n;\r@win_rates\r.queries\r"
         talked(output, typed + ".exit\r")
         printed, said = capfd.readouterr()
         assert '"n"\n42\n' in printed
         assert "low_vol_long" in printed
         assert "@slowest_chunks" in printed
         assert "syntax error" in said
+        assert "there is no .quries: .queries lists" in said
         # The line typed last time is there again with the up arrow.
         talked(output, "\x1b[A\x1b[A\x1b[A\x1b[A\r.exit\r")
         assert "42" in capfd.readouterr().out
@@ -542,6 +556,37 @@ def test_two_outputs_are_open_at_once(finished: Path, records: Path) -> None:
 def test_completion_prints_a_script(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])
     assert "_DUCK_LABEL_COMPLETE" in rows_of(result)
+
+
+def test_bash_completes_a_saved_query_where_it_is_typed(tmp_path: Path) -> None:
+    """In an interactive shell, which splits words its own way."""
+    pty = pytest.importorskip("pty")
+    if (bash := shutil.which("bash")) is None:
+        pytest.skip("there is no bash on this machine")
+    script = rows_of(CliRunner().invoke(main, ["completion", "bash"]))
+    (tmp_path / "bashrc").write_text(f"{script}\nPS1='ready> '\n")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    terminal, inside = pty.openpty()
+    with subprocess.Popen(
+        [bash, "--noprofile", "--rcfile", str(tmp_path / "bashrc"), "-i"],
+        **dict.fromkeys(("stdin", "stdout", "stderr"), inside),
+        env={**os.environ, "PATH": path, "TERM": "dumb"},
+        start_new_session=True,
+    ) as process:
+        os.close(inside)
+        try:
+            shown = ""
+            for typed, answer in (
+                (b"", "ready> "),
+                (b"duck-label sql out @weight_p\t", "@weight_percentiles"),
+            ):
+                os.write(terminal, typed)
+                while answer not in shown:
+                    assert select([terminal], [], [], 20)[0], shown
+                    shown += os.read(terminal, 4096).decode()
+        finally:
+            process.kill()
+            os.close(terminal)
 
 
 def test_the_shell_completes_saved_queries(finished: Path) -> None:

@@ -15,6 +15,9 @@ from duck_label.cli.options import Moment, Place, configuration, debug, settings
 from duck_label.cli.writing import FORMATS
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
 
+# While bash completes names of hosts, it ends a word at @, and never asks for a saved query's name.
+_WHOLE_WORDS = {"bash": "shopt -u hostcomplete\n"}
+
 
 class _Query(click.ParamType[str]):
     """A query; `@` and Tab complete the names of the saved ones."""
@@ -122,9 +125,13 @@ def sql(
         if query is None and sys.stdin.isatty():
             from duck_label.cli.prompt import talk
 
+            if parameters or target is not None:
+                raise QueryError("-p and -o belong to a query, and a prompt takes none: name one")
+
             talk(output, kind or "table", rows)
             return
-        asked, values = query or sys.stdin.read(), dict(map(_parameter, parameters))
+        asked = sys.stdin.read() if query is None else query
+        values = dict(map(_parameter, parameters))
         form = kind or writing.format_of(target)
 
         def answer() -> None:
@@ -163,7 +170,8 @@ def completion(shell: str) -> None:
     root = click.get_current_context().find_root().command
     made = get_completion_class(shell)
     assert made is not None, shell  # noqa: S101 - click brings the three
-    click.echo(made(root, {}, "duck-label", "_DUCK_LABEL_COMPLETE").source())
+    script = made(root, {}, "duck-label", "_DUCK_LABEL_COMPLETE").source()
+    click.echo(_WHOLE_WORDS.get(shell, "") + script)
 
 
 @click.command()

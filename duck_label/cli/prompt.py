@@ -60,6 +60,9 @@ def _answer(output: Output, text: str, kind: str, most_rows: int) -> None:
             for saved in saved_queries().values():
                 click.echo(f"@{saved.name:<20} {saved.purpose}")
             return
+        if text.startswith("."):
+            say(f"error: there is no {text}: .queries lists the saved queries, .exit ends")
+            return
         query = text.rstrip(";") if text.startswith("@") else text
 
         def answer() -> None:
