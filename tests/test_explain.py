@@ -214,10 +214,10 @@ def test_the_story_in_words_and_as_json(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["--at", "2024-03-04T14:30:00.5"], 3, "the nearest are at"),
-        (["--at", "1999-01-01"], 3, "the nearest are at"),
+        (["--at", "1999-01-01"], 3, "the nearest is at 2024-03-04T14:30:00"),
         (["--at", "nonsense"], 2, "is no date"),
         (["--mode", "low_vol_lang"], 2, "did you mean 'low_vol_long'"),
-        (["--symbol", "GC"], 3, "there is no bar of GC"),
+        (["--symbol", "GC"], 3, "it has those of ES, NQ"),
         (["--plot", "trade.pdf"], 2, "end the name in .png, .svg, .html"),
         (["--plot", "missing/trade.svg"], 1, "cannot be written"),
         ([], 3, "pass --symbol, one of"),
@@ -273,6 +273,18 @@ def test_pictures_show_entry_barriers_and_touch(
     assert {f"entry {trade.entry:.10g}", f"target {trade.target:.10g}"} <= texts
     page = (tmp_path / "trade.html").read_text()
     assert "<script src=" not in page
+
+
+def test_no_name_ends_the_script_of_a_page(tmp_path: Path) -> None:
+    name = "a</script><b>"
+    mode = {"name": name, "direction": "long", "stop": 4, "target": 4}
+    bars = golden.bars("tiny")
+    label(write(tmp_path / "bars", [bars]), tmp_path / "labels", modes=[mode])
+    with Output(tmp_path / "labels") as output:
+        draw(explain(output, bars["timestamp"][0].as_py()), tmp_path / "trade.html")
+    page = (tmp_path / "trade.html").read_text()
+    assert page.count("</script>") == page.count("<script")
+    assert name.replace("/", "\\/") in page
 
 
 def test_a_missing_library_is_named(folder_of_symbols: tuple[Path, str], tmp_path: Path) -> None:

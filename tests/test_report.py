@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,7 +19,10 @@ from click.testing import CliRunner
 
 import golden
 from duck_label.cli import main
-from duck_label.records.ledger import FOLDER
+from duck_label.look import charts
+from duck_label.look.memory_charts import memory_over_time
+from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.records.runs import read_runs
 from labeling import label, write
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
@@ -183,7 +187,8 @@ def test_the_records_of_the_runs_are_shown(output: Path, page: Page) -> None:
     assert events[0][-2:] == ["300.0", "123.4"]
     assert events[0][3] == f"because of {HOSTILE}"
     assert ["as_of", "2025-01-01"] in page.table("key")
-    assert "duckdb" in [row[0] for row in page.table("program")]
+    programs = [row[0] for row in page.table("program")]
+    assert programs == ["duck-label", "duckdb", "pyarrow", "python"]
 
 
 def test_snapshots_in_the_table_are_the_highest(output: Path, page: Page) -> None:
@@ -192,6 +197,30 @@ def test_snapshots_in_the_table_are_the_highest(output: Path, page: Page) -> Non
     assert 0 < len(shown) <= 250
     peak = max(snapshot["rss_bytes"] for snapshot in snapshots)
     assert f"{peak / 1e6:,.1f}" in [row[3] for row in shown]
+
+
+def test_only_a_status_has_the_colour_of_one(text: str, page: Page) -> None:
+    failed = [row for row in page.table("status") if row[0] == "fail"]
+    assert ["on_bad_rows", "fail"] in page.table("key")
+    assert text.count('class="word fail"') == len(failed)
+
+
+def test_memory_far_below_its_budget_is_seen(output: Path) -> None:
+    far = memory_over_time(read_runs(Ledger(output))[0])
+    assert far.plot.yaxis[0].axis_label == "MB (logarithmic)"
+    run = read_runs(Ledger(output))[0]
+    near = memory_over_time(replace(run, memory_limit_bytes=2 * run.peak_rss_bytes))
+    assert near.plot.yaxis[0].axis_label == "MB"
+    for chart in (far, near):
+        drawn = chart.legend[0].shows[0].data_source.data["rss_drawn"]
+        assert chart.plot.y_range.start < min(drawn)
+        assert max(drawn) < chart.plot.y_range.end
+
+
+def test_every_bin_of_weights_is_drawn_from_edge_to_edge() -> None:
+    (key,) = charts.weights([0.0, 1.0, 2.0], {"mode": [0.25, 0.75]}).legend
+    drawn = key.shows[0].data_source.data
+    assert (drawn["weight"], drawn["share"]) == ([0.0, 1.0, 2.0], [0.25, 0.75, 0.75])
 
 
 def test_missing_and_broken_records_are_no_obstacle(output: Path, tmp_path: Path) -> None:

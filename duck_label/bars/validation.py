@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -25,6 +24,7 @@ from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.settings import Settings, nested
 from duck_label.storage.places import find_files
+from duck_label.storage.scratch import scratch
 
 _MOST_QUARANTINED = 0.05
 
@@ -89,11 +89,11 @@ def validate(inputs: Sequence[str | Path], settings: Settings) -> Validation:
     config = settings.config
     paths = find_files([str(item) for item in inputs])
     with (
-        tempfile.TemporaryDirectory(prefix="duck_label_", dir=config.run.temp_dir) as spill,
+        scratch(config.run.temp_dir) as spill,
         Database(
             MemoryBudget.resolve(config.memory.limit),
             config.run.threads or default_threads(),
-            Path(spill),
+            spill,
             config.run.max_temp_size,
         ) as database,
     ):

@@ -15,7 +15,15 @@ import click
 
 from duck_label.cli import look
 from duck_label.cli.console import exit_codes
-from duck_label.cli.options import Moment, Place, configuration, debug, settings_of
+from duck_label.cli.options import (
+    Moment,
+    Place,
+    configuration,
+    debug,
+    means,
+    means_of,
+    settings_of,
+)
 from duck_label.errors import ConfigError
 
 
@@ -144,15 +152,9 @@ def config(as_json: bool, **configuration: Any) -> None:
     metavar="FILE.html",
     help="The file to write; an older one is replaced.",
 )
-@click.option(
-    "--memory-limit",
-    default="1GB",
-    show_default=True,
-    metavar="1GB|512MiB|0.5|auto",
-    help="Budget of the whole process.",
-)
+@means
 @debug
-def report(output: str | Path, path: Path, memory_limit: str) -> None:
+def report(output: str | Path, path: Path, **means: Any) -> None:
     """Write charts and tables of the labels and runs in OUT into one HTML file.
 
     It opens offline and needs nothing beside it: memory over time, predicted and measured peaks,
@@ -164,7 +166,7 @@ def report(output: str | Path, path: Path, memory_limit: str) -> None:
     from duck_label.look.report import write_report
     from duck_label.memory.budget import format_bytes
 
-    size = write_report(output, path, memory_limit=memory_limit)
+    size = write_report(output, path, means_of(**means))
     click.echo(f"{path}: {format_bytes(size)}")
 
 
@@ -234,10 +236,10 @@ def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite
     type=click.Choice(["warn", "fail"]),
     help="Exit with 5 if a check warns or fails, or only if one fails.",
 )
-@click.option("--memory-limit", metavar="1GB", default="1GB", show_default=True, help="Budget.")
+@means
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug
-def stats(output: str | Path, by: Any, fail_on: Any, memory_limit: str, as_json: bool) -> None:
+def stats(output: str | Path, by: Any, fail_on: Any, as_json: bool, **means: Any) -> None:
     """Print what was labeled in numbers: win rates, outcomes, weights, rolls, and quality checks.
 
     \b
@@ -250,7 +252,7 @@ def stats(output: str | Path, by: Any, fail_on: Any, memory_limit: str, as_json:
     from duck_label.look.quality import complaint
     from duck_label.tables import show
 
-    statistics = numbers.statistics(output, by, memory_limit=memory_limit)
+    statistics = numbers.statistics(output, by, means_of(**means))
     if as_json:
         click.echo(json.dumps(statistics.to_json()))
     else:

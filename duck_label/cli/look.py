@@ -11,7 +11,15 @@ from typing import Any
 
 import click
 
-from duck_label.cli.options import Moment, Place, configuration, debug, settings_of
+from duck_label.cli.options import (
+    Moment,
+    Place,
+    configuration,
+    debug,
+    means,
+    means_of,
+    settings_of,
+)
 from duck_label.cli.writing import FORMATS
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
 
@@ -78,6 +86,7 @@ _OUTPUT = click.argument("folder", metavar="OUT", type=Place(exists=True))
 )
 @click.option("--list", "wants_list", is_flag=True, help="List the saved queries.")
 @click.option("--show", is_flag=True, help="Print the query, do not run it.")
+@means
 @debug
 def sql(
     folder: str | Path,
@@ -89,6 +98,7 @@ def sql(
     rows: int,
     wants_list: bool,
     show: bool,
+    **means: Any,
 ) -> None:
     """Query the labels and records of an output folder, also while a run is writing it.
 
@@ -117,7 +127,7 @@ def sql(
         is_saved = query.startswith("@")
         click.echo(saved_query(query[1:]).text if is_saved else query, nl=not is_saved)
         return
-    with Output(folder) as output:
+    with Output(folder, means_of(**means)) as output:
         if target is not None and output.holds(target):
             raise OutputError(
                 f"{target}: is inside the output folder {folder}, which sql never changes"
@@ -186,6 +196,7 @@ def completion(shell: str) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Draw it into a file: .png, .svg or .html.",
 )
+@means
 @debug
 def explain(
     folder: str | Path,
@@ -194,6 +205,7 @@ def explain(
     mode: str | None,
     as_json: bool,
     picture: Path | None,
+    **means: Any,
 ) -> None:
     """Tell why a bar has its label: entry, barriers, path, outcome, each factor of the weight.
 
@@ -208,7 +220,7 @@ def explain(
     from duck_label.look.explain import explain
     from duck_label.look.inspect import Output
 
-    with Output(folder) as output:
+    with Output(folder, means_of(**means)) as output:
         stories = explain(output, at, symbol, mode)
     if picture is not None:
         from duck_label.look.picture import draw

@@ -13,6 +13,7 @@ from duck_label.errors import ConfigError
 from duck_label.storage.places import is_url
 
 if TYPE_CHECKING:
+    from duck_label.look.means import Means
     from duck_label.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -230,6 +231,44 @@ def configuration(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def means(command: Command) -> Command:
+    """Add the options of what looking at an output may use."""
+    options = [
+        click.option(
+            "--memory-limit",
+            metavar="1GB|512MiB|0.5|auto",
+            help="Budget of the whole process.  [default: 1GB]",
+        ),
+        click.option("--threads", type=int, help="Threads.  [default: run.threads, or all cores]"),
+        click.option(
+            "--temp-dir",
+            metavar="DIR",
+            help="Where to spill.  [default: run.temp_dir, or the system's folder]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def means_of(memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Means:
+    """What looking may use, given the options of `means`.
+
+    What `duck_label.toml` says of threads and spilling holds here too; its memory limit is a run's.
+
+    Raises:
+        ConfigError: naming the option, or the file and key, that is wrong.
+    """
+    from duck_label import settings
+    from duck_label.look.means import MEMORY_LIMIT, Means
+
+    options = {"run.threads": threads, "run.temp_dir": temp_dir}
+    run = settings.load(
+        {key: value for key, value in options.items() if value is not None}
+    ).config.run
+    return Means(memory_limit or MEMORY_LIMIT, run.threads, run.temp_dir, run.max_temp_size)
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:

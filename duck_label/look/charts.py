@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from bokeh.models import (
@@ -127,13 +126,14 @@ def weights(edges: Sequence[float], shares: Mapping[str, Sequence[float]]) -> Ch
     plot.xaxis.ticker = FixedTicker(ticks=[edges[-1] * eighth / 8 for eighth in range(9)])
     plot.xaxis.formatter = NumeralTickFormatter(format="0.[00]")
     legend = []
-    middles = [(a + b) / 2 for a, b in pairwise(edges)]
     for (mode, values), colour in zip(shares.items(), _colours(len(shares)), strict=True):
+        # Each step begins at its edge; the last goes on to the edge that ends it.
+        steps = [*values, *values[-1:]]
         line = plot.step(
             "weight",
             "share",
-            source={"weight": middles, "share": list(values), "mode": [mode] * len(middles)},
-            mode="center",
+            source={"weight": list(edges), "share": steps, "mode": [mode] * len(steps)},
+            mode="after",
             color=colour,
             line_width=1.8,
         )

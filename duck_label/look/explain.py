@@ -14,7 +14,7 @@ from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, TradingMode, 
 from duck_label.errors import ConfigError, InputError
 from duck_label.look.inspect import Output
 from duck_label.look.walk import BARS_BEFORE, Bar, Trade, Walk
-from duck_label.queries import BarColumns, context, render
+from duck_label.queries import BarColumns, context, identifier, render
 from duck_label.records.ledger import Ledger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -177,10 +177,19 @@ class _Shelf:
             )
             for bar in bars
         ]
-        times = " and ".join(f"{self._time(bar.clock):%Y-%m-%dT%H:%M:%S}" for bar in near)
+        asked = at.replace(tzinfo=None).isoformat()
         of = f" of {symbol}" if symbol is not None else ""
-        where = f"the nearest are at {times}" if near else "nor any other"
-        return f"there is no bar{of} at {at:%Y-%m-%dT%H:%M:%S} in {self._output.folder}: {where}"
+        if not near:
+            known = self._symbols()
+            return f"there is no bar{of} in {self._output.folder}: it has those of {known}"
+        times = [self._time(bar.clock).replace(tzinfo=None).isoformat() for bar in near]
+        nearest = f"the nearest {'are' if times[1:] else 'is'} at {' and '.join(times)}"
+        return f"there is no bar{of} at {asked} in {self._output.folder}: {nearest}"
+
+    def _symbols(self) -> str:
+        symbol = identifier(str(self.columns.symbol))
+        found = self._output.sql(f"select distinct {symbol}::varchar from labels order by 1")
+        return ", ".join(str(name) for (name,) in found.fetchall())
 
     def around(self, at: datetime, symbol: Any) -> tuple[list[Bar], int, bool]:
         """The bars that the labels of one depend on, its place, and whether they are all there."""

@@ -9,11 +9,10 @@ temporary folder.
 from __future__ import annotations
 
 import re
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,14 +21,16 @@ from typing import Any, Self
 import duckdb
 
 from duck_label.config import LabelingConfig, unknown
-from duck_label.database import of_a_store
-from duck_label.errors import InputError, QueryError
+from duck_label.database import of_a_store, reason_of
+from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, QueryError
+from duck_label.look.means import MEMORY_LIMIT, Means
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.queries import literal, render, sql_folder
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import label_views, record_views
 from duck_label.storage.places import is_url, scheme_of
 from duck_label.storage.reading import READS_ONLY, StoredFiles
+from duck_label.storage.scratch import scratch
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,12 @@ class Output:
 
     Raises:
         InputError: for a folder that holds no records of duck-label.
+        OutputError: if there is nowhere to spill to.
+        MemoryBudgetError: if the memory limit is too small.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, means: Means | None = None) -> None:
+        self._means = means or Means()
         self._ledger = Ledger(folder)
         self.folder = str(self._ledger.output)
         self._address = self._ledger.output.address()
@@ -84,18 +88,19 @@ class Output:
             raise InputError(
                 f"{self.folder}: holds no output of duck-label (there is no {FOLDER}/*.jsonl in it)"
             )
-        self._spill = tempfile.TemporaryDirectory(prefix="duck_label_")
+        held = ExitStack()
+        self._close = weakref.finalize(self, held.close)
         self._connection = duckdb.connect(
             ":memory:",
             config={
-                "temp_directory": self._spill.name,
+                **self._means.settings(held.enter_context(scratch(self._means.temp_dir))),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_persistent_secrets": False,
                 "python_enable_replacements": False,
             },
         )
-        self._close = weakref.finalize(self, _close, self._connection, self._spill)
+        held.callback(self._connection.close)
         self._has_labels = False
         self._connection.register_filesystem(ReadOnlyFiles())
         schemes = [SCHEME]
@@ -214,6 +219,7 @@ class Output:
 
         Raises:
             QueryError: for the complaint.
+            MemoryBudgetError: for a query that does not fit.
         """
         try:
             yield
@@ -240,7 +246,7 @@ class Output:
                     wait([done], timeout=0.1)
                 raise
 
-    def _complaint(self, error: duckdb.Error) -> QueryError | InputError:
+    def _complaint(self, error: duckdb.Error) -> DuckLabelError:
         own = of_a_store(error)
         if own is not None:
             return InputError(own)
@@ -249,6 +255,11 @@ class Output:
             return QueryError(
                 "a query reads the views, and other files as 'readonly:///absolute/path', and "
                 "writes nothing; -o FILE writes its result"
+            )
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return MemoryBudgetError(
+                f"the query does not fit in {self._means.memory_limit}: {reason_of(error)}. Pass "
+                "a larger --memory-limit, fewer --threads, or a --temp-dir with more room"
             )
         if not self._has_labels and re.search(r"Table with name labels(_long)? ", reason):
             return QueryError(f"{self.folder}: holds no labels yet: no chunk is finished")
@@ -281,18 +292,24 @@ class Output:
         self.close()
 
 
-def open_output(folder: str | Path) -> Output:
+def open_output(
+    folder: str | Path,
+    *,
+    memory_limit: str = MEMORY_LIMIT,
+    threads: int | None = None,
+    temp_dir: str | None = None,
+) -> Output:
     """Open an output folder to look at: `duck_label.open("labels").sql("from labels").df()`.
+
+    Queries have this much memory (`8GB`, `0.5` of the machine, `auto`) and so many threads (all
+    processors), and spill to `temp_dir` (the system's folder for temporary files).
 
     Raises:
         InputError: for a folder that holds no records of duck-label.
+        OutputError: if there is nowhere to spill to.
+        MemoryBudgetError: if the memory limit is too small.
     """
-    return Output(folder)
-
-
-def _close(connection: duckdb.DuckDBPyConnection, spill: tempfile.TemporaryDirectory[str]) -> None:
-    connection.close()
-    spill.cleanup()
+    return Output(folder, Means(memory_limit, threads, temp_dir))
 
 
 def _refuse_mismatch(statements: list[duckdb.Statement], given: Mapping[str, Any]) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bokeh.models import BoxAnnotation, ColumnDataSource, HoverTool, Range1d, Span
+from bokeh.models import (
+    BoxAnnotation,
+    ColumnDataSource,
+    HoverTool,
+    NumeralTickFormatter,
+    Range1d,
+    Span,
+)
 
 from duck_label.look.charts import (
     BLUE,
@@ -22,6 +29,8 @@ from duck_label.records.runs import Run
 
 # Units of time, their seconds, and how many of them a run must last to be measured in them.
 _UNITS = (("hours", 3600, 3), ("minutes", 60, 5), ("seconds", 1, 0))
+# From this part of the budget on, use is seen beside it on an even scale; on another, MB from here.
+_NEAR, _LEAST_SHOWN = 0.3, 10
 _EVENTS = {
     "warning": ORANGE,
     "critical": RED,
@@ -39,26 +48,39 @@ def memory_over_time(run: Run) -> Chart:
     times += [snapshot["time"] for snapshot in run.snapshots[-1:]]
     length = max((time - run.began).total_seconds() for time in times)
     unit, seconds = next(unit for unit in _UNITS if length >= unit[2] * unit[1])[:2]
-    plot = plain_figure(f"{unit} since the run began", "MB")
+    top, peak = max(run.memory_limit_bytes, run.peak_rss_bytes) / MB, run.peak_rss_bytes / MB
+    # Far below the budget, a curve on an even scale would lie on the ground.
+    is_even = peak > _NEAR * top
+    scale = "MB" if is_even else "MB (logarithmic)"
+    plot = plain_figure(
+        f"{unit} since the run began", scale, y_axis_type="linear" if is_even else "log"
+    )
+    plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
 
     def clock(time: datetime) -> float:
         return (time - run.began).total_seconds() / seconds
 
-    top = max(run.memory_limit_bytes, run.peak_rss_bytes) / MB
-    plot.y_range = Range1d(0, 1.08 * top)
+    plot.y_range = Range1d(0, 1.08 * top) if is_even else Range1d(_LEAST_SHOWN, 1.5 * top)
     for place, chunk in enumerate(sorted(run.chunks, key=lambda chunk: chunk.ended)):
         box = BoxAnnotation(
             left=clock(chunk.began), right=clock(chunk.ended), fill_color=GREY, line_color=None
         )
         box.fill_alpha = 0.12 if place % 2 else 0.04
         plot.add_layout(box)
+    held = {
+        name: [_megabytes(snapshot[f"{name}_bytes"]) for snapshot in run.snapshots]
+        for name in ("rss", "duckdb", "spill")
+    }
+    # Nothing has no logarithm.
+    drawn = {
+        f"{name}_drawn": [mb if is_even or mb >= _LEAST_SHOWN else float("nan") for mb in levels]
+        for name, levels in held.items()
+    }
     source = ColumnDataSource(
         {
             "time": [clock(snapshot["time"]) for snapshot in run.snapshots],
-            **{
-                name: [_megabytes(snapshot[f"{name}_bytes"]) for snapshot in run.snapshots]
-                for name in ("rss", "duckdb", "spill")
-            },
+            **held,
+            **drawn,
             "chunk": [snapshot["chunk"] or "between chunks" for snapshot in run.snapshots],
             "step": [snapshot["step"] or "" for snapshot in run.snapshots],
         }
@@ -69,7 +91,7 @@ def memory_over_time(run: Run) -> Chart:
         ("DuckDB's buffers", "duckdb", GREEN),
         ("spilled to disk", "spill", PURPLE),
     ):
-        line = plot.line("time", key, source=source, color=colour, line_width=1.6)
+        line = plot.line("time", f"{key}_drawn", source=source, color=colour, line_width=1.6)
         legend.append(Key(name, colour, "line", [line]))
     plot.add_tools(
         HoverTool(

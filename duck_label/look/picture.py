@@ -5,6 +5,7 @@ Needs Altair, which `pip install 'duck-label[plot]'` brings.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from duck_label.look.explain import Story
 from duck_label.look.walk import Bar
 
 _KINDS = (".png", ".svg", ".html")
-_MORE: dict[str, dict[str, Any]] = {".png": {"ppi": 144}, ".html": {"inline": True}}
+_EDGE = 12
 _WIDTH, _HEIGHT = 900, 320
 # More candles than this are no longer told apart: neighbours are drawn as one.
 _CANDLES = 225
@@ -43,11 +44,24 @@ def draw(stories: Sequence[Story], path: Path) -> None:
     with altair.data_transformers.enable("default", max_rows=None):
         chart = altair.vconcat(*(_chart(altair, story) for story in stories))
         chart = chart.configure_view(stroke="#dddddd").configure_axis(gridColor="#eeeeee")
-        more = _MORE.get(path.suffix.lower(), {})
         try:
-            chart.save(str(path), **more)
+            chart.save(str(path), **_MORE.get(path.suffix.lower(), {}))
         except OSError as error:
             raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+class _InAPage(json.JSONEncoder):
+    """JSON inside a script of a page, which would end at the `</script>` of a name."""
+
+    def encode(self, o: Any) -> str:
+        """The JSON of a value."""
+        return super().encode(o).replace("</", "<\\/")
+
+
+_MORE: dict[str, dict[str, Any]] = {
+    ".png": {"ppi": 144},
+    ".html": {"inline": True, "json_kwds": {"cls": _InAPage}},
+}
 
 
 def _chart(alt: Any, story: Story) -> Any:
@@ -67,7 +81,7 @@ def _chart(alt: Any, story: Story) -> Any:
     x = alt.X(
         "time:T",
         title="time (UTC)",
-        scale=alt.Scale(type="utc"),
+        scale=alt.Scale(type="utc", padding=_EDGE),
         axis=alt.Axis(format=_clock_format(story, bars), tickCount=8),
     )
     colour = alt.condition("datum.close >= datum.open", alt.value(_RISING), alt.value(_FALLING))
@@ -116,7 +130,7 @@ def _line(alt: Any, name: str, price: float, start: str, end: str) -> list[Any]:
     line = alt.Chart(data).mark_rule(strokeWidth=1.5, **style).encode(x=x, x2="end:T", y="price:Q")
     text = (
         alt.Chart(data)
-        .mark_text(align="left", dx=12, color=_LINES[name], fontWeight="bold")
+        .mark_text(align="left", dx=_EDGE + 8, color=_LINES[name], fontWeight="bold")
         .encode(x=alt.X("end:T"), y="price:Q", text=alt.value(f"{name} {price:.10g}"))
     )
     return [line, text]

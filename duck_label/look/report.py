@@ -6,19 +6,16 @@ What it shows is the business of `report_parts`, how the page looks that of `tem
 from __future__ import annotations
 
 import os
-import tempfile
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, OutputError
+from duck_label.look.means import Means
 from duck_label.look.stats import Statistics, statistics
-from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.queries import identifier, render
 from duck_label.records.ledger import Ledger
 from duck_label.records.runs import read_runs
@@ -26,13 +23,14 @@ from duck_label.records.runs import read_runs
 _BINS = 20
 
 
-def write_report(output: str | Path, path: Path, *, memory_limit: str = "1GB") -> int:
+def write_report(output: str | Path, path: Path, means: Means | None = None) -> int:
     """Write the report on an output folder into a file, whole or not at all; returns its size.
 
     Raises:
         ConfigError: if the library for charts is not installed.
         InputError: if there are no labels in the folder, or a part file is damaged.
-        OutputError: if the file cannot be written.
+        OutputError: if the file cannot be written, or there is nowhere to spill to.
+        MemoryBudgetError: if the memory limit is too small.
     """
     try:
         import bokeh  # noqa: F401 - an extra that not everyone needs
@@ -40,7 +38,7 @@ def write_report(output: str | Path, path: Path, *, memory_limit: str = "1GB") -
         raise ConfigError(
             "the report needs the charts of bokeh: pip install 'duck-label[report]'"
         ) from None
-    text = _page(output, memory_limit).encode()
+    text = _page(output, means or Means()).encode()
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         unfinished.write_bytes(text)
@@ -51,7 +49,7 @@ def write_report(output: str | Path, path: Path, *, memory_limit: str = "1GB") -
     return len(text)
 
 
-def _page(output: str | Path, memory_limit: str) -> str:
+def _page(output: str | Path, means: Means) -> str:
     from bokeh.embed import components
     from bokeh.resources import Resources
 
@@ -59,8 +57,8 @@ def _page(output: str | Path, memory_limit: str) -> str:
     from duck_label.look.report_parts import MOMENT, Section
 
     ledger = Ledger(output)
-    labels, runs = statistics(output, "month", memory_limit=memory_limit), read_runs(ledger)
-    edges, spread = _weights(ledger, labels, memory_limit)
+    labels, runs = statistics(output, "month", means), read_runs(ledger)
+    edges, spread = _weights(ledger, labels, means)
     sections = [
         Section("Checks", [report_parts.checks(labels)]),
         Section("Labels", list(report_parts.labels(labels, edges, spread))),
@@ -92,26 +90,19 @@ def _page(output: str | Path, memory_limit: str) -> str:
 
 
 def _weights(
-    ledger: Ledger, labels: Statistics, memory_limit: str
+    ledger: Ledger, labels: Statistics, means: Means
 ) -> tuple[list[float], dict[str, list[int]]]:
     """The edges of bins, and for each mode how many winners have a weight in each."""
     top = max((weights.max or 0.0 for weights in labels.weights.values()), default=0.0) or 1.0
     width = top / _BINS
     files = ledger.part_files(ledger.chunks())
     spread = {}
-    with (
-        tempfile.TemporaryDirectory(prefix="duck_label_") as spill,
-        Database(MemoryBudget.resolve(memory_limit), default_threads(), Path(spill)) as database,
-    ):
+    with means.database(ledger.output) as database:
         for mode in labels.weights:
             names = {kind: identifier(f"{kind}_{mode}") for kind in ("label", "weight")}
-            try:
-                rows = database.rows(
-                    render("report/weights", names),
-                    {"files": files, "width": width, "bins": _BINS},
-                )
-            except duckdb.Error as error:
-                raise explain(error, f"{ledger.output}: reading the labels", database) from error
+            rows = database.rows(
+                render("report/weights", names), {"files": files, "width": width, "bins": _BINS}
+            )
             counts = dict(rows)
             spread[mode] = [int(counts.get(place, 0)) for place in range(_BINS)]
     return [width * place for place in range(_BINS + 1)], spread

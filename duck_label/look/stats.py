@@ -6,7 +6,6 @@ weights from their columns. Nothing is written to the folder, and a run may be w
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,12 +14,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import duckdb
-
-from duck_label.database import Database, explain
+from duck_label.database import Database
 from duck_label.errors import InputError
+from duck_label.look.means import Means
 from duck_label.look.quality import Check, Evidence, judge, worst
-from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.queries import OUTCOMES, identifier, render
 from duck_label.records.ledger import ChunkRecord, Ledger
 from duck_label.run.admission import quarantined
@@ -135,27 +132,20 @@ class Statistics:
         }
 
 
-def statistics(
-    output: str | Path, by: By | None = None, *, memory_limit: str = "1GB"
-) -> Statistics:
+def statistics(output: str | Path, by: By | None = None, means: Means | None = None) -> Statistics:
     """Read the numbers of the labels in an output folder, grouped on request.
 
     Raises:
         InputError: if there are no labels in the folder, or a part file is damaged.
+        OutputError: if there is nowhere to spill to.
         MemoryBudgetError: if the memory limit is too small.
     """
     ledger = Ledger(output)
     chunks = [chunk for chunk in ledger.chunks() if chunk.file is not None]
     if not chunks:
         raise InputError(f"{output}: there are no labels in this folder: name the output of a run")
-    with (
-        tempfile.TemporaryDirectory(prefix="duck_label_") as spill,
-        Database(MemoryBudget.resolve(memory_limit), default_threads(), Path(spill)) as database,
-    ):
-        try:
-            return _statistics(database, ledger, chunks, by)
-        except duckdb.Error as error:
-            raise explain(error, f"{output}: reading the labels", database) from error
+    with (means or Means()).database(output) as database:
+        return _statistics(database, ledger, chunks, by)
 
 
 def _statistics(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from glob import escape
 from importlib.metadata import version
+from platform import python_version
 from typing import Any
 
 import duckdb
@@ -193,7 +194,10 @@ class Labeling:
         """What the records say of a run when it begins."""
         return {
             "config": self.config.model_dump(mode="json"),
-            "versions": {name: version(name) for name in ("duck-label", "duckdb")},
+            "versions": {
+                **{name: version(name) for name in ("duck-label", "duckdb", "pyarrow")},
+                "python": python_version(),
+            },
             "memory_limit_bytes": self.budget.limit,
             "threads": self.summary.threads,
             "workers": self.summary.workers,
