@@ -137,7 +137,7 @@ def test_as_of_can_pin_what_the_labels_count_from_already(
     pinned: dict[str, Any] = {"as_of": date(2024, 2, 29), "run": {"chunk": "1d"}}
     assert run(bars, tmp_path / "out", **pinned).chunks_resumed == first.chunks_labeled - 1
     assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **pinned))
-    with pytest.raises(OutputConflictError, match="as_of"):
+    with pytest.raises(OutputConflictError, match="as_of was 2024-02, is 2024-03"):
         run(bars, tmp_path / "out", as_of=date(2024, 3, 1))
 
 

@@ -96,16 +96,17 @@ def test_names_of_columns_and_modes_may_be_anything(tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [table])
     modes = [{"name": 'o\'clock "$x"', "direction": "long", "stop": 1, "target": 2}]
     config = {"columns": {"timestamp": "ts_event"}, "modes": modes, "details": True}
+    folder = tmp_path / "it's [new]\nselect"
     duck_label.WeightedLabelingEngine(duck_label.LabelingConfig(**config)).process_files(
-        [bars], tmp_path / "it's [new]"
+        [bars], folder
     )
-    with Output(tmp_path / "it's [new]") as output:
+    with Output(folder) as output:
         rows = output.sql('select timestamp, mode, label, "it\'s" from labels_long').fetchall()
         assert [row[1:3] for row in rows] == [(modes[0]["name"], 0)] * 2
         assert [row[3] for row in rows] == table["open"].to_pylist()
         for saved in saved_queries():
             output.sql(f"@{saved}").fetchall()
-    assert duckdb.execute((tmp_path / "it's [new]" / "views.sql").read_text()).fetchall() == []
+    assert duckdb.execute((folder / "views.sql").read_text()).fetchall() == []
 
 
 def test_records_are_views(finished: Path) -> None:

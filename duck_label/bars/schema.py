@@ -139,9 +139,10 @@ def bar_columns(
         theirs, optional = config.column(ours), ours in ("volume", "symbol")
         if theirs not in kinds and not (optional and ours not in config.columns):
             hint = unknown(theirs, list(kinds)).partition("; ")[2]
+            stop = "" if hint.endswith("?") else "."
             raise InputError(
-                f"{path}: no column {theirs!r} for the {ours}; "
-                f"pass --column {ours}=NAME or set it under [columns]: {hint}"
+                f"{path}: no column {theirs!r} for the {ours}: {hint}{stop} "
+                f"Pass --column {ours}=NAME or set it under [columns]"
             )
     timestamp = config.column("timestamp")
     if not _TIME.fullmatch(kinds[timestamp]):

@@ -6,6 +6,7 @@ moved is found by `set variable labels_folder = '…'`, before or after the view
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from glob import escape
 from typing import Any
@@ -41,7 +42,8 @@ def write_views(output: Folder, config: LabelingConfig, columns: Mapping[str, st
     Raises:
         OutputError: if it cannot be written.
     """
-    introduction = _INTRODUCTION.format(file=output.address(FILE))
+    file = shlex.quote(output.address(FILE)).replace("\n", "\n--     ")
+    introduction = _INTRODUCTION.format(file=file)
     views = (record_views(output), label_views(output, config, columns))
     output.write(FILE, "\n".join((introduction, *views)))
 

@@ -17,7 +17,7 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError
 from duck_label.queries import render
-from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach
+from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
 from duck_label.storage.places import identity
 
 
@@ -55,7 +55,7 @@ def _difference(before: Checked, now: Mapping[str, Any]) -> str | None:
     if old["as_of"] is None and new["as_of"] == before.reference_month:
         old["as_of"] = new["as_of"]
     changes = [
-        f"{key} was {json.dumps(old.get(key))}, is {json.dumps(new.get(key))}"
+        f"{key} was {_told(key, old.get(key))}, is {_told(key, new.get(key))}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
@@ -70,6 +70,12 @@ def _difference(before: Checked, now: Mapping[str, Any]) -> str | None:
         return None
     shown = "; ".join(changes[:3])
     return shown if len(changes) <= 3 else f"{shown}; and {len(changes) - 3} more"
+
+
+def _told(key: str, value: Any) -> str:
+    if value is None:
+        return "not set"
+    return month_name(value) if key == "as_of" else json.dumps(value)
 
 
 @dataclass(frozen=True)
