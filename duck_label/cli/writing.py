@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from duck_label.errors import OutputError, QueryError
-from duck_label.queries import identifier
 
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 _SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
@@ -85,6 +84,8 @@ def _as_text(result: Any) -> Any:
 
     By position: two columns may have one name.
     """
+    from duck_label.queries import identifier  # loads Jinja, which `--help` can do without
+
     columns = []
     for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True), start=1):
         value = f"#{place}"
