@@ -1,11 +1,13 @@
 """What is done about memory: told by readings that the tests set, never by allocating."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duck_label.memory import governor
 from duck_label.memory.governor import MemoryEvent, MemoryManager
 
 MB = 1_000_000
@@ -171,6 +173,29 @@ def test_garbage_is_collected_and_counted() -> None:
     del cycle
     manager.check_memory_and_cleanup()
     assert manager.counts["gc"] == 1
+
+
+def test_collections_take_a_small_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One looks at every object of the caller's program, which may take a second."""
+    clock, collected = [100.0], []
+
+    def collect() -> int:
+        collected.append(clock[0])
+        clock[0] += 1
+        return 0
+
+    monkeypatch.setattr(governor, "gc", SimpleNamespace(collect=collect))
+    monkeypatch.setattr(governor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    process = Process(900, cleaned_mb=100)
+    manager = process.manager()
+    for _ in range(1000):
+        process.rss_mb = 900
+        assert manager.check_memory_and_cleanup()[0]
+        clock[0] += 0.1
+    assert 2 <= len(collected) <= 3
+    manager.check_memory_and_cleanup(force=True)
+    manager.check_memory_and_cleanup(force=True)
+    assert collected[-1] == collected[-2] + 1
 
 
 def test_the_smallest_chunk_shows_what_is_needed_then_the_largest_come_first() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ Item = TypeVar("Item")
 _HYSTERESIS = 0.1
 # A cleanup that frees less than this part of the limit is not repeated until as much has come on.
 _WORTHWHILE = 0.02
+# A collection looks at every object of the process, the caller's too: it may take so much of the
+# time, where cleanups come one after the other.
+_COLLECTING = 0.02
 # The events that are remembered; all are reported and counted.
 _REMEMBERED = 1000
 _LEVELS = ("recovered", "warning", "critical", "emergency")
@@ -85,6 +89,7 @@ class MemoryManager:
         self._level = 0
         self._was_critical = False
         self._futile_below = 0
+        self._collects_from = 0.0
         self.place: tuple[str | None, str | None] = (None, None)
 
     def govern(self, release: Callable[[], object], interrupt: Callable[[], object]) -> None:
@@ -119,9 +124,8 @@ class MemoryManager:
             except Exception as error:
                 reason = f"a cleanup callback raised {type(error).__name__}: {error}"
                 self.report("callback_failed", reason, before, self.read_rss())
-        uncollected = self.read_rss()
-        if gc.collect():
-            self.report("gc", "part of a cleanup", uncollected, self.read_rss())
+        if force or time.monotonic() >= self._collects_from:
+            self._collect()
         self._release()
         after = self.read_rss()
         worthwhile = _WORTHWHILE * self.limit_bytes
@@ -129,6 +133,13 @@ class MemoryManager:
         line = f"above {self._lines[0]:.0%} of {format_bytes(self.limit_bytes)}"
         self.report("cleanup", "forced" if force else line, before, after)
         return True, before / MB, after / MB
+
+    def _collect(self) -> None:
+        before, began = self.read_rss(), time.monotonic()
+        if gc.collect():
+            self.report("gc", "part of a cleanup", before, self.read_rss())
+        ended = time.monotonic()
+        self._collects_from = ended + (ended - began) / _COLLECTING
 
     def observe(self, rss: int) -> None:
         """Take a reading: report lines that are passed, interrupt at the critical one."""
