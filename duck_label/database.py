@@ -72,6 +72,8 @@ class Database:
             settings["max_temp_directory_size"] = self._max_temp_size
         self._connection = duckdb.connect(":memory:", config=settings)
         self._watcher = self._connection.cursor()
+        # Every chunk asks what the one before it asked: a query is parsed once.
+        self._parsed: dict[str, list[duckdb.Statement]] = {}
         self._reached: set[str] = set()
         # DuckDB draws one of its own wherever it takes an interpreter for interactive.
         self.run("set enable_progress_bar = false")
@@ -99,7 +101,7 @@ class Database:
 
         A `step` is the name under which a profile counts them.
         """
-        for statement in self._connection.extract_statements(query):
+        for statement in self._statements(query):
             self._fetch(statement, parameters or {})
             if self._profile is not None and step is not None:
                 figures = self._connection.get_profiling_information(format="json")
@@ -109,13 +111,18 @@ class Database:
         self, query: str, parameters: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         """The rows of a query of one statement."""
-        (statement,) = self._connection.extract_statements(query)
+        (statement,) = self._statements(query)
         return self._fetch(statement, parameters or {})
 
     def row(self, query: str, parameters: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
         """The only row of a query of one statement."""
         (row,) = self.rows(query, parameters)
         return row
+
+    def _statements(self, query: str) -> list[duckdb.Statement]:
+        if query not in self._parsed:
+            self._parsed[query] = self._connection.extract_statements(query)
+        return self._parsed[query]
 
     def _fetch(
         self, statement: duckdb.Statement, parameters: Mapping[str, Any]

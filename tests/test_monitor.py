@@ -112,9 +112,13 @@ def test_peaks_are_kept_between_marks_and_in_all() -> None:
     watched = monitor(10, 50, 20, 30, 5)
     watched.start_monitoring()
     watched.sample()
+    watched.sample()
     assert watched.mark() == (50 * MB, 0)
+    watched.sample()
     assert watched.mark() == (30 * MB, 0)
+    watched.sample()
     assert watched.mark() == (5 * MB, 0)
+    assert watched.mark() == (0, 0)
     assert watched.finish_monitoring().peak_memory_mb == 50
 
 

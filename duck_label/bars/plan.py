@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 from duck_label.bars.source import RowGroup
@@ -32,7 +33,7 @@ class Chunk:
     end: int
     rows: int
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The range as file names write it (ISO 8601): times of day only where not midnight."""
         return f"{_name(self.start)}--{_name(self.end)}"

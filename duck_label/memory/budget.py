@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,13 @@ def parse_size(text: str) -> int:
 
 def rss_bytes() -> int:
     """The memory of this process, as the operating system counts it: the one place it is read."""
-    return int(psutil.Process().memory_info().rss)
+    return int(_process(os.getpid()).memory_info().rss)
+
+
+@cache
+def _process(pid: int) -> psutil.Process:
+    # To make one costs more than to ask it; a fork has another number.
+    return psutil.Process(pid)
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,7 @@ class MemorySnapshot:
         return cls(
             timestamp=datetime.now(UTC),
             rss_bytes=rss,
-            vms_bytes=psutil.Process().memory_info().vms,
+            vms_bytes=_process(os.getpid()).memory_info().vms,
             available_bytes=machine.available,
             percent_used=machine.percent,
             **more,

@@ -187,7 +187,6 @@ class PerformanceMonitor:
 
     def mark(self) -> tuple[int, int]:
         """The highest RSS and the most spilled since the last mark, in bytes; a stretch begins."""
-        self.sample()
         peaks = self._peak_since_mark, self._peak_spill_since_mark
         self._peak_since_mark = self._peak_spill_since_mark = 0
         return peaks
