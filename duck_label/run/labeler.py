@@ -99,19 +99,31 @@ class ChunkLabeler:
             "chunk_from": source.moment(chunk.start),
             "chunk_until": source.moment(chunk.end),
         }
-        reach = self._find_margins(chunk, values)
-        if reach is None:
+        rows = self._bars_in(chunk, values)
+        if rows == 0:
             return None
+        reach = self._find_margins(chunk, values)
         values |= self._bars.between(reach.first, reach.last + 1)
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")
         values["part"] = str(part)
         for step in LABEL_STEPS[1:]:
             self._run(step, chunk, values)
-        return self._check(part, chunk, values, reach)
+        return self._check(part, chunk, rows, reach)
 
-    def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> Reach | None:
-        """What to read so that labels do not depend on the cut; None if the chunk is empty."""
+    def _bars_in(self, chunk: Chunk, values: Mapping[str, Any]) -> int:
+        context = self._bars.context
+        source, timestamp = context["source"], context["timestamp"]
+        (bars,) = self._database.row(
+            f"select count(*) from {source} as source "
+            f"where source.{timestamp} >= {context['moment']('chunk_from')} "
+            f"and source.{timestamp} < {context['moment']('chunk_until')}",
+            {**values, **self._bars.between(chunk.start, chunk.end)},
+        )
+        return int(bars)
+
+    def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> Reach:
+        """What to read so that labels do not depend on the cut."""
         source, first, end = self._bars.source, *self._extent
         width = _HOUR
         while True:
@@ -131,8 +143,6 @@ class ChunkLabeler:
                 "list(symbol::varchar order by series) filter (is_open_before), "
                 "list(symbol::varchar order by series) filter (is_open_after) from series"
             )
-            if read_from is None:
-                return None
             if incomplete == 0:
                 scale = source.bars.clocks_per_second // 1_000_000
                 open_before, open_after = (tuple(symbols or ()) for symbols in opens)
@@ -151,16 +161,8 @@ class ChunkLabeler:
             taken = time.perf_counter() - began
             self._seconds[step] = self._seconds.get(step, 0.0) + taken
 
-    def _check(self, part: Path, chunk: Chunk, values: Mapping[str, Any], reach: Reach) -> _Part:
+    def _check(self, part: Path, chunk: Chunk, expected: int, reach: Reach) -> _Part:
         """Make sure that a part holds every bar of the chunk once, with all columns."""
-        context = self._bars.context
-        source, timestamp = context["source"], context["timestamp"]
-        (expected,) = self._database.row(
-            f"select count(*) from {source} as source "
-            f"where source.{timestamp} >= {context['moment']('chunk_from')} "
-            f"and source.{timestamp} < {context['moment']('chunk_until')}",
-            values,
-        )
         written = {"part": escape(str(part))}
         (rows,) = self._database.row(
             "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", written
@@ -168,7 +170,7 @@ class ChunkLabeler:
         described = self._database.rows("describe from read_parquet($part)", written)
         columns = [(name, kind) for name, kind, *_ in described]
         given = list(self._bars.source.columns)
-        outputs = context["output_columns"]
+        outputs = self._bars.context["output_columns"]
         if (
             rows != expected
             or columns[: len(given)] != given
