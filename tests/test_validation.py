@@ -136,6 +136,14 @@ def fit(off: Callable[[Decimal], int], prices: int = 10_000) -> Fit:
         # One price in a hundred has eight decimals: bad bars, and no reason for another grid.
         (lambda step: 100 if Decimal("0.01") % step == 0 else 6000, "0.01", 100),
         (lambda step: 0 if step < Decimal("1e-7") else 100 + 5900 * (step > 1), "1", 100),
+        # One price off a quarter, but on a twentieth.
+        (
+            lambda step: (
+                6000 - 5999 * (Decimal("0.25") % step == 0) - (Decimal("0.05") % step == 0)
+            ),
+            "0.25",
+            1,
+        ),
         (lambda _: 4000, None, None),
     ],
 )

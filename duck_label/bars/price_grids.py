@@ -69,9 +69,6 @@ def grid(fit: Fit) -> SymbolGrid | None:
         for step, off in zip(INCREMENTS, fit.prices_off, strict=True)
         if tick / _FINEST <= step <= tick and (Fraction(tick) / Fraction(step)).denominator == 1
     ]
-    whole = next((step for step, off in dividing if off == 0), None)
-    if whole is not None:
-        return SymbolGrid(tick, whole, 0)
     fewest = min(off for _, off in dividing)
     step, off = next((s, o) for s, o in dividing if o <= fewest + _FEW * fit.prices)
     return SymbolGrid(tick, step, off) if off <= _MOST * fit.prices else None
