@@ -73,6 +73,17 @@ def test_a_range_without_bars_is_bad_input(tmp_path: Path) -> None:
             label(bars, tmp_path / "out", how={"start": start})
 
 
+def test_a_range_may_be_written_as_text(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [walk(300)])
+    middle = START + timedelta(seconds=100)
+    told = label(bars, tmp_path / "told", how={"start": middle})
+    assert 0 < len(told) < 300
+    written = label(bars, tmp_path / "written", how={"start": middle.isoformat()})
+    assert written.equals(told)
+    with pytest.raises(ConfigError, match="'4 March' is no date or time: write 2024-03-04"):
+        label(bars, tmp_path / "out", how={"end": "4 March"})
+
+
 def test_a_chunk_without_bars(tmp_path: Path) -> None:
     """One row group spans a quiet week: the metadata cannot know that most days are empty."""
     times = pa.array([START + timedelta(days=7, seconds=n) for n in range(50)])

@@ -37,7 +37,7 @@ from duck_label.storage.places import load
 # Names of folders to spill to begin with it.
 _SPILL = "spill_"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Moment = date | datetime | None
+Moment = date | datetime | str | None
 Inputs = str | Path | Sequence[str | Path]
 
 
@@ -121,10 +121,11 @@ class WeightedLabelingEngine:
     ) -> RunSummary:
         """Label the bars of Parquet files, folders and globs, one or many, into parts in `output`.
 
-        `start` and `end` (the first moment that is not labeled, UTC) choose the bars to label; the
-        others still count for horizons, rolls and the reference date, so that labels do not depend
-        on the choice. Finished chunks are not done again unless `resume` is False; `overwrite`
-        replaces the labels of another input or configuration, once the new input is found good.
+        `start` and `end` (the first moment that is not labeled; UTC, text in ISO format) choose the
+        bars to label; the others still count for horizons, rolls and the reference date, so that
+        labels do not depend on the choice. Finished chunks are not done again unless `resume` is
+        False; `overwrite` replaces the labels of another input or configuration, once the new input
+        is found good.
 
         Raises:
             InputError: for files that cannot be read, bad bars, or no bar in the range.
@@ -251,7 +252,14 @@ def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
     return wanted_first, wanted_last
 
 
-def _clock(moment: date | datetime) -> int:
+def _clock(moment: date | datetime | str) -> int:
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError as error:
+            raise ConfigError(
+                f"{moment!r} is no date or time: write 2024-03-04 or 2024-03-04T14:30:05"
+            ) from error
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
