@@ -4,8 +4,9 @@
 -- Out:        temp view `outcomes`; for mode N: `outcome_N`, `path_N` (bars from the signal to the bar that
 --             decided, or with details the last bar of the path; 0 where nobody asks) and `decided_N` (its clock)
 --
--- Inside one bar a roll beats a stop and a stop beats a target. A barrier that is never touched has no clock, which
--- `<` takes for false and `least` passes over.
+-- Inside one bar a roll beats a stop and a stop beats a target. The path of a bar that is roll-affected itself ends
+-- before it begins, and a bar without an entry touches nothing: their barriers are untouched. A barrier that is
+-- never touched has no clock, which `<` takes for false and `least` passes over.
 create or replace temp view outcomes as
 with
 paths as (
@@ -18,12 +19,9 @@ paths as (
         bars.low,
         bars.entry,
         bars.entry_clock,
-        bars.is_cut_short,
-        rolled_paths.roll_bar,
         least(bars.horizon, rolled_paths.roll_clock) as path_ends,
         case
-            when rolled_paths.roll_bar is not null and (bars.entry is not null or rolled_paths.roll_bar = bars.bar)
-                then 'roll'
+            when rolled_paths.roll_bar is not null then 'roll'
             when bars.entry is null then 'none'
             when bars.is_cut_short then 'censored'
             else 'timeout'
