@@ -43,8 +43,8 @@ OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
 
 # The number of a bar after all others: where a barrier is not touched.
 _NEVER = 2**31 - 1
-# Bars that ask for the touch of their nearest barrier together.
-BLOCK_BARS = 32
+# Bars that share a question where they enter at one price.
+BLOCK_BARS = 64
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,12 @@ def context(
     }
 
 
-def _barrier(barriers: Mapping[str, tuple[Any, ...]], is_above: bool, ticks: Any) -> str:
+def _barrier(
+    barriers: Mapping[str, tuple[Any, ...]], is_above: bool, ticks: Any
+) -> tuple[str, int]:
+    """The side of a barrier, and its number there."""
     side = "up" if is_above else "down"
-    return f"{side}_{barriers[side].index(ticks) + 1}"
+    return side, barriers[side].index(ticks) + 1
 
 
 _FILES = "read_parquet($files, union_by_name = true, hive_partitioning = false"

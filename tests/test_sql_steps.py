@@ -221,8 +221,7 @@ def test_cells_widen_with_the_climbs(database: Database) -> None:
     """Two climbs of 4000 over four bars: 8000 // 4 = 2000 levels a cell."""
     make(database, "bars", BARS, bars_of([0, 4000, 0, 4000], [0] * 4, [0] * 4))
     run(database, "3_crossings")
-    assert database.rows("select width from cells_up") == [(2000,)]
-    assert database.rows("select width from cells_down") == [(1,)]
+    assert database.rows("select width_up, width_down from cells") == [(2000, 1)]
     # Each climb, over the levels 1 to 4000, reaches the tops of cells 0 and 1, at 1999 and 3999,
     # and ends inside cell 2, which nobody crosses.
     counts = database.rows("select bar, count(*) from crossings_up group by bar order by bar")
@@ -248,19 +247,46 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     make(database, "series", SERIES, [("A", 1, scale)])
     run(database, "3_crossings", config)
     run(database, "4_touches", config)
-    near = f"select entry // {scale}, block, touch_bar from nearest_{{}} order by entry"
     # Entries 10, 11, 10, 10, 13 at bars 2 to 6 look for 12, 13, 12, 12, 15. They are of one block:
     # entry 10 asks once, from bar 2 on, and entry 13 has no touch.
-    assert database.rows(near.format("up")) == [(10, 0, 3), (11, 0, 5)]
-    # Bar 3 enters at bar 4, after the touch that bar 1 found: it and bar 4 ask again.
-    late = "select bar, touch_bar from late_{} order by bar"
-    assert database.rows(late.format("up")) == [(3, 5), (4, 5)]
-    far = database.rows(f"select entry // {scale}, rung, bar_2 from ladder_up order by entry, rung")
-    # From there on, 14, 15 and 14.
-    assert far == [(10, 3, 6), (10, 5, 6), (11, 5, None)]
+    shared = "inner join questions using (question) where lone_bar = 0 order by bar"
+    up = f"select rungs_up.entry // {scale}, rungs_up.bar from rungs_up {shared}"
+    assert database.rows(up) == [(10, 3), (11, 5)]
     # The stops at 9, 10, 9, 9, 12: the low of the entry bar counts.
-    assert database.rows(near.format("down")) == [(10, 0, 2), (11, 0, 3)]
-    assert database.rows(late.format("down")) == [(3, 4)]
+    down = f"select rungs_down.entry // {scale}, rungs_down.bar from rungs_down {shared}"
+    assert database.rows(down) == [(10, 2), (11, 3)]
+    # Bar 3 enters at bar 4, after both touches that bar 1 found: it and bar 4 ask for themselves.
+    late = database.rows("select bar, is_late_up, is_late_down from lone_bars order by bar")
+    assert late == [(3, True, True), (4, True, True)]
+    # From the rung on, 12 and 14, or 13 and 15. The rungs of bars 3 and 4 are their entry bars.
+    far = f"select entry // {scale}, rung, bar_1, bar_2 from touches_up order by entry, rung"
+    assert database.rows(far) == [(10, 3, 3, 6), (10, 4, 5, 6), (10, 5, 5, 6), (11, 5, 5, None)]
+    far = f"select entry // {scale}, rung, bar_1 from touches_down order by entry, rung"
+    assert database.rows(far) == [(10, 2, 2), (10, 4, 4), (10, 5, None), (11, 3, 3)]
+
+
+def test_a_bar_that_is_late_on_one_side_keeps_the_touch_of_the_other(database: Database) -> None:
+    config = CONFIG.model_copy(
+        update={
+            "modes": LabelingConfig(
+                modes=[{"name": "m", "direction": "long", "stop": 1, "target": 2}]
+            ).modes
+        }
+    )
+    # All enter at 10. The target at 12 is touched at bar 6 only, the stop at 9 at bars 3 and 5.
+    make(database, "bars", BARS, bars_of([10] * 5 + [12], [10, 10, 9, 10, 9, 10], [10] * 6))
+    make(database, "series", SERIES, [("A", 1, 1)])
+    run(database, "3_crossings", config)
+    run(database, "4_touches", config)
+    late = database.rows("select bar, is_late_up, is_late_down from lone_bars order by bar")
+    assert late == [(3, False, True), (4, False, True), (5, False, True)]
+    columns = "series integer, bar bigint, roll_bar bigint, roll_clock bigint"
+    make(database, "rolled_paths", columns, [])
+    run(database, "5_outcomes", config)
+    trades = database.rows(
+        "select lone_bar, touch_bar_1, touched_1::varchar from trades order by lone_bar"
+    )
+    assert trades == [(0, 3, "stop"), (3, 5, "stop"), (4, 5, "stop"), (5, 6, "target")]
 
 
 # A walk of steps of hundreds of price increments: cells are wide, and many end inside them.
@@ -357,24 +383,29 @@ def outcomes(
     bars: Sequence[tuple[Any, ...]],
     *,
     rolls: dict[int, int] | None = None,
-    up: dict[int, int] | None = None,
-    down: dict[int, int] | None = None,
+    up: dict[int, int | None] | None = None,
+    down: dict[int, int | None] | None = None,
     block_touch: int = 0,
     config: LabelingConfig = CONFIG,
 ) -> Any:
-    """Outcomes of bars of one block; which touch late, and what the block says on both sides."""
+    """Outcomes of bars of one block: what lone bars touch, and what all others do, both ways."""
     make(database, "bars", BARS, bars)
     columns = "series integer, bar bigint, roll_bar bigint, roll_clock bigint"
     paths = [(1, bar, roll, clock(roll - 1)) for bar, roll in (rolls or {}).items()]
     make(database, "rolled_paths", columns, paths)
+    lone = sorted({*(up or {}), *(down or {})})
+    make(database, "lone_bars", "series integer, bar bigint", [(1, bar) for bar in lone])
+    columns = "question integer, series integer, entry bigint, block bigint, lone_bar bigint"
+    make(database, "questions", columns, [(bar, 1, 10, 0, bar) for bar in (0, *lone)])
     for side, touches in (("up", up or {}), ("down", down or {})):
-        columns = "series integer, entry bigint, block bigint, touch_bar bigint"
-        make(database, f"nearest_{side}", columns, [(1, 10, 0, block_touch)] if block_touch else [])
-        columns = "series integer, bar bigint, touch_bar bigint"
-        make(database, f"late_{side}", columns, [(1, *touch) for touch in touches.items()])
+        found = {0: block_touch or None, **touches}
+        rungs = [(question, 1, 10, bar) for question, bar in found.items() if bar is not None]
+        columns = "question integer, series integer, entry bigint, bar bigint"
+        make(database, f"rungs_{side}", columns, rungs)
         columns = "series integer, entry bigint, rung bigint, bar_1 bigint, clock_1 bigint"
-        rungs = {*touches.values(), block_touch} - {0}
-        make(database, f"ladder_{side}", columns, [(1, 10, b, b, clock(b - 1)) for b in rungs])
+        bars_touched = sorted({bar for _, _, _, bar in rungs})
+        rows = [(1, 10, bar, bar, clock(bar - 1)) for bar in bars_touched]
+        make(database, f"touches_{side}", columns, rows)
     run(database, "5_outcomes", config)
     return database.rows(f"select bar, {OUTCOME} from outcomes order by bar")
 
@@ -400,12 +431,12 @@ def test_a_touch_past_the_horizon_is_none(database: Database) -> None:
     assert outcomes(database, bars, up={1: 4})[0] == (1, "timeout", 0, None)
 
 
-def test_a_block_answers_for_who_enters_no_later_than_its_touch(database: Database) -> None:
+def test_a_lone_bar_has_a_trade_of_its_own(database: Database) -> None:
     bars = bars_of([10] * 6, [10] * 6, [10] * 6)
     # On both sides, so that all are stops; with details the path tells at which bar.
     config = CONFIG.model_copy(update={"details": True})
-    found = outcomes(database, bars, config=config, up={3: 5}, down={3: 5}, block_touch=3)
-    # Bar 2 enters at bar 3, where the block touches; bar 3 enters after it and is late.
+    lone: dict[int, int | None] = {3: 5, 4: None}
+    found = outcomes(database, bars, config=config, up=lone, down=lone, block_touch=3)
     assert [row[:3] for row in found[:4]] == [
         (1, "stop", 2),
         (2, "stop", 1),
@@ -422,11 +453,7 @@ def test_a_roll_beats_all_that_does_not_come_before_it(database: Database) -> No
     assert [row[1] for row in found] == ["target", "roll", "roll", "roll", "censored", "none"]
 
 
-BEHIND_OUTCOMES = (
-    "bars",
-    "rolled_paths",
-    *(f"{table}_{side}" for table in ("nearest", "late", "ladder") for side in ("up", "down")),
-)
+BEHIND_OUTCOMES = ("bars", "rolled_paths", "lone_bars", "trades")
 
 
 def test_weights_follow_excursion_speed_and_age(database: Database) -> None:

@@ -2,8 +2,8 @@
 -- Grain:      `crossings_SIDE`: one row per bar and price cell whose top the bar climbs to or over;
 --             `peaks_SIDE`: one row per bar that climbs and ends below the top of a cell
 -- In:         `bars`
--- Out:        temp tables `cells_SIDE` (the width of a cell, per series), `crossings_SIDE` and `peaks_SIDE`; SIDE is
---             up or down
+-- Out:        temp tables `cells` (the width of a cell, per series and side), `crossings_SIDE` and `peaks_SIDE`; SIDE
+--             is up or down
 --
 -- A bar is the first to touch a level L only if its predecessor stayed below: previous reach < L <= reach, where
 -- the reach is the high, or the low mirrored at zero, so that the way down is the same climb.
@@ -16,30 +16,28 @@
 --
 -- Bars affected by a roll climb like all others, though a path ends there before any barrier is looked at: a question
 -- is shared by bars before and after the roll, and those after it must find their touch.
-{%- for side, reach, previous_reach in [
-    ("up", "high", "previous_high"), ("down", "-low", "-previous_low")
-] %}
-create or replace temp table cells_{{ side }} as
+create or replace temp table cells as
 select
     series,
-    greatest(
-        1,
-        coalesce(sum(greatest({{ reach }} - ({{ previous_reach }}), 0)) // count(*), 1)
-    )::bigint as width
+    greatest(1, coalesce(sum(greatest(high - previous_high, 0)) // count(*), 1))::bigint as width_up,
+    greatest(1, coalesce(sum(greatest(previous_low - low, 0)) // count(*), 1))::bigint as width_down
 from bars
 group by series;
 
+{% for side, reach, previous_reach in [
+    ("up", "high", "previous_high"), ("down", "-low", "-previous_low")
+] %}
 create or replace temp table climbs as
 select
     bars.series,
     bars.bar,
     bars.clock,
     {{ reach }} as reach,
-    {{ cell(previous_reach ~ " + 1", "cells.width") }} as first_cell,
-    {{ cell(reach ~ " + 1", "cells.width") }} as cell_above,
-    {{ cell(reach, "cells.width") }} as last_cell
+    {{ cell(previous_reach ~ " + 1", "cells.width_" ~ side) }} as first_cell,
+    {{ cell(reach ~ " + 1", "cells.width_" ~ side) }} as cell_above,
+    {{ cell(reach, "cells.width_" ~ side) }} as last_cell
 from bars
-inner join cells_{{ side }} as cells using (series)
+inner join cells using (series)
 where {{ reach }} > {{ previous_reach }};
 
 create or replace temp table crossings_{{ side }} as
@@ -52,6 +50,14 @@ select
 from climbs;
 
 create or replace temp table peaks_{{ side }} as
+with
+crossings_of_wide_cells as (
+    select crossings.*
+    from crossings_{{ side }} as crossings
+    inner join cells using (series)
+    where cells.width_{{ side }} > 1
+)
+
 select
     climbs.series,
     climbs.bar,
@@ -60,7 +66,7 @@ select
     climbs.last_cell as cell,
     coalesce(crossings.bar, {{ never }}) as next_crossing
 from climbs
-asof left join crossings_{{ side }} as crossings
+asof left join crossings_of_wide_cells as crossings
     on
         climbs.series = crossings.series
         and climbs.last_cell = crossings.cell

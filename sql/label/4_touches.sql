@@ -1,23 +1,25 @@
 -- Purpose:    for every entry and every barrier distance, the first bar from the entry bar on that touches it
--- Grain:      `nearest_SIDE`: one row per entry price and block of bars; `late_SIDE`: one row per bar that its block
---             does not answer; `ladder_SIDE`: one row per entry price and first touch of the nearest barrier
--- In:         `bars`, `series`, `cells_SIDE`, `crossings_SIDE`, `peaks_SIDE`
--- Out:        temp tables `nearest_SIDE`, `late_SIDE` and `ladder_SIDE`; SIDE is up or down
+-- Grain:      `questions`: one row per entry price and block of bars, and one per bar that its block does not answer
+--             (`lone_bars`); `rungs_SIDE`: one row per question whose nearest barrier is touched; `touches_SIDE`: one
+--             row per entry price and rung
+-- In:         `bars`, `series`, `cells`, `crossings_SIDE`, `peaks_SIDE`
+-- Out:        temp tables `questions`, `lone_bars`, `rungs_SIDE` and `touches_SIDE`; SIDE is up or down
 -- Parameters: $SIDE_N_ticks, the distances of the barriers on that side in ticks, nearest first
 --
 -- Neighbours share entry prices, and with them their questions. The nearest barrier is asked for once per entry
 -- price and block of {{ block_bars }} bars, from the first of them on. If a bar of the block enters no later than at the touch,
--- nothing before it touched, and the answer is its answer too. The few bars that enter after it ask again, one by
--- one: these are late.
+-- nothing before it touched, and the answer is its answer too. The few bars that enter after it, on either side, are
+-- late: each is a question of its own.
 --
 -- A path reaches a farther barrier no earlier than a nearer one. So the farther ones are asked for only from the
--- first touch of the nearest one on, and the answer is the same for all bars that share entry price and touch.
--- That leaves few questions: each is a rung of `ladder_SIDE`.
+-- first touch of the nearest one on, the rung, and the answer is the same for all questions that share entry price
+-- and rung. A late bar asks for all barriers from its entry bar on, which is a rung like any other.
 --
--- A question starts at a bar whose reach is known. Where that reach is short of the level, the next crossing of
--- the level's cell reaches it, unless a peak inside the cell did so before. Such a peak lies before that crossing
--- and after the one before it: it is among those with the same `next_crossing`.
-{%- macro first_touches(side, keys) %}
+-- A search starts at a bar whose reach is known. Where that reach is short of the level, the next crossing of the
+-- level's cell reaches it, unless a peak inside the cell did so before. Such a peak lies before that crossing and
+-- after the one before it: it is among those with the same `next_crossing`. The first of them all is the touch.
+{%- set sides = [("up", "", "high", up), ("down", "-", "low", down)] %}
+{%- macro later_touches(side, keys) %}
 crossed as materialized (
     select
         asked.*,
@@ -29,199 +31,276 @@ crossed as materialized (
         on
             asked.series = crossings.series
             and asked.cell = crossings.cell
-            and asked.touch_bar < crossings.bar
-    where asked.reach < asked.level
+            and asked.bar < crossings.bar
 ),
 
-earlier_peaks as (
+later_touches as (
+    select
+        {%- for key in keys %}
+        {{ key }},
+        {%- endfor %}
+        next_crossing as bar,
+        crossing_clock as clock,
+        crossing_reach as reach
+    from crossed
+    where next_crossing < {{ never }}
+
+    union all
+
     select
         {%- for key in keys %}
         crossed.{{ key }},
         {%- endfor %}
-        min(peaks.bar) as peak_bar,
-        min(peaks.clock) as peak_clock,
-        arg_min(peaks.reach, peaks.bar) as peak_reach
+        peaks.bar,
+        peaks.clock,
+        peaks.reach
     from crossed
     inner join peaks_{{ side }} as peaks
         on
             crossed.series = peaks.series
             and crossed.cell = peaks.cell
             and crossed.next_crossing = peaks.next_crossing
-            and crossed.touch_bar < peaks.bar
+            and crossed.bar < peaks.bar
             and crossed.level <= peaks.reach
+)
+{%- endmacro %}
+
+-- How far the barriers lie from the entry, in price increments.
+create or replace temp table distances as
+select
+    series
+    {%- for side, _, _, barriers in sides %}
+    {%- for _ in barriers %},
+    ceil(${{ side }}_{{ loop.index }}_ticks * increments_per_tick)::bigint as {{ side }}_{{ loop.index }}
+    {%- endfor %}
+    {%- endfor %}
+from series;
+
+create or replace temp table questions as
+with
+shared_entries as (
+    select
+        series,
+        entry,
+        {{ block("bar") }} as block,
+        min(bar) + 1 as entry_bar,
+        min(entry_clock) as entry_clock,
+        arg_min(entry_high, bar) as entry_high,
+        arg_min(entry_low, bar) as entry_low,
+        max(bar) as last_bar,
+        max(horizon) as horizon
+    from bars
+    where is_wanted and entry is not null
     group by all
+)
+
+select
+    *,
+    (row_number() over ())::integer as question,
+    0 as lone_bar
+from shared_entries;
+
+{% for side, sign, extreme, _ in sides %}
+create or replace temp table rungs_{{ side }} as
+with
+searches as (
+    select
+        questions.question,
+        questions.series,
+        {{ sign }}questions.entry + distances.{{ side }}_1 as level,
+        {{ cell("level", "cells.width_" ~ side) }} as cell,
+        questions.entry_bar as bar,
+        questions.entry_clock as clock,
+        {{ sign }}questions.entry_{{ extreme }} as reach
+    from questions
+    inner join distances on questions.series = distances.series
+    inner join cells on questions.series = cells.series
 ),
 
+asked as (
+    select
+        question,
+        series,
+        level,
+        cell,
+        bar
+    from searches
+    where reach < level
+),
+
+{{ later_touches(side, ["question"]) }},
+
 first_touches as (
-    select *
-    from asked
+    select
+        question,
+        bar,
+        clock,
+        reach
+    from searches
     where reach >= level
 
     union all
 
     select
-        crossed.* exclude (next_crossing, crossing_clock, crossing_reach)
-        replace (
-            coalesce(earlier_peaks.peak_bar, crossed.next_crossing) as touch_bar,
-            coalesce(earlier_peaks.peak_clock, crossed.crossing_clock) as touch_clock,
-            coalesce(earlier_peaks.peak_reach, crossed.crossing_reach) as reach
-        )
-    from crossed
-    left join earlier_peaks using ({{ keys | join(", ") }})
-    where crossed.next_crossing < {{ never }} or earlier_peaks.peak_bar is not null
+        question,
+        min(bar) as bar,
+        min(clock) as clock,
+        arg_min(reach, bar) as reach
+    from later_touches
+    group by question
 )
-{%- endmacro %}
 
-{%- macro level(ticks) -%}
-    ceil({{ ticks }} * series.increments_per_tick)::bigint
-{%- endmacro %}
-
-
-create or replace temp table questions as
 select
-    series,
-    entry,
-    {{ block("bar") }} as block,
-    min(bar) as bar,
-    min(entry_clock) as entry_clock,
-    arg_min(entry_high, bar) as entry_high,
-    arg_min(entry_low, bar) as entry_low,
-    max(horizon) as horizon
-from bars
-where is_wanted and entry is not null
-group by all;
+    questions.question,
+    questions.series,
+    questions.entry,
+    first_touches.bar,
+    first_touches.clock,
+    first_touches.reach
+from first_touches
+inner join questions using (question)
+where first_touches.clock < questions.horizon;
+{%- endfor %}
 
-{% for side, sign, extreme, barriers in [("up", "", "high", up), ("down", "-", "low", down)] %}
-create or replace temp table nearest_{{ side }} as
+create or replace temp table lone_bars as
 with
-asked as (
+early_touches as (
     select
+        questions.question,
         questions.series,
         questions.entry,
         questions.block,
-        questions.horizon,
-        {{ sign }}questions.entry + {{ level("$" ~ side ~ "_1_ticks") }} as level,
-        {{ cell("level", "cells.width") }} as cell,
-        questions.bar + 1 as touch_bar,
-        questions.entry_clock as touch_clock,
-        {{ sign }}questions.entry_{{ extreme }} as reach
+        rungs_up.bar as touch_up,
+        rungs_down.bar as touch_down
     from questions
-    inner join series using (series)
-    inner join cells_{{ side }} as cells using (series)
-),
+    left join rungs_up using (question)
+    left join rungs_down using (question)
+    where questions.last_bar >= least(rungs_up.bar, rungs_down.bar)
+)
 
-{{ first_touches(side, ["series", "entry", "block"]) }}
+select
+    bars.series,
+    bars.bar,
+    bars.entry,
+    bars.entry_clock,
+    bars.entry_high,
+    bars.entry_low,
+    early_touches.block,
+    (select count(*) from questions) + row_number() over () as question,
+    early_touches.question as shared_question,
+    coalesce(bars.bar >= early_touches.touch_up, false) as is_late_up,
+    coalesce(bars.bar >= early_touches.touch_down, false) as is_late_down
+from bars
+inner join early_touches
+    on
+        bars.series = early_touches.series
+        and bars.entry = early_touches.entry
+        and {{ block("bars.bar") }} = early_touches.block
+where
+    bars.is_wanted
+    and bars.bar >= least(early_touches.touch_up, early_touches.touch_down);
 
+insert into questions by name
 select
     series,
     entry,
     block,
-    touch_bar,
-    touch_clock,
-    reach
-from first_touches
-where touch_clock < horizon;
+    question,
+    bar as lone_bar
+from lone_bars;
 
-create or replace temp table late_{{ side }} as
-with
-asked as (
-    select
-        bars.series,
-        bars.bar,
-        bars.entry,
-        bars.horizon,
-        {{ sign }}bars.entry + {{ level("$" ~ side ~ "_1_ticks") }} as level,
-        {{ cell("level", "cells.width") }} as cell,
-        bars.bar + 1 as touch_bar,
-        bars.entry_clock as touch_clock,
-        {{ sign }}bars.entry_{{ extreme }} as reach
-    from bars
-    inner join nearest_{{ side }} as nearest
-        on
-            bars.series = nearest.series
-            and bars.entry = nearest.entry
-            and {{ block("bars.bar") }} = nearest.block
-            and bars.bar >= nearest.touch_bar
-    inner join series on bars.series = series.series
-    inner join cells_{{ side }} as cells on bars.series = cells.series
-    where bars.is_wanted
-),
+{% for side, sign, extreme, barriers in sides %}
+insert into rungs_{{ side }}
+select
+    question,
+    series,
+    entry,
+    bar + 1 as bar,
+    entry_clock as clock,
+    {{ sign }}entry_{{ extreme }} as reach
+from lone_bars
+where is_late_{{ side }}
 
-{{ first_touches(side, ["series", "bar"]) }}
+union all
 
 select
-    series,
-    bar,
-    entry,
-    touch_bar,
-    touch_clock,
-    reach
-from first_touches
-where touch_clock < horizon;
+    lone_bars.question,
+    rungs.* exclude (question)
+from lone_bars
+inner join rungs_{{ side }} as rungs on lone_bars.shared_question = rungs.question
+where not lone_bars.is_late_{{ side }};
 
-create or replace temp table ladder_{{ side }} as
+create or replace temp table touches_{{ side }} as
 with
-barriers (barrier, ticks) as (
-    values
-    {%- for _ in barriers %}
-    ({{ loop.index }}, ${{ side }}_{{ loop.index }}_ticks)
-    {{- "," if not loop.last }}
-    {%- endfor %}
+ladder as (
+    select
+        series,
+        entry,
+        bar,
+        clock,
+        reach,
+        min(question) as rung
+    from rungs_{{ side }}
+    group by all
 ),
 
-rungs as (
+barriers as (
     select
         series,
-        entry,
-        touch_bar as rung,
-        touch_clock,
-        reach
-    from nearest_{{ side }}
-
-    union
-
-    select
-        series,
-        entry,
-        touch_bar as rung,
-        touch_clock,
-        reach
-    from late_{{ side }}
+        unnest(range(1, {{ barriers | length + 1 }})) as barrier,
+        unnest([
+            {%- for _ in barriers %}
+            {{ side }}_{{ loop.index }}{{ "," if not loop.last }}
+            {%- endfor %}
+        ]) as distance
+    from distances
 ),
 
 asked as (
     select
-        rungs.series,
-        rungs.entry,
-        rungs.rung,
+        ladder.rung,
         barriers.barrier,
-        {{ sign }}rungs.entry + {{ level("barriers.ticks") }} as level,
-        {{ cell("level", "cells.width") }} as cell,
-        rungs.rung as touch_bar,
-        rungs.touch_clock,
-        rungs.reach
-    from rungs
-    cross join barriers
-    inner join series using (series)
-    inner join cells_{{ side }} as cells using (series)
+        ladder.series,
+        {{ sign }}ladder.entry + barriers.distance as level,
+        {{ cell("level", "cells.width_" ~ side) }} as cell,
+        ladder.bar
+    from ladder
+    inner join barriers
+        on ladder.series = barriers.series and ladder.reach < {{ sign }}ladder.entry + barriers.distance
+    inner join cells on ladder.series = cells.series
 ),
 
-{{ first_touches(side, ["series", "entry", "rung", "barrier"]) }}
+{{ later_touches(side, ["rung", "barrier"]) }},
+
+farther_touches as (
+    select
+        rung
+        {%- for _ in barriers %},
+        min(bar) filter (where barrier = {{ loop.index }}) as bar_{{ loop.index }},
+        min(clock) filter (where barrier = {{ loop.index }}) as clock_{{ loop.index }}
+        {%- endfor %}
+    from later_touches
+    group by rung
+)
 
 select
-    series,
-    entry,
-    rung
-    {%- for _ in barriers %},
-    any_value(touch_bar) filter (where barrier = {{ loop.index }}) as bar_{{ loop.index }},
-    any_value(touch_clock) filter (where barrier = {{ loop.index }}) as clock_{{ loop.index }}
+    ladder.series,
+    ladder.entry,
+    ladder.bar as rung
+    {%- for _ in barriers %}
+    {%- set here = "ladder.reach >= %sladder.entry + distances.%s_%d" % (sign, side, loop.index) %},
+    case when {{ here }} then ladder.bar else farther_touches.bar_{{ loop.index }} end
+        as bar_{{ loop.index }},
+    case when {{ here }} then ladder.clock else farther_touches.clock_{{ loop.index }} end
+        as clock_{{ loop.index }}
     {%- endfor %}
-from first_touches
-group by series, entry, rung;
+from ladder
+inner join distances using (series)
+left join farther_touches using (rung);
 
 drop table crossings_{{ side }};
 drop table peaks_{{ side }};
-drop table cells_{{ side }};
 {%- endfor %}
 
-drop table questions;
+drop table distances;
+drop table cells;

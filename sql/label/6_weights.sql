@@ -124,6 +124,7 @@ select
 from weights;
 
 drop view outcomes;
-{% for table in ("bars", "rolled_paths", "nearest_up", "nearest_down", "late_up", "late_down", "ladder_up", "ladder_down") %}
-drop table {{ table }};
-{%- endfor %}
+drop table bars;
+drop table rolled_paths;
+drop table lone_bars;
+drop table trades;
