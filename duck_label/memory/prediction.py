@@ -16,9 +16,9 @@ from duck_label.memory.budget import MB
 # before any work; and what a bar adds.
 _FIXED = 130 * MB
 _BESIDE_HELD = 50 * MB
-_BYTES_PER_ROW = 500
+_BYTES_PER_ROW = 300
 _BYTES_PER_MODE = 55
-_BYTES_PER_DETAILED_MODE = 120
+_BYTES_PER_DETAILED_MODE = 155
 _BYTES_PER_INPUT_BYTE = 2
 # Smaller chunks say more about the fixed part than about a bar.
 _LEAST_ROWS = 20_000
