@@ -102,6 +102,17 @@ def test_chunks_by_rows_hold_about_as_many(rows: int) -> None:
         assert 0.8 * rows <= chunk.rows <= 1.2 * rows
 
 
+@pytest.mark.parametrize("sessions", [80, 950])
+def test_however_long_a_history_its_chunks_are_as_large(sessions: int) -> None:
+    """None holds more than asked for, and the cuts still fall on midnight."""
+    begin = clock("2024-01-01")
+    days = [begin + (day + 2 * (day // 5)) * DAY for day in range(sessions)]
+    groups = [RowGroup(day, day + DAY - 3_600_000_000, 64_400) for day in days]
+    chunks = plan(groups, "auto", 715_000, [whole_days(groups)])
+    assert 0.85 * 715_000 < max(chunk.rows for chunk in chunks) <= 715_000
+    assert all(chunk.start % DAY == 0 for chunk in chunks)
+
+
 def test_pieces_of_a_chunk_cover_it() -> None:
     groups = [RowGroup(clock("2024-03-01"), clock("2024-03-31") - 1, 30 * 86_400)]
     (chunk,) = plan(groups, "1mo", AUTO, [whole_days(groups)])

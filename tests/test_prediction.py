@@ -77,7 +77,7 @@ def errors_after_five(chunks: list[dict[str, Any]]) -> list[float]:
 
 def test_automatic_chunks_stay_below_sixty_percent_of_the_budget(tmp_path: Path) -> None:
     """Predicted and in fact, and the prediction is near."""
-    write_sample(tmp_path / "bars.parquet", days=10)
+    write_sample(tmp_path / "bars.parquet", days=15)
     chunks = run(tmp_path / "bars.parquet", tmp_path / "out", "--memory-limit", "340MB")
     comfortable = MemoryBudget.resolve("340MB").comfortable
     # A chunk that is a fifth too large is not cut in two.

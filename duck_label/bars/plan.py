@@ -163,14 +163,16 @@ def _by_months(count: int, start: int, end: int) -> Iterator[int]:
 
 
 def _by_rows(density: Density, rows: int, start: int, end: int) -> Iterator[int]:
-    """Equal shares of rows, cut at the roundest times that change a share by an eighth at most."""
-    chunks = max(1, -(-density.between(start, end) // rows))
-    share = (density.before(end) - density.before(start)) / chunks
+    """Equal shares of what is left, none of more than `rows` bars.
+
+    Cut at the roundest times that make a share smaller by an eighth at most.
+    """
     last = max(start, density.first)
-    for number in range(1, chunks):
-        exact = density.when(density.before(start) + number * share)
+    while (left := density.between(last, end)) > rows:
+        share = left / -(-left // rows)
+        exact = density.when(density.before(last) + share)
         unit = next((unit for unit in _ROUND_TIMES if 8 * unit <= exact - last), 1)
-        cut = exact - exact % unit
-        if last < cut < end:
-            yield cut
-            last = cut
+        last = max(exact - exact % unit, last + 1)
+        if last >= end:
+            return
+        yield last

@@ -23,10 +23,10 @@ select
     greatest(1, coalesce(sum(greatest(previous_low - low, 0)) // count(*), 1))::bigint as width_down
 from bars
 group by series;
-
-{% for side, reach, previous_reach in [
+{%- for side, reach, previous_reach in [
     ("up", "high", "previous_high"), ("down", "-low", "-previous_low")
 ] %}
+
 create or replace temp table climbs as
 select
     bars.series,

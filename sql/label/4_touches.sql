@@ -9,7 +9,7 @@
 -- Neighbours share entry prices, and with them their questions. The nearest barrier is asked for once per entry
 -- price and block of {{ block_bars }} bars, from the first of them on. If a bar of the block enters no later than at the touch,
 -- nothing before it touched, and the answer is its answer too. The few bars that enter after it, on either side, are
--- late: each is a question of its own.
+-- late: each is a question of its own. (`least` passes over a side that is never touched.)
 --
 -- A path reaches a farther barrier no earlier than a nearer one. So the farther ones are asked for only from the
 -- first touch of the nearest one on, the rung, and the answer is the same for all questions that share entry price
@@ -19,7 +19,7 @@
 -- level's cell reaches it, unless a peak inside the cell did so before. Such a peak lies before that crossing and
 -- after the one before it: it is among those with the same `next_crossing`. The first of them all is the touch.
 {%- set sides = [("up", "", "high", up), ("down", "-", "low", down)] %}
-{%- macro later_touches(side, keys) %}
+{%- macro later_touches(side, keys) -%}
 crossed as materialized (
     select
         asked.*,
@@ -99,8 +99,8 @@ select
     (row_number() over ())::integer as question,
     0 as lone_bar
 from shared_entries;
+{%- for side, sign, extreme, _ in sides %}
 
-{% for side, sign, extreme, _ in sides %}
 create or replace temp table rungs_{{ side }} as
 with
 searches as (
@@ -208,8 +208,8 @@ select
     question,
     bar as lone_bar
 from lone_bars;
+{%- for side, sign, extreme, barriers in sides %}
 
-{% for side, sign, extreme, barriers in sides %}
 insert into rungs_{{ side }}
 select
     question,

@@ -6,7 +6,8 @@
 -- Parameters: $files; $chunk_from, $chunk_until; $part
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
--- identify a bar.
+-- identify a bar. Prices and labels of a row group have few values, weights many: a dictionary of these would cost
+-- time and space.
 copy (
     select
         {%- for column in input_columns %}
@@ -24,5 +25,5 @@ copy (
     order by labels.series, labels.bar
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS
-    format parquet, compression zstd, kv_metadata {duck_label_tally: getvariable('tally')}
+    format parquet, compression zstd, dictionary_size_limit 1000, kv_metadata {duck_label_tally: getvariable('tally')}
 );
