@@ -81,13 +81,13 @@ def find_bad_bars(
     if not counts and database.row("select count(*) from duplicates") == (0,):
         return BadBars({}, 0)
     judged = render("checks/judged_bars", context)
-    copies = database.rows(
-        f"select duck_label_file, count(*) from ({judged}) "
-        "where list_contains(duck_label_rules, 'duplicate') group by all",
+    found = database.rows(
+        "select duck_label_file, count(*), count_if(list_contains(duck_label_rules, 'duplicate')) "
+        f"from ({judged}) group by all",
         files,
     )
-    counts.update({(file, "duplicate"): bars for file, bars in copies})
-    (bars,) = database.row(f"select count(*) from ({judged})", files)
+    counts.update({(file, "duplicate"): copies for file, _, copies in found if copies})
+    bars = sum(bars for _, bars, _ in found)
     return BadBars(dict(sorted(counts.items())), bars)
 
 
