@@ -19,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from duck_label.config import PRICES, LabelingConfig
 
 LABEL_STEPS = (
+    "label/0_symbols",
     "label/1_series",
     "label/2_bars",
     "label/3_crossings",

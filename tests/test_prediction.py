@@ -91,7 +91,7 @@ def test_predictions_on_real_bars_are_near_after_five_chunks(tmp_path: Path) -> 
     chunks = run(
         SHARED / "lean_fx_5sym_1s.parquet",
         tmp_path,
-        *("--tick-size", "0.00001", "--memory-limit", "512MB"),
+        *("--tick-size", "0.00001", "--memory-limit", "420MB"),
         *("--set", "instruments.'*XAU*'.tick_size=0.001"),
     )
     assert median(errors_after_five(chunks)) < 0.2

@@ -86,12 +86,12 @@ SPANS = "symbol varchar, first_time timestamptz, last_time timestamptz"
 
 def search(database: Database, files: list[str], search_from: float, search_until: float) -> Any:
     """Look for the margins of the chunk from second 100 to second 200."""
+    chunk: dict[str, Any] = {"files": files, "chunk_from": second(100), "chunk_until": second(200)}
+    run(database, "0_symbols", **chunk)
     run(
         database,
         "1_series",
-        files=files,
-        chunk_from=second(100),
-        chunk_until=second(200),
+        **chunk,
         search_from=second(search_from),
         search_until=second(search_until),
     )

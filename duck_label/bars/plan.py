@@ -137,7 +137,7 @@ def without(whole: tuple[int, int], done: Iterable[tuple[int, int]]) -> list[tup
 def _cuts(density: Density, spec: str, auto_rows: int, start: int, end: int) -> Iterator[int]:
     match = re.fullmatch(r"(\d+)(d|w|mo)", spec)
     if match is None:
-        rows = auto_rows if spec == "auto" else int(spec)
+        rows = _share(density, auto_rows, start, end) if spec == "auto" else int(spec)
         yield from _by_rows(density, rows, start, end)
     elif match[2] == "mo":
         yield from _by_months(int(match[1]), start, end)
@@ -162,17 +162,20 @@ def _by_months(count: int, start: int, end: int) -> Iterator[int]:
         yield clock
 
 
-def _by_rows(density: Density, rows: int, start: int, end: int) -> Iterator[int]:
-    """Equal shares of what is left, none of more than `rows` bars.
+def _share(density: Density, most: int, start: int, end: int) -> int:
+    """The rows to cut by so that no chunk has more than `most`, wherever the round times lie."""
+    return most if density.between(start, end) <= most else max(1, most * 8 // 9)
 
-    Cut at the roundest times that make a share smaller by an eighth at most.
-    """
+
+def _by_rows(density: Density, rows: int, start: int, end: int) -> Iterator[int]:
+    """Equal shares of rows, cut at the roundest times that change a share by an eighth at most."""
+    chunks = max(1, -(-density.between(start, end) // rows))
+    share = (density.before(end) - density.before(start)) / chunks
     last = max(start, density.first)
-    while (left := density.between(last, end)) > rows:
-        share = left / -(-left // rows)
-        exact = density.when(density.before(last) + share)
+    for number in range(1, chunks):
+        exact = density.when(density.before(start) + number * share)
         unit = next((unit for unit in _ROUND_TIMES if 8 * unit <= exact - last), 1)
-        last = max(exact - exact % unit, last + 1)
-        if last >= end:
-            return
-        yield last
+        cut = exact - exact % unit
+        if last < cut < end:
+            yield cut
+            last = cut

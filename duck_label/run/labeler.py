@@ -23,6 +23,8 @@ from duck_label.records.ledger import ChunkRecord, Reach
 from duck_label.run.admission import Bars
 from duck_label.run.watch import Watch
 
+# The first two steps are asked for answers; the others follow, one after the other.
+_COUNT, _FIND_MARGINS, *_REST = LABEL_STEPS
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
@@ -99,7 +101,7 @@ class ChunkLabeler:
             "chunk_from": source.moment(chunk.start),
             "chunk_until": source.moment(chunk.end),
         }
-        rows = self._bars_in(chunk, values)
+        rows = self._count(chunk, values)
         if rows == 0:
             return None
         reach = self._find_margins(chunk, values)
@@ -107,19 +109,14 @@ class ChunkLabeler:
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")
         values["part"] = str(part)
-        for step in LABEL_STEPS[1:]:
+        for step in _REST:
             self._run(step, chunk, values)
         return self._check(part, chunk, rows, reach)
 
-    def _bars_in(self, chunk: Chunk, values: Mapping[str, Any]) -> int:
-        context = self._bars.context
-        source, timestamp = context["source"], context["timestamp"]
-        (bars,) = self._database.row(
-            f"select count(*) from {source} as source "
-            f"where source.{timestamp} >= {context['moment']('chunk_from')} "
-            f"and source.{timestamp} < {context['moment']('chunk_until')}",
-            {**values, **self._bars.between(chunk.start, chunk.end)},
-        )
+    def _count(self, chunk: Chunk, values: Mapping[str, Any]) -> int:
+        """The bars of the chunk."""
+        self._run(_COUNT, chunk, {**values, **self._bars.between(chunk.start, chunk.end)})
+        (bars,) = self._database.row("select coalesce(sum(bars), 0) from symbols")
         return int(bars)
 
     def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> Reach:
@@ -135,7 +132,7 @@ class ChunkLabeler:
                 "search_from": source.moment(search_from),
                 "search_until": source.moment(search_until),
             }
-            self._run(LABEL_STEPS[0], chunk, searched)
+            self._run(_FIND_MARGINS, chunk, searched)
             clock = self._bars.context["clock"]
             incomplete, read_from, read_to, *opens = self._database.row(
                 f"select count_if(not is_complete), min({clock('read_from')}), "

@@ -1,6 +1,6 @@
 -- Purpose:    the series (symbols) of one chunk, their price grids, and how far beyond the chunk each must be read
 -- Grain:      one row per symbol that has a bar in the chunk
--- In:         the input files; `grids` and `spans`: the price grid, the first and the last bar of every symbol
+-- In:         the input files; `symbols`; `grids` and `spans`: the price grid, the first and the last bar of every symbol
 -- Out:        temp table `series`
 -- Parameters: $files; $chunk_from, $chunk_until (the chunk, half open); $search_from, $search_until (where its
 --             margins are looked for, half open); $timeout in clock units or $timeout_bars
@@ -12,24 +12,16 @@
 -- or ends before its margin is full, the margin stays open: bars that join the input there would change labels.
 create or replace temp table series as
 with
-symbols_of_the_chunk as (
-    select distinct {{ symbol_of("source") }} as symbol
-    from {{ source }} as source
-    where
-        source.{{ timestamp }} >= {{ moment("chunk_from") }}
-        and source.{{ timestamp }} < {{ moment("chunk_until") }}
-),
-
 bars_before as (
     select
-        chunk.symbol,
+        symbols.symbol,
         source.{{ timestamp }} as bar_time,
         row_number() over (
-            partition by chunk.symbol
+            partition by symbols.symbol
             order by source.{{ timestamp }} desc
         ) as distance
     from {{ source }} as source
-    inner join symbols_of_the_chunk as chunk on {{ symbol_of("source") }} = chunk.symbol
+    inner join symbols on {{ symbol_of("source") }} = symbols.symbol
     where
         source.{{ timestamp }} >= {{ moment("search_from") }}
         and source.{{ timestamp }} < {{ moment("chunk_from") }}
@@ -47,16 +39,16 @@ margins_before as (
 
 bars_after as (
     select
-        chunk.symbol,
+        symbols.symbol,
         source.{{ timestamp }} as bar_time,
         row_number() over following as distance,
         first_value({{ clock("source." ~ timestamp) }}) over following as entry_clock
     from {{ source }} as source
-    inner join symbols_of_the_chunk as chunk on {{ symbol_of("source") }} = chunk.symbol
+    inner join symbols on {{ symbol_of("source") }} = symbols.symbol
     where
         source.{{ timestamp }} >= {{ moment("chunk_until") }}
         and source.{{ timestamp }} < {{ moment("search_until") }}
-    window following as (partition by chunk.symbol order by source.{{ timestamp }})
+    window following as (partition by symbols.symbol order by source.{{ timestamp }})
 ),
 
 margins_after as (
@@ -89,7 +81,7 @@ select
     ) and (
         margins_after.last_needed is not null or spans.last_time < {{ moment("search_until") }}
     ) as is_complete
-from symbols_of_the_chunk
+from symbols
 inner join spans using (symbol)
 inner join grids using (symbol)
 left join margins_before using (symbol)
