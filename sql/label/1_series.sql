@@ -1,6 +1,6 @@
 -- Purpose:    the series (symbols) of one chunk, their price grids, and how far beyond the chunk each must be read
 -- Grain:      one row per symbol that has a bar in the chunk
--- In:         the input files; `symbols`; `grids` and `spans`: the price grid, the first and the last bar of every symbol
+-- In:         the input files; `symbols`; `grids` and `spans`: the price grid, the first and the last bar of each
 -- Out:        temp table `series`
 -- Parameters: $files; $chunk_from, $chunk_until (the chunk, half open); $search_from, $search_until (where its
 --             margins are looked for, half open); $timeout in clock units or $timeout_bars
