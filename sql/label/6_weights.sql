@@ -30,7 +30,7 @@ excursions as (
     from outcomes
 ),
 
-trades as (
+measured_trades as (
     select
         excursions.series,
         excursions.bar,
@@ -79,7 +79,7 @@ qualities_and_velocities as (
         / $velocity_span_seconds::double
             as velocity_{{ loop.index }}
         {%- endfor %}
-    from trades
+    from measured_trades
 ),
 
 weights as (
