@@ -289,6 +289,17 @@ def test_a_bar_that_is_late_on_one_side_keeps_the_touch_of_the_other(database: D
     assert trades == [(0, 3, "stop"), (3, 5, "stop"), (4, 5, "stop"), (5, 6, "target")]
 
 
+def test_the_last_bar_of_a_block_can_be_late_by_one(database: Database) -> None:
+    """Bar 3 enters at bar 4, just after the stop that bars 1 and 2 touch at bar 3."""
+    modes = [{"name": "m", "direction": "long", "stop": 1, "target": 2}]
+    config = CONFIG.model_copy(update={"modes": LabelingConfig(modes=modes).modes})
+    make(database, "bars", BARS, bars_of([10] * 4, [10, 10, 9, 9], [10] * 4))
+    make(database, "series", SERIES, [("A", 1, 1)])
+    run(database, "3_crossings", config)
+    run(database, "4_touches", config)
+    assert database.rows("select bar, is_late_down from lone_bars") == [(3, True)]
+
+
 # A walk of steps of hundreds of price increments: cells are wide, and many end inside them.
 FINE_WALK = f"""
 with
