@@ -17,51 +17,32 @@
 --
 -- A search starts at a bar whose reach is known. Where that reach is short of the level, the next crossing of the
 -- level's cell reaches it, unless a peak inside the cell did so before. Such a peak lies before that crossing and
--- after the one before it: it is among those with the same `next_crossing`. The first of them all is the touch.
+-- after the one before it: it is among those with the same `next_crossing`. Where there are any, the first of them is
+-- the touch, else the crossing.
 {%- set sides = [("up", "", "high", up), ("down", "-", "low", down)] %}
 {%- macro later_touches(side, keys) -%}
-crossed as materialized (
+later_touches as (
     select
-        asked.*,
-        coalesce(crossings.bar, {{ never }}) as next_crossing,
-        crossings.clock as crossing_clock,
-        crossings.reach as crossing_reach
+        {%- for key in keys %}
+        asked.{{ key }},
+        {%- endfor %}
+        coalesce(peaks.bar, crossings.bar) as bar,
+        coalesce(peaks.clock, crossings.clock) as clock,
+        coalesce(peaks.reach, crossings.reach) as reach
     from asked
     asof left join crossings_{{ side }} as crossings
         on
             asked.series = crossings.series
             and asked.cell = crossings.cell
             and asked.bar < crossings.bar
-),
-
-later_touches as (
-    select
-        {%- for key in keys %}
-        {{ key }},
-        {%- endfor %}
-        next_crossing as bar,
-        crossing_clock as clock,
-        crossing_reach as reach
-    from crossed
-    where next_crossing < {{ never }}
-
-    union all
-
-    select
-        {%- for key in keys %}
-        crossed.{{ key }},
-        {%- endfor %}
-        peaks.bar,
-        peaks.clock,
-        peaks.reach
-    from crossed
-    inner join peaks_{{ side }} as peaks
+    left join peaks_{{ side }} as peaks
         on
-            crossed.series = peaks.series
-            and crossed.cell = peaks.cell
-            and crossed.next_crossing = peaks.next_crossing
-            and crossed.bar < peaks.bar
-            and crossed.level <= peaks.reach
+            asked.series = peaks.series
+            and asked.cell = peaks.cell
+            and coalesce(crossings.bar, {{ never }}) = peaks.next_crossing
+            and asked.bar < peaks.bar
+            and asked.level <= peaks.reach
+    where coalesce(peaks.bar, crossings.bar) is not null
 )
 {%- endmacro %}
 

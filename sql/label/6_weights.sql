@@ -17,7 +17,7 @@ excursions as (
         *
         {%- for mode in modes %}
         {%- set path %}over (
-            partition by series order by bar rows between 1 following and path_{{ loop.index }} following
+            order by series, bar rows between 1 following and path_{{ loop.index }} following
         )
         {%- endset %}
         {%- if details or mode.direction == "long" %},
