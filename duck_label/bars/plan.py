@@ -1,20 +1,16 @@
-"""Which chunks a run is made of: ranges of time, cut from the statistics of the row groups.
-
-No bar is read to plan. Where a row group lies is known, how its bars lie inside it is not: they
-are taken to be spread evenly, which is near enough to size a chunk.
-"""
+"""Which chunks a run is made of: ranges of time, cut by how many bars lie in them."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
-from duck_label.bars.source import RowGroup
+from duck_label.bars.density import Density
+from duck_label.bars.source import Stretch
 
 # Measured: larger chunks are not faster.
 MOST_ROWS = 2_000_000
@@ -47,76 +43,36 @@ def _name(clock: int) -> str:
     return text if clock % _SECOND == 0 else f"{text}.{clock % _SECOND:06d}"
 
 
-class Density:
-    """How many bars lie before a time, from the row groups: a line from knot to knot."""
-
-    def __init__(self, groups: Iterable[RowGroup]) -> None:
-        slopes: dict[int, float] = {}
-        for group in groups:
-            rate = group.rows / (group.last + 1 - group.first)
-            slopes[group.first] = slopes.get(group.first, 0.0) + rate
-            slopes[group.last + 1] = slopes.get(group.last + 1, 0.0) - rate
-        self._knots = sorted(slopes)
-        self._rates = list(accumulate(slopes[knot] for knot in self._knots))
-        spans = pairwise(self._knots)
-        steps = (rate * (b - a) for rate, (a, b) in zip(self._rates, spans, strict=False))
-        self._rows = list(accumulate(steps, initial=0.0))
-
-    @property
-    def first(self) -> int:
-        """The earliest time of any bar."""
-        return self._knots[0]
-
-    @property
-    def end(self) -> int:
-        """The first time after all bars."""
-        return self._knots[-1]
-
-    def before(self, clock: int) -> float:
-        """The bars before a time."""
-        if clock <= self.first:
-            return 0.0
-        knot = min(bisect_right(self._knots, clock) - 1, len(self._knots) - 1)
-        return self._rows[knot] + self._rates[knot] * (clock - self._knots[knot])
-
-    def between(self, start: int, end: int) -> int:
-        """About how many bars lie from `start` until before `end`."""
-        return round(max(0.0, self.before(end) - self.before(start)))
-
-    def when(self, rows: float) -> int:
-        """The time before which so many bars lie."""
-        knot = min(bisect_right(self._rows, rows) - 1, len(self._knots) - 1)
-        rate = self._rates[knot]
-        ahead = (rows - self._rows[knot]) / rate if rate > 0 else 0.0
-        return self._knots[knot] + round(ahead)
-
-
 def plan(
-    groups: Sequence[RowGroup], spec: str, auto_rows: int, ranges: Sequence[tuple[int, int]]
+    density: Density, spec: str, auto_rows: int, ranges: Sequence[tuple[int, int]]
 ) -> list[Chunk]:
     """Cut ranges of time into chunks, in order of time; parts that hold no row group are left out.
 
     `spec` is `auto` (about `auto_rows`), a number of rows, or a number of days, weeks or months
     (`5d`, `1w`, `1mo`), which start at midnight, on a Monday, and on the first (UTC).
     """
-    density = Density(groups)
     chunks = []
     for start, end in ranges:
         cuts = [start, *_cuts(density, spec, auto_rows, start, end), end]
         for a, b in pairwise(cuts):
-            if any(group.first < b and group.last >= a for group in groups):
+            if density.may_hold(a, b):
                 chunks.append(Chunk(a, b, density.between(a, b)))
     return chunks
 
 
-def split(groups: Sequence[RowGroup], chunk: Chunk, rows: int) -> list[Chunk]:
+def pieces(groups: Sequence[Stretch]) -> list[Chunk]:
+    """All of an input in parts that can be read at once, by its row groups alone."""
+    return plan(Density(groups), "auto", MOST_ROWS, [whole_days(groups)])
+
+
+def split(density: Density, chunk: Chunk, rows: int) -> list[Chunk]:
     """The chunk in pieces of about so many rows; itself if it has no more."""
     if chunk.rows <= rows:
         return [chunk]
-    return plan(groups, str(rows), rows, [(chunk.start, chunk.end)])
+    return plan(density, str(rows), rows, [(chunk.start, chunk.end)])
 
 
-def whole_days(groups: Sequence[RowGroup]) -> tuple[int, int]:
+def whole_days(groups: Sequence[Stretch]) -> tuple[int, int]:
     """The days from the first to the last bar, as a range."""
     first, last = min(group.first for group in groups), max(group.last for group in groups)
     return first - first % _DAY, last - last % _DAY + _DAY

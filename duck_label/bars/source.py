@@ -28,8 +28,8 @@ _FOREVER = 2**63
 
 
 @dataclass(frozen=True)
-class RowGroup:
-    """Rows between two times (microseconds since 1970, both included)."""
+class Stretch:
+    """Bars between two times (microseconds since 1970, both included): of a row group, or hour."""
 
     first: int
     last: int
@@ -46,7 +46,7 @@ class BarFile:
     version: int | str
     footer: str
     columns: tuple[str, ...]
-    row_groups: tuple[RowGroup, ...]
+    row_groups: tuple[Stretch, ...]
 
     @property
     def rows(self) -> int:
@@ -83,7 +83,7 @@ class Source:
         return sum(file.size for file in self.files)
 
     @property
-    def row_groups(self) -> list[RowGroup]:
+    def row_groups(self) -> list[Stretch]:
         """The row groups of all files."""
         return [group for file in self.files for group in file.row_groups]
 
@@ -176,7 +176,7 @@ def _fingerprint(path: str) -> tuple[int, int | str, str]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _within_years(path: str, bars: BarColumns, groups: Sequence[RowGroup]) -> tuple[RowGroup, ...]:
+def _within_years(path: str, bars: BarColumns, groups: Sequence[Stretch]) -> tuple[Stretch, ...]:
     """The row groups, whose days all have a name and can be compared with the timestamps.
 
     Raises:
@@ -192,12 +192,10 @@ def _within_years(path: str, bars: BarColumns, groups: Sequence[RowGroup]) -> tu
     return tuple(groups)
 
 
-def _row_groups(
-    database: Database, paths: list[str], bars: BarColumns
-) -> dict[str, list[RowGroup]]:
+def _row_groups(database: Database, paths: list[str], bars: BarColumns) -> dict[str, list[Stretch]]:
     """The row groups of every file; one that keeps no statistics counts as one whole group."""
     to_clock = f"epoch_us(value::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'})"
-    groups: dict[str, list[RowGroup]] = {}
+    groups: dict[str, list[Stretch]] = {}
     without_statistics = set()
     for path, rows, first, last in database.rows(
         f"""
@@ -214,13 +212,13 @@ def _row_groups(
         if first is None or last is None:
             without_statistics.add(path)
         else:
-            groups.setdefault(path, []).append(RowGroup(first, last, rows))
+            groups.setdefault(path, []).append(Stretch(first, last, rows))
     for path in without_statistics:
         groups[path] = _measured(database, path, bars)
     return groups
 
 
-def _measured(database: Database, path: str, bars: BarColumns) -> list[RowGroup]:
+def _measured(database: Database, path: str, bars: BarColumns) -> list[Stretch]:
     timestamp = identifier(bars.timestamp)
     column = f"{timestamp}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
     first, last, rows, is_finite = database.row(
@@ -230,6 +228,6 @@ def _measured(database: Database, path: str, bars: BarColumns) -> list[RowGroup]
         {"files": [escape(path)]},
     )
     if not is_finite:
-        return [RowGroup(-_FOREVER, _FOREVER, rows)]
+        return [Stretch(-_FOREVER, _FOREVER, rows)]
     # Without a single time there is no range; the checks will name the nulls.
-    return [RowGroup(first or 0, last or 0, rows)]
+    return [Stretch(first or 0, last or 0, rows)]

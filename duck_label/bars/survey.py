@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from duck_label import queries
-from duck_label.bars.plan import MOST_ROWS, plan, whole_days
+from duck_label.bars.plan import pieces
 from duck_label.bars.price_grids import INCREMENTS, Fit, SymbolGrid, grid
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
@@ -83,7 +83,7 @@ def survey(database: Database, source: Source, config: LabelingConfig) -> tuple[
     database.run("drop table prices")
     database.run(queries.render("validate/start", context))
     neighbours = queries.render("validate/neighbours", context)
-    for chunk in plan(source.row_groups, "auto", MOST_ROWS, [whole_days(source.row_groups)]):
+    for chunk in pieces(source.row_groups):
         chunk_range = {
             "files": source.paths_between(chunk.start, chunk.end),
             "chunk_from": source.moment(chunk.start),

@@ -13,7 +13,7 @@ import duckdb
 from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars import suggestion as guess
-from duck_label.bars.plan import MOST_ROWS, plan, whole_days
+from duck_label.bars.plan import MOST_ROWS, pieces
 from duck_label.bars.schema import common_columns
 from duck_label.bars.source import Source, open_source
 from duck_label.bars.suggestion import Suggestion
@@ -222,9 +222,8 @@ class _Examination:
         context = self._context(config, source)
         values = {**queries.parameters(config, source.bars), "files": source.paths}
         database.run(queries.render("input/grids", context), values)
-        groups = source.row_groups
-        ranges = plan(groups, "auto", MOST_ROWS, [whole_days(groups)])
-        bad = checks.find_bad_bars(database, source, context, [(r.start, r.end) for r in ranges])
+        ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
+        bad = checks.find_bad_bars(database, source, context, ranges)
         broken = []
         for (file, rule), bars in bad.counts.items():
             shown: Iterable[str] = ()

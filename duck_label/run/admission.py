@@ -10,7 +10,7 @@ from typing import Any
 from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.checks import BadBars
-from duck_label.bars.plan import MOST_ROWS, plan, whole_days, without
+from duck_label.bars.plan import pieces, whole_days, without
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
@@ -168,8 +168,7 @@ def _check(
     Raises:
         BadBarsError: if there are any and they are not to be quarantined.
     """
-    groups = source.row_groups
-    ranges = [(c.start, c.end) for c in plan(groups, "auto", MOST_ROWS, [whole_days(groups)])]
+    ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
     bad = None
     # A column that is new is missing in every old file, and may be one of a bar's.
     if new is not None and not new.has_new_columns:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from duck_label.bars.source import RowGroup, Source
+from duck_label.bars.source import Source, Stretch
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError
@@ -173,7 +173,7 @@ def addition(
     )
 
 
-def merged(groups: Iterable[RowGroup]) -> list[tuple[int, int]]:
+def merged(groups: Iterable[Stretch]) -> list[tuple[int, int]]:
     """The stretches of time that row groups cover together, apart and in order."""
     stretches: list[tuple[int, int]] = []
     for group in sorted(groups, key=lambda group: group.first):

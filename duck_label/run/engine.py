@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 
+from duck_label.bars.density import counted
 from duck_label.bars.plan import whole_days, without
 from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
@@ -70,7 +71,7 @@ class WeightedLabelingEngine:
     ) -> RunPlan:
         """What `process_files` would do; nothing is written or checked.
 
-        From footers, and where files joined the input of labels, the times in those.
+        From footers and the times of the bars.
 
         Raises:
             InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
@@ -88,7 +89,8 @@ class WeightedLabelingEngine:
                 done = [] if anew else lasting(database, source, self.config, ledger)
             except duckdb.Error as error:
                 raise explain(error, "reading the new files", database) from error
-        left = without(_range(source, start, end), ((c.start, c.end) for c in done))
+            left = without(_range(source, start, end), ((c.start, c.end) for c in done))
+            density = counted(database, source, self.config, left)
         share = budget
         if self.config.run.has_workers:
             share = budget.shared(self.config.run.workers, memory.rss_bytes())
@@ -96,7 +98,8 @@ class WeightedLabelingEngine:
             self.config,
             share,
             manager(self.config, budget),
-            source,
+            density,
+            source.row_width,
             done,
             ledger.memory_factor(),
         )

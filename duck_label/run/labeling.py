@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from duck_label.bars.density import counted
 from duck_label.bars.plan import without
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
@@ -165,9 +166,17 @@ class Labeling:
         """Label what is left of the range, chunk after chunk."""
         done = self.ledger.chunks()
         self.summary.resume(done)
-        factor = self.ledger.memory_factor()
-        schedule = Schedule(self.config, crew.budget, watch.manager, self.source, done, factor)
-        chunks = schedule.chunks(without(self.wanted, ((c.start, c.end) for c in done)))
+        ranges = without(self.wanted, ((c.start, c.end) for c in done))
+        schedule = Schedule(
+            self.config,
+            crew.budget,
+            watch.manager,
+            counted(self.database, self.source, self.config, ranges),
+            self.source.row_width,
+            done,
+            self.ledger.memory_factor(),
+        )
+        chunks = schedule.chunks(ranges)
         watch.begin(chunks)
         reporter.begin(chunks)
         self.progress.begin(chunks, self.budget, watch.manager.read_rss)

@@ -10,8 +10,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from duck_label.bars.density import Density
 from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
-from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.errors import MemoryBudgetError, SpillError, WorkerLostError
 from duck_label.memory.budget import MemoryBudget, format_bytes
@@ -40,15 +40,16 @@ class Schedule:
         config: LabelingConfig,
         budget: MemoryBudget,
         manager: MemoryManager,
-        source: Source,
+        density: Density,
+        row_width: float,
         done: Sequence[ChunkRecord],
         factor: float,
     ) -> None:
         self._run = config.run
         self._manager = manager
-        self._groups = source.row_groups
+        self._density = density
         self.predictor = PeakPredictor(
-            bytes_per_row(config, source.row_width),
+            bytes_per_row(config, row_width),
             ((record.rows, record.peak_rss_bytes) for record in done),
             factor,
             budget.held,
@@ -64,7 +65,7 @@ class Schedule:
 
     def chunks(self, left: Sequence[tuple[int, int]]) -> list[Chunk]:
         """The chunks of the ranges that are left to label, in the order in which to do them."""
-        chunks = plan(self._groups, self._run.chunk, self.rows_per_chunk, left)
+        chunks = plan(self._density, self._run.chunk, self.rows_per_chunk, left)
         if self._run.order == "auto":
             return self._calibrating(self._manager.optimize_processing_order(chunks))
         if self._run.order == "chronological":
@@ -77,7 +78,7 @@ class Schedule:
         if self._knows or self._run.chunk != "auto" or len(chunks) < 2:
             return chunks
         first, *others = chunks
-        piece, *rest = split(self._groups, first, first.rows // _CALIBRATION + 1)
+        piece, *rest = split(self._density, first, first.rows // _CALIBRATION + 1)
         if not rest:
             return chunks
         left = Chunk(rest[0].start, first.end, sum(chunk.rows for chunk in rest))
@@ -120,7 +121,7 @@ class Schedule:
         chunk = queue.popleft()
         fitting = max(self.predictor.rows_within(self._most), SMALLEST_ROWS)
         # A chunk that is only a little too large is more work in two than in one.
-        pieces = split(self._groups, chunk, fitting) if chunk.rows > 1.2 * fitting else [chunk]
+        pieces = split(self._density, chunk, fitting) if chunk.rows > 1.2 * fitting else [chunk]
         if len(pieces) > 1:
             queue.extendleft(reversed(pieces))
         else:
@@ -129,7 +130,7 @@ class Schedule:
     def _halves(self, chunk: Chunk, error: Exception) -> list[Chunk]:
         if not isinstance(error, MemoryBudgetError | SpillError):
             raise error
-        halves = split(self._groups, chunk, chunk.rows // 2 + 1)
+        halves = split(self._density, chunk, chunk.rows // 2 + 1)
         if chunk.rows >= 2 * SMALLEST_ROWS and len(halves) > 1:
             return halves
         if isinstance(error, SpillError):
