@@ -1,6 +1,7 @@
 # mypy: disable-error-code="import-untyped"
 """Chunks cover the range exactly once, wherever the row groups lie."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -142,7 +143,16 @@ def test_names_tell_times_of_day_only_where_needed() -> None:
     )
 
 
-def density_of(file: Path, clocks: list[int], unit: str, zone: str | None) -> Density:
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    spill = tmp_path_factory.mktemp("spill")
+    with Database(MemoryBudget.resolve("1GB"), 1, spill) as database:
+        yield database
+
+
+def density_of(
+    database: Database, file: Path, clocks: list[int], unit: str, zone: str | None
+) -> Density:
     """The density of flat bars at these times, in three row groups, as a run counts it."""
     flat = [10.0] * len(clocks)
     scale = 1000 if unit == "ns" else 1
@@ -150,30 +160,33 @@ def density_of(file: Path, clocks: list[int], unit: str, zone: str | None) -> De
     bars = pa.table({"timestamp": times} | dict.fromkeys(("open", "high", "low", "close"), flat))
     pq.write_table(bars, file, row_group_size=len(clocks) // 3 + 1)
     config = LabelingConfig()
-    with Database(MemoryBudget.resolve("1GB"), 1, file.parent / "spill") as database:
-        source = open_source(database, [str(file)], config)
-        return counted(database, source, config, [whole_days(source.row_groups)])
+    source = open_source(database, [str(file)], config)
+    return counted(database, source, config, [whole_days(source.row_groups)])
 
 
 @given(
     seconds=st.lists(st.integers(-5 * 86_400, 5 * 86_400), min_size=1, max_size=60, unique=True),
     kind=st.sampled_from((("us", "UTC"), ("us", None), ("ns", None), ("ns", "UTC"))),
 )
-def test_days_are_known_to_the_bar(seconds: list[int], kind: tuple[str, str | None]) -> None:
+def test_days_are_known_to_the_bar(
+    database: Database, seconds: list[int], kind: tuple[str, str | None]
+) -> None:
     """Wherever the bars lie inside of their row groups, and before 1970 too."""
     clocks = [1_000_000 * second for second in sorted(seconds)]
     with TemporaryDirectory() as folder:
-        density = density_of(Path(folder) / "bars.parquet", clocks, *kind)
+        density = density_of(database, Path(folder) / "bars.parquet", clocks, *kind)
     whole = clocks[0] // DAY * DAY, clocks[-1] // DAY * DAY + DAY
     for chunk in plan(density, "1d", AUTO, [whole]):
         assert chunk.rows == sum(chunk.start <= clock < chunk.end for clock in clocks)
 
 
-def test_a_weekend_inside_of_a_row_group_makes_no_chunk_smaller(tmp_path: Path) -> None:
+def test_a_weekend_inside_of_a_row_group_makes_no_chunk_smaller(
+    database: Database, tmp_path: Path
+) -> None:
     """Two weeks of bars a minute apart from Monday to Friday: cut in four, each has a quarter."""
     days = [clock("2024-03-04") + day * DAY for day in (0, 1, 2, 3, 4, 7, 8, 9, 10, 11)]
     clocks = [day + minute * 60_000_000 for day in days for minute in range(1440)]
-    density = density_of(tmp_path / "bars.parquet", clocks, "us", "UTC")
+    density = density_of(database, tmp_path / "bars.parquet", clocks, "us", "UTC")
     chunks = plan(density, "3600", AUTO, [(days[0], days[-1] + DAY)])
     held = [sum(chunk.start <= clock < chunk.end for clock in clocks) for chunk in chunks]
     assert [chunk.rows for chunk in chunks] == held
