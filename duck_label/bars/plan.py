@@ -119,8 +119,13 @@ def _by_months(count: int, start: int, end: int) -> Iterator[int]:
 
 
 def _share(density: Density, most: int, start: int, end: int) -> int:
-    """The rows to cut by so that no chunk has more than `most`, wherever the round times lie."""
-    return most if density.between(start, end) <= most else max(1, most * 8 // 9)
+    """The rows to cut by so that no chunk has more than `most`: a ninth less where cuts need it."""
+    for eighteenths in (18, 17, 16):
+        rows = max(1, most * eighteenths // 18)
+        cuts = [start, *_by_rows(density, rows, start, end), end]
+        if all(density.between(a, b) <= most for a, b in pairwise(cuts)):
+            break
+    return rows
 
 
 def _by_rows(density: Density, rows: int, start: int, end: int) -> Iterator[int]:
