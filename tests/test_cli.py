@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 
 import duck_label.run.engine
 import golden
-from duck_label.bars.sample import write_sample
 from duck_label.cli import main
 from duck_label.queries import LABEL_STEPS
 from duck_label.records.ledger import FOLDER
+from duck_label.sample import write_sample
 from labeling import read
 
 BARS = str(golden.FOLDER / "plain.bars.parquet")

@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
-from duck_label.bars.sample import write_sample
 from duck_label.errors import BadBarsError, OutputConflictError
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.run.results import RunSummary
+from duck_label.sample import write_sample
 from labeling import label, read
 from test_invariance import Case, cases, cuts, folder
 from test_resume import DIE_AT
@@ -254,7 +254,7 @@ def test_quarantine_grows_with_the_input(
         ("records.ledger", "Ledger.withdraw", True),  # withdrawn, the new input not yet noted
         ("records.ledger", "os.fsync", False),
         ("records.ledger", "os.replace", False),
-        ("run.labeler", "ChunkLabeler._find_margins", True),
+        ("run.chunks", "ChunkLabeler._find_margins", True),
     ],
 )
 def test_killed_while_new_bars_are_labeled(

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duck_label import LabelingConfig
-from duck_label.bars.sample import write_sample
 from duck_label.memory.budget import MemoryBudget
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.records.ledger import FOLDER
+from duck_label.sample import write_sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

@@ -17,7 +17,6 @@ import pytest
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
-from duck_label.bars.sample import write_sample
 from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory import budget as memory
@@ -25,6 +24,7 @@ from duck_label.memory.prediction import PeakPredictor
 from duck_label.records.ledger import FOLDER
 from duck_label.run import schedule
 from duck_label.run.watch import Watch
+from duck_label.sample import write_sample
 from labeling import label, read, write
 
 GB = 10**9
@@ -335,6 +335,6 @@ def test_a_folder_that_holds_nothing_is_named(
     def full(*_: object) -> None:
         raise SpillError("no room to spill to here. Pass another --temp-dir")
 
-    monkeypatch.setattr("duck_label.run.labeler.ChunkLabeler.label", full)
+    monkeypatch.setattr("duck_label.run.chunks.ChunkLabeler.label", full)
     with pytest.raises(SpillError, match="--temp-dir"):
         label(bars, tmp_path / "out")

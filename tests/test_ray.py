@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
-from duck_label.bars.sample import write_sample
 from duck_label.errors import ConfigError
 from duck_label.records.ledger import FOLDER
 from duck_label.run.results import Silence
+from duck_label.sample import write_sample
 from labeling import label, read
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install --group cluster")

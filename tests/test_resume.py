@@ -78,8 +78,8 @@ def assert_whole_parts(output: Path) -> None:
         ("records.ledger", "os.replace", False),  # the chunk is recorded, its file not yet there
         ("records.ledger", "os.replace", True),
         ("records.ledger", "os.fsync", False),  # a record is being written
-        ("run.labeler", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
-        ("run.labeler", "ChunkLabeler._find_margins", True),
+        ("run.chunks", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
+        ("run.chunks", "ChunkLabeler._find_margins", True),
     ],
 )
 def test_a_run_killed_at_any_point_is_completed(

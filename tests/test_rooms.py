@@ -11,14 +11,13 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 FLOORS = (
     ("errors", "tables"),
     ("config",),
-    ("settings", "queries"),
+    ("settings", "queries", "sample"),
     ("memory",),
     ("storage",),
     ("profile", "database"),
     ("bars",),
     ("records",),
-    ("run",),
-    ("look",),
+    ("run", "look", "validate"),
     ("cli",),
     ("__init__", "__main__"),
 )

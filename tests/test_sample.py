@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from duck_label.bars import sample
-from duck_label.bars.sample import Market, SampleSummary, write_sample
+from duck_label import sample
+from duck_label.sample import Market, SampleSummary, write_sample
 
 NEW_YORK = ZoneInfo("America/New_York")
 SESSION_SECONDS = 23 * 3600

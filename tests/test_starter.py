@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from duck_label.bars.sample import write_sample
-from duck_label.bars.starter import commented_toml
 from duck_label.cli import main
 from duck_label.config import Instrument, LabelingConfig, Memory, Run, TradingMode, Weights
+from duck_label.sample import write_sample
 from duck_label.settings import nested
+from duck_label.validate.starter import commented_toml
 from labeling import label, read
 
 

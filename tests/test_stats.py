@@ -157,16 +157,16 @@ def test_the_win_rate_is_that_of_the_labels(unresolved: str, tmp_path: Path) -> 
 
 KILL = """
 import os, signal, sys
-import duck_label.run.labeler as labeler
+import duck_label.run.chunks as chunks
 from duck_label import LabelingConfig, WeightedLabelingEngine
-original, calls = labeler.ChunkLabeler._run, 0
+original, calls = chunks.ChunkLabeler._run, 0
 def run(self, step, chunk, values):
     global calls
     original(self, step, chunk, values)
     calls += step == sys.argv[3]
     if calls == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-labeler.ChunkLabeler._run = run
+chunks.ChunkLabeler._run = run
 engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "500"}))
 engine.process_files([sys.argv[1]], sys.argv[2])
 """

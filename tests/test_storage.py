@@ -24,12 +24,12 @@ from hypothesis import strategies as st
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
-from duck_label.bars.sample import write_sample
 from duck_label.cli import main
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
+from duck_label.sample import write_sample
 from duck_label.storage import httpfs, places, stores
 from duck_label.storage.copies import Copies
 from labeling import read, write

@@ -16,14 +16,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 import golden
-from duck_label.bars.price_grids import INCREMENTS, Fit, SymbolGrid, grid, instruments
-from duck_label.bars.suggestion import guess_columns, modes, roll_gap
-from duck_label.bars.survey import Move
-from duck_label.bars.validation import Validation, validate
 from duck_label.cli import main
 from duck_label.config import LabelingConfig
 from duck_label.errors import InputError
 from duck_label.settings import load
+from duck_label.validate.price_grids import INCREMENTS, Fit, SymbolGrid, grid, instruments
+from duck_label.validate.suggestion import guess_columns, modes, roll_gap
+from duck_label.validate.survey import Move
+from duck_label.validate.validation import Validation, validate
 from labeling import write
 
 START = datetime(2024, 3, 4, 15, tzinfo=UTC)

@@ -19,7 +19,6 @@ import pytest
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
-from duck_label.bars.sample import write_sample
 from duck_label.errors import (
     ConfigError,
     DuckLabelError,
@@ -28,8 +27,9 @@ from duck_label.errors import (
     WorkerLostError,
 )
 from duck_label.records.ledger import FOLDER
-from duck_label.run import workers
+from duck_label.run.crews import processes
 from duck_label.run.results import Silence
+from duck_label.sample import write_sample
 from labeling import label, read, write
 
 # What a worker does late in a chunk, of which most is done; `first` is true once in all workers.
@@ -37,7 +37,7 @@ LATE = """
 import os, signal, time
 from pathlib import Path
 from duck_label.errors import *
-from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.chunks import ChunkLabeler
 from duck_label.run.watch import Watch
 
 def first(marker={marker!r}):
@@ -71,7 +71,7 @@ def whole(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
 def sabotage(monkeypatch: pytest.MonkeyPatch, folder: Path, act: str) -> None:
     """Have every worker do something before its last steps."""
     before = LATE.format(marker=str(folder / "marker"), act=act)
-    monkeypatch.setattr(workers, "_MAIN", before + workers._MAIN)
+    monkeypatch.setattr(processes, "_MAIN", before + processes._MAIN)
 
 
 def records(output: Path, name: str) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def records(output: Path, name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def processes() -> list[psutil.Process]:
+def working() -> list[psutil.Process]:
     """The workers that are there now; other tests leave other children."""
     children = psutil.Process().children(recursive=True)
     return [child for child in children if is_worker(child)]
@@ -87,13 +87,13 @@ def processes() -> list[psutil.Process]:
 
 def is_worker(process: psutil.Process) -> bool:
     try:
-        return "duck_label.run.worker" in " ".join(process.cmdline())
+        return "duck_label.run.crews.worker" in " ".join(process.cmdline())
     except psutil.Error:
         return False
 
 
 def assert_nothing_is_left(output: Path) -> None:
-    assert processes() == []
+    assert working() == []
     left = {path.name for path in (output / FOLDER).iterdir()}
     assert left <= {"chunks.jsonl", "runs.jsonl", "memory_events.jsonl", "lock", "snapshots"}
 
@@ -107,7 +107,7 @@ def test_workers_make_the_labels_of_one_process(
 
     class Onlooker(Silence):
         def advance(self, *_: object) -> None:
-            seen.append(len(processes()))
+            seen.append(len(working()))
 
     engine = WeightedLabelingEngine(LabelingConfig(run=run, details=True), Onlooker())
     summary = engine.process_files([bars], tmp_path)
@@ -163,7 +163,7 @@ def test_an_idle_worker_that_is_killed_breaks_nothing(
         """Kills the only worker, which has just given back the first chunk."""
 
         def advance(self, *_: object) -> None:
-            for victim in [] if killed else processes():
+            for victim in [] if killed else working():
                 victim.kill()
                 killed.append(victim)
 
@@ -268,8 +268,8 @@ def test_a_cluster_without_ray_is_one_clear_message(
 # A program without `if __name__ == "__main__"`, whose workers stop in the middle of a chunk.
 PROGRAM = """
 import sys
-from duck_label.run import workers
-workers._MAIN = {before!r} + workers._MAIN
+from duck_label.run.crews import processes
+processes._MAIN = {before!r} + processes._MAIN
 from duck_label.cli import main
 main(sys.argv[1:])
 """

@@ -1,1 +1,1 @@
-"""Bars as they come in: files, columns, ranges of time; what is wrong or odd in them."""
+"""Bars as they come in: files, columns, ranges of time, and which bars are bad."""

@@ -185,7 +185,7 @@ def init(folder: Path, force: bool) -> None:
     \b
     duck-label init my-bars
     """
-    from duck_label.bars.starter import write_starter
+    from duck_label.validate.starter import write_starter
 
     for path in write_starter(folder, force=force):
         click.echo(path)
@@ -211,7 +211,7 @@ def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite
     \b
     duck-label sample bars.parquet --days 20
     """
-    from duck_label.bars.sample import write_sample
+    from duck_label.sample import write_sample
 
     try:
         made = write_sample(
@@ -292,9 +292,9 @@ def validate(
     duck-label validate bars/ --write-config
     duck-label validate bars/ --column timestamp=ts_event --json
     """
-    from duck_label.bars import validation
     from duck_label.cli.validation_tables import tables
     from duck_label.tables import show
+    from duck_label.validate import validation
 
     if write_config is not None and write_config.exists() and not force:
         raise ConfigError(f"{write_config}: exists already: pass --force to replace it")

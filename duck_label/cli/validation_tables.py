@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from duck_label.bars.survey import SymbolReport
-from duck_label.bars.validation import Validation
 from duck_label.memory.budget import format_bytes
 from duck_label.tables import Table, number, share
+from duck_label.validate.survey import SymbolReport
+from duck_label.validate.validation import Validation
 
 _SHOWN_SYMBOLS = 20
 _SHOWN_MOVES = 3

@@ -1,7 +1,7 @@
 """One run into one output folder: bars are admitted, what is left of them is labeled, and recorded.
 
-Decides what is done and in what order; what a chunk goes through is the business of `labeler`, who
-labels it that of `crew`.
+Decides what is done and in what order; what a chunk goes through is the business of `chunks`, who
+labels it that of `crews`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit, quarantined
 from duck_label.run.advice import advise
-from duck_label.run.cluster import THREADS, Cluster
-from duck_label.run.crew import Alone, Crew
-from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.chunks import ChunkLabeler
+from duck_label.run.crews.alone import Alone, Crew
+from duck_label.run.crews.processes import Workers
+from duck_label.run.crews.ray import THREADS, Cluster
+from duck_label.run.crews.worker import Work
 from duck_label.run.reporter import RunReporter
 from duck_label.run.results import Progress, RunSummary
 from duck_label.run.schedule import Schedule
 from duck_label.run.watch import Watch
-from duck_label.run.worker import Work
-from duck_label.run.workers import Workers
 from duck_label.storage.handover import Handover
 
 

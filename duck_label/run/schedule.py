@@ -18,7 +18,7 @@ from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.memory.governor import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.records.ledger import ChunkRecord
-from duck_label.run.crew import Crew, Failed, Task
+from duck_label.run.crews.alone import Crew, Failed, Task
 
 # Below this, a chunk is mostly margin: half of it would need as much.
 SMALLEST_ROWS = 1_000

@@ -13,7 +13,7 @@ from duck_label.bars.plan import Chunk
 from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.ledger import ChunkRecord
-from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.chunks import ChunkLabeler
 
 
 @dataclass(frozen=True)

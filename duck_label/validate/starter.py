@@ -51,7 +51,7 @@ def write_starter(folder: Path, *, force: bool) -> list[Path]:
 def _configuration(bars: Path) -> str:
     if not any(bars.rglob("*.parquet")):
         return commented_toml()
-    from duck_label.bars.validation import (
+    from duck_label.validate.validation import (
         validate,  # loads DuckDB, which an empty folder can do without
     )
 

@@ -31,8 +31,8 @@ from duck_label.memory.governor import MemoryEvent
 from duck_label.memory.monitor import PerformanceMetrics
 from duck_label.profile import Profile
 from duck_label.run.admission import Bars
-from duck_label.run.crew import Done, Failed, Task
-from duck_label.run.labeler import ChunkLabeler
+from duck_label.run.chunks import ChunkLabeler
+from duck_label.run.crews.alone import Done, Failed, Task
 from duck_label.run.reporter import Reporter
 from duck_label.run.watch import Watch
 from duck_label.storage.handover import Handover

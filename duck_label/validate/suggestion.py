@@ -16,10 +16,10 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Float, Trivia
 
-from duck_label.bars.price_grids import SymbolGrid, instruments
-from duck_label.bars.survey import Move, SymbolReport, horizon_seconds
 from duck_label.config import BAR_COLUMNS, DEFAULT_MODES, LabelingConfig
 from duck_label.settings import Settings, nested
+from duck_label.validate.price_grids import SymbolGrid, instruments
+from duck_label.validate.survey import Move, SymbolReport, horizon_seconds
 
 # What vendors and libraries call our columns, in lower case.
 _NAMES = {

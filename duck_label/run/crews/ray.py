@@ -23,9 +23,9 @@ from duck_label.errors import ConfigError, WorkerLostError
 from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.memory.governor import MemoryEvent
 from duck_label.profile import Profile
-from duck_label.run.crew import Done, Failed, Task
+from duck_label.run.crews.alone import Done, Failed, Task
+from duck_label.run.crews.worker import Collector, Report, Work, Workplace, remove_unfinished
 from duck_label.run.watch import Watch
-from duck_label.run.worker import Collector, Report, Work, Workplace, remove_unfinished
 from duck_label.storage.places import anywhere
 
 # The processors of a task where nobody says how many.

@@ -29,14 +29,14 @@ from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, MemorySnapshot
 from duck_label.memory.governor import MemoryEvent
 from duck_label.profile import Profile
-from duck_label.run.crew import Done, Failed, Task
+from duck_label.run.crews.alone import Done, Failed, Task
+from duck_label.run.crews.worker import Report, Work, remove_unfinished
 from duck_label.run.watch import Watch
-from duck_label.run.worker import Report, Work, remove_unfinished
 
 # Seconds from the end of a worker's pipe to its own.
 _LAST_WORDS = 10
 
-_MAIN = "from duck_label.run.worker import main; main()"
+_MAIN = "from duck_label.run.crews.worker import main; main()"
 
 
 @dataclass

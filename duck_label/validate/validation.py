@@ -12,12 +12,9 @@ import duckdb
 
 from duck_label import queries
 from duck_label.bars import checks
-from duck_label.bars import suggestion as guess
 from duck_label.bars.plan import MOST_ROWS, pieces
 from duck_label.bars.schema import common_columns
 from duck_label.bars.source import Source, open_source
-from duck_label.bars.suggestion import Suggestion
-from duck_label.bars.survey import SymbolReport, survey
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
@@ -25,6 +22,9 @@ from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.settings import Settings, nested
 from duck_label.storage.places import find_files
 from duck_label.storage.scratch import scratch
+from duck_label.validate import suggestion as guess
+from duck_label.validate.suggestion import Suggestion
+from duck_label.validate.survey import SymbolReport, survey
 
 _MOST_QUARANTINED = 0.05
 

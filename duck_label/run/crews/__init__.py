@@ -1,0 +1,1 @@
+"""Who labels the chunks of a run: this process, worker processes, or tasks of Ray."""

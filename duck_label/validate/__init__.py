@@ -1,0 +1,1 @@
+"""Judging bars before a run: what is wrong or odd, which grid, which configuration."""
