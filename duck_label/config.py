@@ -425,6 +425,18 @@ class LabelingConfig(_Model):
         identity = self.model_dump(mode="json", exclude={"memory", "run", "on_bad_rows", "as_of"})
         return identity | {"as_of": self.reference_month()}
 
+    def recorded(self) -> dict[str, Any]:
+        """The configuration as records keep it: of a command, which may hold a secret, that it is.
+
+        A cluster's address is one of the same kind where it has more in it than a place.
+        """
+        values = self.model_dump(mode="json")
+        for table, key in (("memory", "alert_command"), ("run", "ray_address")):
+            value = values[table][key]
+            if value is not None and (key == "alert_command" or set(value) & set("@?#")):
+                values[table][key] = "set"
+        return values
+
     @classmethod
     def of_identity(cls, identity: Mapping[str, Any]) -> Self:
         """The configuration that `label_identity` told of; memory and run are the defaults."""

@@ -141,3 +141,11 @@ def test_the_alert_rules_of_the_documentation_hold(tmp_path: Path) -> None:
     if checker := shutil.which("promtool"):
         (tmp_path / "rules.yml").write_text(rules)
         subprocess.run([checker, "check", "rules", tmp_path / "rules.yml"], check=True)
+
+
+def test_a_command_is_recorded_as_set_and_no_more(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("plain")])
+    label(bars, tmp_path / "out", memory={"alert_command": "true --token hushhush"})
+    records = [path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert any(b'"alert_command": "set"' in content for content in records)
+    assert not any(b"hushhush" in content for content in records)

@@ -285,7 +285,7 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     assert run("--version").stdout.startswith("duck-label 0.1.0 (DuckDB 2.")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, here: Path) -> None:
     write_sample(here / "bars.parquet", days=10)
     command = [sys.executable, "-m", "duck_label", "run", "bars.parquet", "-o", "out"]

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,9 +39,10 @@ RUN = ("--details", "--chunk", "1500")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server()
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         patch.setenv("AWS_SESSION_TOKEN", TOKEN)
@@ -550,7 +550,7 @@ def test_credentials_are_nowhere_written(
         server.files().cat_file(name).decode("latin-1") for name in server.files().find(place)
     ]
     written += [p.read_bytes().decode("latin-1") for p in tmp_path.rglob("*") if p.is_file()]
-    locks = Path(tempfile.gettempdir()).glob("duck_label_locks_*/*")
+    locks = Path(os.environ["XDG_STATE_HOME"]).rglob("locks/*")
     written += [path.read_bytes().decode("latin-1") for path in locks]
     for secret in (KEY_ID, SECRET, TOKEN, "X-Amz-Signature", "AWS4-HMAC"):
         assert not any(secret in text for text in written)
@@ -562,14 +562,55 @@ def test_credentials_are_nowhere_written(
         "https://me:hushhush@example.com/bars.parquet",
         "https://example.com/bars.parquet?X-Amz-Signature=hushhush",
         "az://bars/x.parquet?sv=2024&sig=hushhush",
+        "https://hushhush@example.com/bars.parquet",
+        "s3://KEY:hush/hushhush@bars/x.parquet",
+        "https://example.com/bars.parquet#token=hushhush",
+        "https://example.com/bars.parquet?hushhush",
     ],
 )
 def test_a_url_with_a_secret_is_refused_and_not_repeated(url: str, tmp_path: Path) -> None:
     for arguments in (("run", url, "-o", str(tmp_path / "out")), ("run", "x", "-o", url)):
         result = call(*arguments)
         assert result.exit_code == 2
-        assert "has a password or signature in it" in result.stderr
+        assert "has a user, password, token or query in it" in result.stderr
         assert "hushhush" not in result.stderr
+
+
+@pytest.mark.usefixtures("server")
+def test_locks_are_kept_where_nobody_else_writes(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with Ledger(f"s3://{place}/out"):
+        folder = tmp_path / "duck_label" / "locks"
+        assert folder.stat().st_mode & 0o777 == 0o700
+    moved = folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(moved)
+    with pytest.raises(OutputError, match="is a link"), Ledger(f"s3://{place}/out"):
+        pass
+    folder.unlink()
+    moved.rename(folder)
+    lock = next(path for path in folder.iterdir() if path.suffix != ".lock")
+    lock.rename(tmp_path / "victim")
+    lock.symlink_to(tmp_path / "victim")
+    before = (tmp_path / "victim").read_bytes()
+    with pytest.raises(OutputError, match="is a link"), Ledger(f"s3://{place}/out"):
+        pass
+    assert (tmp_path / "victim").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://bars/a@b.parquet",
+        "s3://bars/2024-0?.parquet",
+        "http://example.com:8080/a@b.parquet",
+        "abfs://bars@account.dfs.core.windows.net/x.parquet",
+        "s3://bars/symbol=ES/x.parquet",
+    ],
+)
+def test_a_url_that_only_names_a_place_is_taken(url: str) -> None:
+    assert places.settled(url) == url
 
 
 def test_an_upload_in_pieces_is_whole_or_leaves_nothing(

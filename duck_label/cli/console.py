@@ -14,6 +14,9 @@ from duck_label.errors import DuckLabelError, InterruptedRunError
 
 _INTERRUPTED = "interrupted: finished chunks are kept; the same command goes on from there"
 
+# What asks a process to end; Windows has no terminal that hangs up.
+_ENDINGS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
 
 def say(message: str) -> None:
     """Write a line to stderr, as it is."""
@@ -24,9 +27,14 @@ def say(message: str) -> None:
 def exit_codes(wants_traceback: Callable[[], bool]) -> Iterator[None]:
     """Turn what goes wrong inside into a message and the exit code of its kind.
 
-    A request to terminate ends the work as Ctrl-C does.
+    A request to terminate, or a terminal that is closed, ends the work as Ctrl-C does; a run that
+    `nohup` started goes on without its terminal.
     """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in _ENDINGS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -49,7 +57,8 @@ def exit_codes(wants_traceback: Callable[[], bool]) -> Iterator[None]:
         reason = f"{type(error).__name__}: {error}"
         _fail(f"error: {reason} (a bug in duck-label; --debug shows where)", 1, wants_traceback())
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _is_interrupted(error: BaseException | None) -> bool:

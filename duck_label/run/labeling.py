@@ -202,7 +202,7 @@ class Labeling:
     def _facts(self) -> dict[str, Any]:
         """What the records say of a run when it begins."""
         return {
-            "config": self.config.model_dump(mode="json"),
+            "config": self.config.recorded(),
             "versions": {
                 **{name: version(name) for name in ("duck-label", "duckdb", "pyarrow")},
                 "python": python_version(),

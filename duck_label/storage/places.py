@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-# user:password@, or NAME=VALUE after a question mark, as signed URLs have it.
-_SECRET = re.compile(r"://[^/@]*:[^/@]*@|\?[^/]*=")
+# What stands before an @ in front of a host, also where a secret has a slash in it (no port has):
+# a user, a password, a token. Azure's CONTAINER@ACCOUNT is neither.
+_LOGIN = re.compile(r"(?i)(?!abfss?://[^/@:]*@)[^:]*://(?:[^/@]*@|[^/@:]*:(?!\d+(?:/|$))[^@]*@)")
+# NAME=VALUE after a question mark or #, as signed URLs have it; of a web server, any query.
+_QUERY = re.compile(r"(?i)[?#][^/]*=|^https?://[^?#]*[?#].")
 # The folder in an output that holds the records of its runs, and marks it as one.
 RECORDS = "_duck_label"
 # Requests that wait for a store at the same time.
@@ -46,21 +49,26 @@ def settled(name: str | Path) -> str:
     """A name as it is used and recorded. A leading ~ is part of it: the home folder is a shell's.
 
     Raises:
-        ConfigError: for a URL with a password or signature in it.
+        ConfigError: for a URL that holds a user, a password, a token or a query.
     """
     name = str(name)
     if not is_url(name):
         # DuckDB takes a ~ at the start for the home folder, as a shell does.
         return f"./{name}" if name.startswith("~") else name
-    if _SECRET.search(name):
-        shown = re.sub(r"//[^/@]*@", "//…@", name).partition("?")[0]
+    if holds_secret(name):
         raise ConfigError(
-            f"{shown}: has a password or signature in it, which records would keep: pass the URL "
-            "without, and credentials where the tools of the store look for them"
+            f"{scheme_of(name)}://…: has a user, password, token or query in it, which records "
+            "would keep: pass the URL without, and credentials where the tools of the store look "
+            "for them"
         )
     if scheme_of(name) == "file":
         return url2pathname(name.partition("://")[2])
     return name
+
+
+def holds_secret(url: str) -> bool:
+    """Whether a URL says more than where something lies: who asks, with what secret or query."""
+    return _LOGIN.match(url) is not None or _QUERY.search(url) is not None
 
 
 def load(names: Iterable[str | Path]) -> None:

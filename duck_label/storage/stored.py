@@ -5,11 +5,11 @@ Files are put whole, and small ones are written anew to grow. The lock is a file
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import weakref
@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+import platformdirs
 from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputError
@@ -174,16 +175,18 @@ class _Here:
 
     def __init__(self, url: str) -> None:
         digest = hashlib.blake2b(url.encode(), digest_size=12).hexdigest()
-        # A container may have no name for its user.
-        user = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
-        where = Path(tempfile.gettempdir()) / f"duck_label_locks_{user}"
+        where = platformdirs.user_state_path("duck_label", appauthor=False) / "locks"
         self._last = where / digest
         self._lock = FileLock(where / f"{digest}.lock", timeout=0)
 
     def hold(self) -> bool:
         """Exclude others of this machine; says whether none was there."""
         try:
-            self._last.parent.mkdir(mode=0o700, exist_ok=True)
+            self._last.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_strangers(self._last.parent)
+            for path in (self._last, Path(self._lock.lock_file)):
+                if path.is_symlink():
+                    raise OutputError(f"{path}: is a link, where a lock belongs: remove it")
             self._lock.acquire()
         except Timeout:
             return False
@@ -207,6 +210,17 @@ class _Here:
     def release(self) -> None:
         """Let others of this machine have it."""
         self._lock.release()
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Take no lock where others could have put one: a link, or a folder of another user."""
+    status = folder.lstat()
+    is_ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+    if not stat.S_ISDIR(status.st_mode) or not is_ours:
+        raise OutputError(
+            f"{folder}: is a link, or belongs to another user: locks are kept where only you "
+            "write; remove it, or set XDG_STATE_HOME to a folder of yours"
+        )
 
 
 def _read(content: bytes | None) -> dict[str, str]:
