@@ -5,32 +5,66 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from duck_label.config import Instrument, LabelingConfig, TradingMode, Weights
+    from duck_label.errors import (
+        BadBarsError,
+        ConfigError,
+        DuckLabelError,
+        InputError,
+        InterruptedRunError,
+        LabelMismatchError,
+        MemoryBudgetError,
+        OutputConflictError,
+        OutputError,
+        QualityError,
+        QueryError,
+        SpillError,
+        WorkerLostError,
+    )
     from duck_label.look.inspect import Output
     from duck_label.look.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
     from duck_label.memory.budget import MemorySnapshot
     from duck_label.memory.governor import MemoryManager
     from duck_label.memory.monitor import PerformanceMonitor
     from duck_label.run.engine import WeightedLabelingEngine
+    from duck_label.run.results import Progress, RunPlan, RunSummary
 
 __all__ = [
+    "BadBarsError",
+    "ConfigError",
+    "DuckLabelError",
+    "InputError",
     "Instrument",
+    "InterruptedRunError",
+    "LabelMismatchError",
     "LabelingConfig",
+    "MemoryBudgetError",
     "MemoryManager",
     "MemorySnapshot",
     "Output",
+    "OutputConflictError",
+    "OutputError",
     "PerformanceMonitor",
+    "Progress",
+    "QualityError",
+    "QueryError",
+    "RunPlan",
+    "RunSummary",
+    "SpillError",
     "TradingMode",
     "WeightedLabelingEngine",
     "Weights",
+    "WorkerLostError",
     "open",
 ]
 
 # Where each is, and under what name.
 _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
+    **{name: "duck_label.errors" for name in __all__ if name.endswith("Error")},
     "MemoryManager": "duck_label.memory.governor",
     "MemorySnapshot": "duck_label.memory.budget",
     "Output": "duck_label.look.inspect",
     "PerformanceMonitor": "duck_label.memory.monitor",
+    **dict.fromkeys(("Progress", "RunPlan", "RunSummary"), "duck_label.run.results"),
     "WeightedLabelingEngine": "duck_label.run.engine",
     "open": "duck_label.look.inspect",
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -152,6 +153,18 @@ class Memory(_Model):
         description="a shell command to run when memory passes a line or recovers",
         examples=["notify-send duck-label"],
     )
+
+    @model_validator(mode="after")
+    def _lines_in_order(self) -> Self:
+        lines = [
+            (name, line)
+            for name in ("cleanup_threshold", "critical_threshold", "emergency_threshold")
+            if (line := getattr(self, name)) > 0
+        ]
+        for (lower, below), (upper, above) in pairwise(lines):
+            if below > above:
+                raise ValueError(f"{lower} = {below} is above {upper} = {above}")
+        return self
 
 
 class Run(_Model):

@@ -23,6 +23,8 @@ LOCAL_FILE = Path("duck_label.toml")
 _DEFAULT = "default"
 # Tables whose keys are layered one by one; a list of modes replaces the one below it.
 _TABLES = ("columns", "instruments", "weights", "memory", "run")
+# Flat keywords of Python are taken here too; what they stand for is where a value is looked up.
+_FLAT = {"threads": "run.threads", "chunk_size": "run.chunk"}
 _EXCLUSIVE = {"timeout_seconds": "timeout_bars", "timeout_bars": "timeout_seconds"}
 
 
@@ -153,8 +155,10 @@ def _dotted(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if key in _TABLES and isinstance(value, dict):
             for inner, item in value.items():
                 yield f"{key}.{inner}", item
+        elif key == "memory_limit_gb":
+            yield "memory.limit", f"{value}GB"
         else:
-            yield key, value
+            yield _FLAT.get(key, key), value
 
 
 def _lay(

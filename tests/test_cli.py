@@ -320,3 +320,17 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     )
     assert ended.stdout.startswith(b"tick_size")
     assert ended.stderr == b""
+
+
+def test_a_flat_keyword_keeps_its_origin() -> None:
+    lines = run("config", "--set", "threads=1", "--set", "memory_limit_gb=2").stdout.splitlines()
+    assert "threads = 1 # --set" in lines
+    assert 'limit = "2GB" # --set' in lines
+
+
+def test_lines_of_the_budget_stand_in_order() -> None:
+    result = run("config", "--cleanup-threshold", "0.97")
+    assert result.exit_code == 2
+    assert "cleanup_threshold = 0.97 is above critical_threshold = 0.95" in result.stderr
+    result = run("config", "--cleanup-threshold", "0.97", "--critical-threshold", "off")
+    assert result.exit_code == 0

@@ -609,3 +609,31 @@ def test_the_shell_completes_saved_queries(finished: Path) -> None:
         "plain,@win_rates_by_month",
         "plain,@winners",
     ]
+
+
+def test_what_fails_while_a_result_is_taken_out_is_an_error_of_ours(labels: Path) -> None:
+    with duck_label.open(labels) as output:
+        late = output.sql("select cast('x' || label_low_vol_long as integer) from labels")
+        with pytest.raises(duck_label.QueryError, match="Could not convert"):
+            late.df()
+        with pytest.raises(duck_label.QueryError):
+            output.sql("from labels").filter("nothing > 1")
+        assert output.sql("from labels").limit(2).fetchall()
+
+
+def test_a_result_written_to_a_file_is_for_those_whom_the_umask_allows(
+    labels: Path, tmp_path: Path
+) -> None:
+    before = os.umask(0o027)
+    try:
+        run(labels, "select 1", "-o", tmp_path / "x.csv")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_query_file_of_another_encoding_is_told_so(labels: Path, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_bytes("select 'é'".encode("utf-16"))
+    result = run(labels, "--file", tmp_path / "q.sql")
+    assert result.exit_code == 2
+    assert "q.sql: is no text in UTF-8" in result.stderr

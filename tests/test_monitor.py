@@ -228,3 +228,14 @@ def test_ten_samples_a_second_are_less_than_one_percent_of_a_core() -> None:
             took.append((time.thread_time() - began) / 20)
         watched.stop()
     assert 10 * min(took) < 0.01
+
+
+def test_progress_takes_a_snapshot_but_not_twice_in_a_moment() -> None:
+    monitor = PerformanceMonitor(interval=3600)
+    monitor.start_monitoring(10)
+    before = len(monitor.metrics().memory_snapshots)
+    monitor._sampled -= 3600  # an hour later
+    monitor.update_progress(1)
+    monitor.update_progress(2)
+    assert len(monitor.metrics().memory_snapshots) == before + 1
+    monitor.stop()

@@ -120,7 +120,10 @@ def sql(
     if query is not None and query_file is not None:
         raise QueryError("a query and --file exclude each other: give one")
     if query_file is not None:
-        query = query_file.read_text(encoding="utf-8")
+        try:
+            query = query_file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise QueryError(f"{query_file}: is no text in UTF-8: save it as such") from error
     if show:
         if query is None:
             raise QueryError("--show prints a query: name one, such as @win_rates")

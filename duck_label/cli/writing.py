@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 from duck_label.errors import OutputError, QueryError
 
@@ -169,12 +168,12 @@ def _plain(value: Any) -> Any:
 def _unfinished(path: Path) -> Iterator[IO[bytes]]:
     """A file that takes its name when it is whole."""
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            unfinished = Path(file.name)
+        # Made as any other file is, so that who may read it is the umask's to say.
+        unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
+        with unfinished.open("xb") as file:
             try:
                 yield file
                 file.close()
-                os.chmod(unfinished, 0o644)
                 unfinished.replace(path)
             finally:
                 unfinished.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -159,14 +159,15 @@ class Output:
         return {name: kind for name, kind, *_ in described if name.casefold() not in added}
 
     def sql(self, query: str, **parameters: Any) -> Any:
-        """The result of a query, or of the last of several, as a DuckDB relation.
+        """The result of a query, or of the last of several: a DuckDB relation with our errors.
 
         `@name` stands for a saved query, `$name` in a query for the parameter of that name. Take
         the result out with `.df()`, `.pl()`, `.to_arrow_table()` or `.fetchall()`; None where the
         last statement has no result. A file elsewhere is read as `readonly:///its/absolute/path`.
 
         Raises:
-            QueryError: for a query that DuckDB refuses, a parameter missing or too many.
+            QueryError: for a query that DuckDB refuses, also while its result is taken out; a
+                parameter missing or too many.
             InputError: for a saved query that needs details where there are none.
         """
         if query.startswith("@"):
@@ -180,7 +181,7 @@ class Output:
         result = None
         for result in self.results(query, parameters):  # noqa: B007 - the last one is wanted
             pass
-        return result
+        return None if result is None else Relation(result, self.complaints)
 
     def results(self, query: str, parameters: Mapping[str, Any]) -> Iterator[Any]:
         """Run statement after statement; a relation for each, or None where there is no result.
@@ -290,6 +291,48 @@ class Output:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Relation:
+    """A DuckDB relation, of which whatever fails is told as an error of ours.
+
+    A relation is worked out only when its result is taken out.
+    """
+
+    def __init__(
+        self, relation: Any, complaints: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        self._relation = relation
+        self._complaints = complaints
+
+    def __getattr__(self, name: str) -> Any:
+        """What the relation has of that name."""
+        with self._complaints():
+            value = getattr(self._relation, name)
+        return self._guarded(value) if callable(value) else value
+
+    def __repr__(self) -> str:
+        with self._complaints():
+            return str(self._relation)
+
+    def __len__(self) -> int:
+        with self._complaints():
+            return len(self._relation)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Let Arrow, Polars and whatever else reads its streams read this."""
+        with self._complaints():
+            return self._relation.__arrow_c_stream__(requested_schema)
+
+    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            with self._complaints():
+                result = method(*arguments, **options)
+            if isinstance(result, duckdb.DuckDBPyRelation):
+                return Relation(result, self._complaints)
+            return result
+
+        return call
 
 
 def open_output(

@@ -6,6 +6,7 @@ business of `governor`.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -106,6 +107,7 @@ class PerformanceMonitor:
         self._lows: list[tuple[float, int]] = []
         self._lows_between = 1
         self._lows_seen = 0
+        self._sampled = -math.inf
 
     def start_monitoring(self, total_rows: int = 0) -> None:
         """Begin to measure work on so many rows."""
@@ -115,7 +117,12 @@ class PerformanceMonitor:
         self._thread.start()
 
     def update_progress(self, rows: int, stage: str | None = None) -> None:
-        """Say how many rows are done by now, in all, and which stage the time since went into."""
+        """Say how many rows are done by now, in all, and which stage the time since went into.
+
+        Takes a snapshot, unless the last one was taken a moment ago.
+        """
+        if time.perf_counter() - self._sampled >= self._interval:
+            self.sample()
         self._rows = max(self._rows, rows)
         if stage is not None:
             now = time.perf_counter()
@@ -170,6 +177,7 @@ class PerformanceMonitor:
         """Read the memory now."""
         # First of all the RSS: where it passes a line, something must happen at once.
         rss = self._manager.read_rss()
+        self._sampled = time.perf_counter()
         self._manager.observe(rss)
         duckdb, spill = self.probe() or (None, None)
         chunk, step = self._manager.place
