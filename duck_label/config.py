@@ -8,6 +8,7 @@ values come from (files, options) is the business of `settings`.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,6 +65,11 @@ def _size(value: object) -> object:
     return text
 
 
+def _path(value: object) -> object:
+    """A path with its ~ expanded: no shell does that in a file or in Python."""
+    return os.path.expanduser(value) if isinstance(value, str) else value
+
+
 def _session(value: object) -> object:
     match = re.fullmatch(r"([01]\d|2[0-3]):(00|15|30|45) (\S+)", str(value).strip())
     if match is None:
@@ -80,6 +86,7 @@ Points = Annotated[
     Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=24, decimal_places=15)
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+HomePath = Annotated[str, BeforeValidator(_path)]
 Threshold = Annotated[float, BeforeValidator(_off), Field(ge=0, le=10, allow_inf_nan=False)]
 
 
@@ -200,7 +207,7 @@ class Run(_Model):
         description="the cluster; default: RAY_ADDRESS, or a new one on this machine",
         examples=["ray-head:6379"],
     )
-    temp_dir: str | None = Field(
+    temp_dir: HomePath | None = Field(
         default=None, description="where to spill; default: in the output", examples=["/scratch"]
     )
     max_temp_size: Annotated[str, BeforeValidator(_size)] | None = Field(
@@ -208,7 +215,7 @@ class Run(_Model):
         description="the most that may be spilled; default: the free disk",
         examples=["50GB"],
     )
-    metrics_file: str | None = Field(
+    metrics_file: HomePath | None = Field(
         default=None,
         description="a file of metrics to keep for Prometheus",
         examples=["/var/lib/node_exporter/duck_label.prom"],

@@ -461,7 +461,9 @@ def test_folders_are_searched_through_links_and_past_outputs(tmp_path: Path) -> 
         label(bars, tmp_path / "out")
 
 
-def test_a_tilde_is_a_name_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_without_a_user_is_a_name_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     write(Path("~bars"), [walk(20)])
     assert len(label(Path("~bars"), Path("~out"), run={"temp_dir": "~temp"})) == 20

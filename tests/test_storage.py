@@ -239,7 +239,7 @@ def tree(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_names_find_what_they_find_on_a_disk(item: str, tree: Path) -> None:
     def found(root: str) -> list[str] | str:
         try:
-            names = places.find_files([f"{root}/{item}".rstrip("/")])
+            names = places.find_files([f"{root}/{item}".rstrip("/")]).paths
         except Exception as error:
             return type(error).__name__
         return [name.removeprefix(f"{root}/") for name in names]

@@ -65,6 +65,8 @@ class Source:
     complete: tuple[str, ...]
     # Uncompressed bytes of a bar, on average.
     row_width: float
+    # What is to be said of the input, a line each.
+    notes: tuple[str, ...] = ()
 
     @property
     def paths(self) -> list[str]:
@@ -119,7 +121,8 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
             do not agree, or an input without a single bar.
         ConfigError: where an output column would take the name of an input column.
     """
-    paths = find_files(inputs)
+    found = find_files(inputs)
+    paths = found.paths
     prints = dict(zip(paths, each(_fingerprint, paths), strict=True))
     by_file = described(database, paths)
     columns, complete = agreed(by_file)
@@ -144,7 +147,8 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     rows = sum(file.rows for file in files)
     if rows == 0:
         raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
-    return Source(tuple(files), columns, bars, complete, _uncompressed(database, paths) / rows)
+    width = _uncompressed(database, paths) / rows
+    return Source(tuple(files), columns, bars, complete, width, found.notes)
 
 
 def _uncompressed(database: Database, paths: list[str]) -> int:

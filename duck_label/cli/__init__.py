@@ -16,6 +16,7 @@ import click
 from duck_label.cli import look
 from duck_label.cli.console import exit_codes
 from duck_label.cli.options import (
+    HomePath,
     Moment,
     Place,
     configuration,
@@ -91,8 +92,9 @@ def run(
 ) -> None:
     """Label Parquet files, folders and globs of bars into part files.
 
-    Folders are searched to any depth for .parquet files; names that begin with _ or . and outputs
-    of other runs are left out, and so are columns that only the names of folders have (symbol=ES/).
+    Folders are searched to any depth for .parquet, .parq and .pq files, in upper or lower case;
+    names that begin with _ or . and outputs of other runs are left out, and so are columns that
+    only the names of folders have (symbol=ES/).
     Any of them, and the output, may lie in a store: s3://, gs://, az:// or another URL of fsspec.
 
     \b
@@ -148,7 +150,7 @@ def config(as_json: bool, **configuration: Any) -> None:
     "--output",
     "path",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=HomePath(dir_okay=False),
     metavar="FILE.html",
     help="The file to write; an older one is replaced.",
 )
@@ -171,9 +173,7 @@ def report(output: str | Path, path: Path, **means: Any) -> None:
 
 
 @main.command()
-@click.argument(
-    "folder", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]", default="."
-)
+@click.argument("folder", type=HomePath(file_okay=False), metavar="[DIR]", default=".")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @debug
 def init(folder: Path, force: bool) -> None:
@@ -192,7 +192,7 @@ def init(folder: Path, force: bool) -> None:
 
 
 @main.command()
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.parquet")
+@click.argument("path", type=HomePath(dir_okay=False), metavar="OUT.parquet")
 @click.option("--days", type=click.IntRange(1), default=5, show_default=True, help="Sessions.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of chance.")
 @click.option("--start", type=Moment(), default="2024-03-12", show_default=True, help="First day.")
@@ -266,7 +266,7 @@ def stats(output: str | Path, by: Any, fail_on: Any, as_json: bool, **means: Any
 @configuration
 @click.option(
     "--write-config",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=HomePath(dir_okay=False),
     is_flag=False,
     flag_value="duck_label.toml",
     metavar="[FILE]",

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from duck_label.cli.options import (
+    HomePath,
     Moment,
     Place,
     configuration,
@@ -22,6 +23,7 @@ from duck_label.cli.options import (
 )
 from duck_label.cli.writing import FORMATS
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
+from duck_label.storage.places import settled
 
 # While bash completes names of hosts, it ends a word at @, and never asks for a saved query's name.
 _WHOLE_WORDS = {"bash": "shopt -u hostcomplete\n"}
@@ -57,7 +59,7 @@ _OUTPUT = click.argument("folder", metavar="OUT", type=Place(exists=True))
 @click.option(
     "--file",
     "query_file",
-    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    type=HomePath(dir_okay=False, exists=True),
     help="Read the query from a file.",
 )
 @click.option(
@@ -74,7 +76,7 @@ _OUTPUT = click.argument("folder", metavar="OUT", type=Place(exists=True))
     "-o",
     "--output",
     "target",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=HomePath(dir_okay=False),
     help="Write the result to a file, not to stdout.",
 )
 @click.option(
@@ -196,7 +198,7 @@ def completion(shell: str) -> None:
 @click.option(
     "--plot",
     "picture",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=HomePath(dir_okay=False),
     help="Draw it into a file: .png, .svg or .html.",
 )
 @means
@@ -261,7 +263,7 @@ def show_sql(inputs: tuple[str, ...], **values: Any) -> None:
     from duck_label.look.script import STEPS, script, step_named
     from duck_label.memory.budget import MemoryBudget
 
-    step = None if Path(inputs[0]).exists() else step_named(inputs[0])
+    step = None if Path(settled(inputs[0])).exists() else step_named(inputs[0])
     if step is not None:
         inputs = inputs[1:]
     if not inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -64,11 +65,22 @@ class Moment(click.ParamType[date]):
             self.fail(f"{value!r} is no date; write 2024-03-04 or 2024-03-04T14:30:00", param, ctx)
 
 
-class Place(click.Path):
+class HomePath(click.Path):
+    """A path, whose ~ a shell leaves alone in quotes and behind `--option=`."""
+
+    def __init__(self, **kinds: Any) -> None:
+        super().__init__(path_type=Path, **kinds)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expand the home folder before anything else."""
+        return super().convert(os.path.expanduser(value), param, ctx)
+
+
+class Place(HomePath):
     """A folder of an output, or a URL, which is looked up only when it is used."""
 
     def __init__(self, *, exists: bool = False) -> None:
-        super().__init__(exists=exists, file_okay=not exists, path_type=Path)
+        super().__init__(exists=exists, file_okay=not exists)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """A URL stays as it is: a path would lose one of its slashes."""
@@ -98,7 +110,7 @@ def configuration(command: Command) -> Command:
             "-c",
             "--config",
             "config_file",
-            type=click.Path(dir_okay=False, exists=True, path_type=Path),
+            type=HomePath(dir_okay=False, exists=True),
             help="Configuration file (TOML), over duck_label.toml in this folder.",
         ),
         click.option(

@@ -153,6 +153,8 @@ class WeightedLabelingEngine:
         spill = self._spill(ledger)
         with self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
+            for note in source.notes:
+                self._progress.note(f"note: {note}")
             wanted = _range(source, start, end)
             is_plain = start is None and end is None and resume and not overwrite
             if is_plain and (checked := finished(database, source, self.config, ledger)):

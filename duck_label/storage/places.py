@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from glob import glob
 from io import BufferedReader
 from pathlib import Path
@@ -31,6 +32,8 @@ _LOGIN = re.compile(r"(?i)(?!abfss?://[^/@:]*@)[^:]*://(?:[^/@]*@|[^/@:]*:(?!\d+
 _QUERY = re.compile(r"(?i)[?#][^/]*=|^https?://[^?#]*[?#].")
 # The folder in an output that holds the records of its runs, and marks it as one.
 RECORDS = "_duck_label"
+# How the names of Parquet files end, in upper or lower case.
+_ENDINGS = (".parquet", ".parq", ".pq")
 # Requests that wait for a store at the same time.
 _AT_ONCE = 16
 
@@ -46,14 +49,15 @@ def scheme_of(url: str) -> str:
 
 
 def settled(name: str | Path) -> str:
-    """A name as it is used and recorded. A leading ~ is part of it: the home folder is a shell's.
+    """A name as it is used and recorded. A ~ or ~user at its start is a home folder, as in a shell.
 
     Raises:
         ConfigError: for a URL that holds a user, a password, a token or a query.
     """
     name = str(name)
     if not is_url(name):
-        # DuckDB takes a ~ at the start for the home folder, as a shell does.
+        name = os.path.expanduser(name)
+        # Where there is no such user it is a name like any other, but not to DuckDB.
         return f"./{name}" if name.startswith("~") else name
     if holds_secret(name):
         raise ConfigError(
@@ -93,8 +97,16 @@ def store(url: str) -> Store:
     return of_scheme(scheme_of(url))
 
 
-def find_files(inputs: Sequence[str]) -> list[str]:
-    """The Parquet files that paths, URLs, folders and globs stand for, each once, in order.
+@dataclass(frozen=True)
+class Found:
+    """The Parquet files of an input, each once, in order; and a line for what is no bar in it."""
+
+    paths: list[str]
+    notes: tuple[str, ...]
+
+
+def find_files(inputs: Sequence[str]) -> Found:
+    """The Parquet files that paths, URLs, folders and globs stand for.
 
     Folders are searched to any depth, links to folders too; names that start with `_` or `.` are
     skipped, and so are the outputs of runs.
@@ -106,27 +118,47 @@ def find_files(inputs: Sequence[str]) -> list[str]:
     if not inputs:
         raise InputError("no input: name a file, folder or pattern")
     found: dict[str, str] = {}
+    notes: dict[str, None] = {}
     for item in map(settled, inputs):
-        names = store(item).find(item) if is_url(item) else _local_files(item)
+        names, beside = store(item).find(item) if is_url(item) else _local_files(item)
         if not names:
-            raise InputError(f"{item}: there is no .parquet file in this folder")
+            listed = f", but {_listed(beside)}" if beside else ""
+            raise InputError(f"{item}: there is no .parquet file in this folder{listed}")
+        if beside:
+            are = "are" if len(beside) > 1 else "is"
+            notes[f"{item}: {_listed(beside)} {are} left out: bars end in .parquet or .pq"] = None
         for name in names:
             found.setdefault(identity(name), name)
-    return sorted(found.values())
+    return Found(sorted(found.values()), tuple(notes))
 
 
-def _local_files(item: str) -> list[str]:
+def _listed(names: Sequence[str]) -> str:
+    """How many files there are, and the first few names."""
+    shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
+    return f"{len(names):,} other file{'s' * (len(names) > 1)} ({shown})"
+
+
+def is_parquet(name: str) -> bool:
+    """Whether a file's name ends like that of a Parquet file."""
+    return name.lower().endswith(_ENDINGS)
+
+
+def _local_files(item: str) -> tuple[list[str], list[str]]:
+    """The files that a name stands for, and in a folder those that are none of bars."""
     if os.path.isfile(item):
-        return [item]
+        return [item], []
     if os.path.isdir(item):
-        return list(_in_folder(item))
+        beside: list[str] = []
+        return list(_in_folder(item, beside)), beside
     files = [path for path in glob(item, recursive=True) if os.path.isfile(path)]
     if not files:
         raise InputError(f"{item}: no such file or folder, and no file matches it as a pattern")
-    return files
+    return files, []
 
 
-def _in_folder(root: str) -> Iterator[str]:
+def _in_folder(root: str, beside: list[str]) -> Iterator[str]:
+    """The Parquet files of a folder; those that somebody may take for bars are told in `beside`."""
+
     def refuse(error: OSError) -> None:
         raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
@@ -143,12 +175,24 @@ def _in_folder(root: str) -> Iterator[str]:
             path = os.path.join(folder, name)
             # A link that leads nowhere is told of when it is opened.
             is_file = os.path.isfile(path) or not os.path.exists(path)
-            if name.endswith(".parquet") and is_file and not _hides(name):
+            if is_file and is_bars(name):
                 yield path
+            elif is_file and is_told(name):
+                beside.append(os.path.relpath(path, root))
 
 
 def _hides(name: str) -> bool:
     return name.startswith(("_", "."))
+
+
+def is_bars(name: str) -> bool:
+    """Whether a file in a folder counts as bars by its name."""
+    return is_parquet(name) and not _hides(name)
+
+
+def is_told(name: str) -> bool:
+    """Whether a file that is left out is told of: what writers leave behind (`_SUCCESS`) is not."""
+    return is_parquet(name) or not _hides(name)
 
 
 def identity(name: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from duck_label.errors import OutputError
+from duck_label.storage.places import settled
 
 
 @contextmanager
@@ -19,6 +20,7 @@ def scratch(parent: str | None) -> Iterator[Path]:
     """
     try:
         if parent is not None:
+            parent = settled(parent)
             Path(parent).mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(
             prefix="duck_label_", dir=parent, ignore_cleanup_errors=True

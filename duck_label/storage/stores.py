@@ -19,7 +19,7 @@ from typing import Any
 import fsspec
 
 from duck_label.errors import ConfigError, DuckLabelError, InputError, OutputError
-from duck_label.storage.places import RECORDS
+from duck_label.storage.places import RECORDS, is_bars, is_told
 
 # What an upload holds in memory at most is one of these, and the next.
 _PIECE = 16 << 20
@@ -81,28 +81,30 @@ class Store:
         """The URL of what fsspec calls by a name."""
         return name if "://" in name else f"{self.scheme}://{name.lstrip('/')}"
 
-    def find(self, item: str) -> list[str]:
-        """The files that a file, a folder or a pattern stands for; no folder's but `.parquet`."""
+    def find(self, item: str) -> tuple[list[str], list[str]]:
+        """The files that a file, folder or pattern stands for; of a folder also what is no bars."""
         with complaints(item, InputError):
             if has_magic(item):
                 found = self.files.glob(item, detail=True)
                 names = [self.url(name) for name, one in found.items() if one["type"] == "file"]
                 if names:
                     # As on a disk, a pattern does not find what is hidden.
-                    return [name for name in names if "/." in item or "/." not in name]
+                    return [name for name in names if "/." in item or "/." not in name], []
             if self._info(item)["type"] == "file":
-                return [item]
+                return [item], []
             root = PurePosixPath(self.files._strip_protocol(item))
             files = {name: PurePosixPath(name).relative_to(root) for name in self.files.find(item)}
             outputs = {up for path in files.values() for up in path.parents if up.name == RECORDS}
             outputs = {output.parent for output in outputs} - {PurePosixPath()}
-            return [
-                self.url(name)
+            inside = {
+                name: path
                 for name, path in files.items()
-                if path.suffix == ".parquet"
-                and not any(part.startswith(("_", ".")) for part in path.parts)
+                if not any(part.startswith(("_", ".")) for part in path.parts[:-1])
                 and outputs.isdisjoint(path.parents)
-            ]
+            }
+            bars = [self.url(name) for name, path in inside.items() if is_bars(path.name)]
+            others = (path for path in inside.values() if not is_bars(path.name))
+            return bars, [str(path) for path in others if is_told(path.name)]
 
     def facts(self, url: str) -> tuple[int, str]:
         """The size of a file in bytes, and what its version is called: another one, other bytes."""

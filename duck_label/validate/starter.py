@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from duck_label.config import Instrument, LabelingConfig, Memory, Run, TradingMode, Weights
 from duck_label.errors import ConfigError
 from duck_label.settings import Settings
+from duck_label.storage.places import is_bars
 
 _HEAD = """\
 # How `make label` labels the bars. A key that is not set is here with its default: remove the # to
@@ -49,7 +50,7 @@ def write_starter(folder: Path, *, force: bool) -> list[Path]:
 
 
 def _configuration(bars: Path) -> str:
-    if not any(bars.rglob("*.parquet")):
+    if not any(is_bars(path.name) for path in bars.rglob("*")):
         return commented_toml()
     from duck_label.validate.validation import (
         validate,  # loads DuckDB, which an empty folder can do without

@@ -20,7 +20,7 @@ from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.settings import Settings, nested
-from duck_label.storage.places import find_files
+from duck_label.storage.places import Found, find_files
 from duck_label.storage.scratch import scratch
 from duck_label.validate import suggestion as guess
 from duck_label.validate.suggestion import Suggestion
@@ -87,7 +87,7 @@ def validate(inputs: Sequence[str | Path], settings: Settings) -> Validation:
         InputError: if there is nothing to examine: no file, or none that can be read as bars.
     """
     config = settings.config
-    paths = find_files([str(item) for item in inputs])
+    found = find_files([str(item) for item in inputs])
     with (
         scratch(config.run.temp_dir) as spill,
         Database(
@@ -98,7 +98,7 @@ def validate(inputs: Sequence[str | Path], settings: Settings) -> Validation:
         ) as database,
     ):
         try:
-            return _Examination(database, paths, settings).result()
+            return _Examination(database, found, settings).result()
         except duckdb.Error as error:
             raise explain(error, "examining the input", database) from error
 
@@ -106,13 +106,13 @@ def validate(inputs: Sequence[str | Path], settings: Settings) -> Validation:
 class _Examination:
     """The examination of one input, step after step, each leaving what the next one needs."""
 
-    def __init__(self, database: Database, paths: Sequence[str], settings: Settings) -> None:
+    def __init__(self, database: Database, found: Found, settings: Settings) -> None:
         self._database = database
         self._config = settings.config
         self._suggestion = guess.given(settings)
-        self._oddities: list[str] = []
+        self._oddities: list[str] = list(found.notes)
         self._refusals: list[str] = []
-        readable = self._readable(paths)
+        readable = self._readable(found.paths)
         names = [name for name, _ in common_columns(database, readable)[0]]
         for ours, theirs in guess.guess_columns(names, self._config).items():
             self._suggestion.add(f"columns.{ours}", theirs, "called so in the files")
