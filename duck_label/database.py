@@ -84,7 +84,8 @@ class Database:
     def _reach(self, parameters: Mapping[str, Any]) -> None:
         """Let this connection read the stores that parameters name, each once."""
         for value in parameters.values():
-            for name in value if isinstance(value, list) else (value,):
+            for file in value if isinstance(value, list) else (value,):
+                name = file["filename"] if isinstance(file, dict) else file
                 if isinstance(name, str) and is_url(name) and scheme_of(name) not in self._reached:
                     self._reached.add(scheme_of(name))
                     # Loaded only where they are asked for.

@@ -12,11 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import BadBarsError, ConfigError, InputError
 from duck_label.records.ledger import FOLDER
+from duck_label.storage.places import exactly
 from labeling import label, read, write
 from scan import Mode, Rules, scan
 
@@ -145,6 +147,25 @@ def test_glob_characters_in_a_file_name_mean_themselves(tmp_path: Path) -> None:
     (bars / "bars_000.parquet").rename(bars / "x[1].parquet")
     pq.write_table(walk(20), bars / "x1.parquet")
     assert len(label(bars / "x[1].parquet", tmp_path / "out")) == 10
+
+
+def test_no_folder_is_read_for_the_name_of_a_file(tmp_path: Path) -> None:
+    """What DuckDB takes for a pattern costs it the whole folder, for each of its files."""
+
+    class Files(LocalFileSystem):  # type: ignore[misc]
+        protocol = "listless"
+
+        def glob(self, path: str, **_: Any) -> list[str]:
+            raise AssertionError(path)
+
+    name = write(tmp_path / "bars [1]", [golden.bars("plain")]) / "bars_000.parquet"
+    with duckdb.connect() as connection:
+        connection.register_filesystem(Files())
+        (rows,) = connection.execute(
+            "select count(*) from read_parquet($files)",
+            {"files": exactly([f"listless://{name}"])},
+        ).fetchall()
+    assert rows == (golden.bars("plain").num_rows,)
 
 
 def test_files_folders_and_globs_may_be_mixed_and_repeated(tmp_path: Path) -> None:

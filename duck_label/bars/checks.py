@@ -50,7 +50,7 @@ def find_bad_bars(
     source: Source,
     context: Mapping[str, Any],
     ranges: Iterable[tuple[int, int]],
-    paths: Sequence[str] | None = None,
+    paths: Sequence[Mapping[str, str]] | None = None,
 ) -> BadBars:
     """Check every bar of some files, or of all; duplicates in the whole input, in some ranges.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from glob import escape
 from typing import Any
 
 import duckdb
@@ -13,6 +12,7 @@ from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
 from duck_label.queries import BarColumns
+from duck_label.storage.places import exactly
 
 # Whole names: a list of numbers is called DOUBLE[], and is none.
 _NUMBER = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
@@ -105,7 +105,7 @@ def _read(database: Database, query: str, paths: list[str]) -> list[tuple[Any, .
         InputError: naming the first file that makes it fail.
     """
     try:
-        return database.rows(query, {"files": [escape(path) for path in paths]})
+        return database.rows(query, {"files": exactly(paths)})
     except duckdb.Error as error:
         if len(paths) > 1:
             for path in paths:

@@ -11,14 +11,13 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from glob import escape
 
 from duck_label.bars.schema import agreed, bar_columns, described
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import BarColumns, identifier
-from duck_label.storage.places import each, find_files, open_file, version
+from duck_label.storage.places import each, exactly, find_files, open_file, version
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The years, the last not included, whose days can be told in a datetime, or counted in nanoseconds.
@@ -69,10 +68,9 @@ class Source:
     notes: tuple[str, ...] = ()
 
     @property
-    def paths(self) -> list[str]:
-        """All files, for a query: as patterns that match nothing but themselves."""
-        own = [file.path for file in self.files]
-        return [escape(path) for path in [*own, *(p for p in self.complete if p not in own)]]
+    def paths(self) -> list[dict[str, str]]:
+        """All files, for a query."""
+        return exactly(dict.fromkeys([*(file.path for file in self.files), *self.complete]))
 
     @property
     def rows(self) -> int:
@@ -89,14 +87,14 @@ class Source:
         """The row groups of all files."""
         return [group for file in self.files for group in file.row_groups]
 
-    def paths_between(self, start: int, end: int) -> list[str]:
+    def paths_between(self, start: int, end: int) -> list[dict[str, str]]:
         """The files that may hold bars from `start` until before `end`, and the complete ones."""
-        return [
-            escape(file.path)
+        return exactly(
+            file.path
             for file in self.files
             if file.path in self.complete
             or any(group.first < end and group.last >= start for group in file.row_groups)
-        ]
+        )
 
     def among(self, paths: Sequence[str]) -> Source:
         """These files alone; a query over them sees all columns, if need be in others' files."""
@@ -155,7 +153,7 @@ def _uncompressed(database: Database, paths: list[str]) -> int:
     """What the bars of all files take before compression, in bytes."""
     (size,) = database.row(
         "select sum(total_uncompressed_size)::bigint from parquet_metadata($files)",
-        {"files": [escape(path) for path in paths]},
+        {"files": exactly(paths)},
     )
     return int(size or 0)
 
@@ -211,7 +209,7 @@ def _row_groups(database: Database, paths: list[str], bars: BarColumns) -> dict[
         from parquet_metadata($files)
         where path_in_schema = $timestamp and row_group_num_rows > 0
         """,
-        {"files": [escape(path) for path in paths], "timestamp": bars.timestamp},
+        {"files": exactly(paths), "timestamp": bars.timestamp},
     ):
         if first is None or last is None:
             without_statistics.add(path)
@@ -229,7 +227,7 @@ def _measured(database: Database, path: str, bars: BarColumns) -> list[Stretch]:
         f"select epoch_us(min({column})), epoch_us(max({column})), count(*), "
         f"coalesce(isfinite(min({column})) and isfinite(max({column})), true) "
         "from read_parquet($files, hive_partitioning = false)",
-        {"files": [escape(path)]},
+        {"files": exactly([path])},
     )
     if not is_finite:
         return [Stretch(-_FOREVER, _FOREVER, rows)]

@@ -126,4 +126,7 @@ def value_text(value: Any) -> str:
         return f"date '{value}'"
     if isinstance(value, list):
         return f"[{', '.join(map(value_text, value))}]"
+    if isinstance(value, dict):
+        fields = (f"{literal(name)}: {value_text(field)}" for name, field in value.items())
+        return f"{{{', '.join(fields)}}}"
     raise TypeError(f"{value!r} has no text in SQL")

@@ -15,14 +15,13 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
-from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.storage.folders import folder
-from duck_label.storage.places import RECORDS
+from duck_label.storage.places import RECORDS, exactly
 
 FOLDER = RECORDS
 _MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
@@ -177,10 +176,10 @@ class Ledger:
         sizes = self.output.contents()
         return [record for record in records.values() if _is_there(record, sizes)]
 
-    def part_files(self, records: Iterable[ChunkRecord]) -> list[str]:
-        """The part files of chunks, for a query: as patterns that match nothing but themselves."""
+    def part_files(self, records: Iterable[ChunkRecord]) -> list[dict[str, str]]:
+        """The part files of chunks, for a query."""
         names = (record.file for record in records if record.file is not None)
-        return [escape(self.output.address(name)) for name in names]
+        return exactly(map(self.output.address, names))
 
     def unrecorded_parts(self) -> list[str]:
         """Names of part files that no record vouches for: their range is labeled again.
