@@ -221,6 +221,14 @@ class Run(_Model):
         examples=["/var/lib/node_exporter/duck_label.prom"],
     )
 
+    store_patience: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="seconds for which a store that fails is tried again; default: 60",
+        examples=[300],
+    )
+
     @property
     def has_workers(self) -> bool:
         """Whether other processes of this machine label: only they can be ended."""

@@ -51,6 +51,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         # Small files are read as large ones are: not whole with their end.
         patch.setattr(stores, "_TAIL_BYTES", 1024)
+        # What fails here fails for good, or passes with what s3fs itself tries.
+        patch.setattr(stores, "PATIENCE", 0)
         server.files().mkdir("bars")
         yield server
     server.close()
@@ -408,7 +410,7 @@ def test_a_folder_is_held_by_one_run(
         with pytest.raises(OutputError, match="another run is writing here"), Ledger(output):
             pass
         # On another machine nothing is known of this one's runs.
-        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
         way_out = re.escape(f"if it was killed, remove s3://{lock}")
         who = rf"process {os.getpid()} on \S+ since 20"
         with pytest.raises(OutputError, match=f"{who}.*{way_out}"), Ledger(output):
@@ -642,6 +644,56 @@ def test_an_upload_in_pieces_is_whole_or_leaves_nothing(
         assert [key.rpartition(place.partition("/")[2])[2] for key in uploads()] == [
             "/outer/a.parquet"
         ]
+
+
+class Away:
+    """A store that is away for some requests, and then has a file."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+
+    def cat_file(self, url: str) -> bytes:
+        if self.errors:
+            raise self.errors.pop(0)
+        return url.encode()
+
+
+def test_a_store_that_comes_back_in_time_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, pauses = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    files = stores.Patient(Away(*[OSError("unreachable")] * 6))
+    files.patience = 24
+    assert files.cat_file("x") == b"x"
+    assert pauses == [0.5, 1, 2, 4, 8, 8]
+    files = stores.Patient(Away(*[OSError("unreachable")] * 6))
+    files.patience = 23
+    with pytest.raises(OSError, match="unreachable"):
+        files.cat_file("x")
+    for final in (FileNotFoundError("x"), PermissionError("x"), RuntimeError("AccessDenied")):
+        pauses.clear()
+        with pytest.raises(type(final)):
+            stores.Patient(Away(final)).cat_file("x")
+        assert pauses == []
+
+
+def test_a_snapshot_that_cannot_be_put_ends_nothing(server: Server, place: str) -> None:
+    def hook(asked: Asked) -> str | None:
+        is_told = "snapshots" in asked.key or "memory_events" in asked.key
+        return "denied" if is_told and asked.method == "PUT" else None
+
+    with server.failing(hook), Ledger(f"s3://{place}/out") as ledger:
+        (ledger.folder / "snapshots").mkdir(exist_ok=True)
+        (ledger.folder / "snapshots" / "1.jsonl").write_text("{}")
+        ledger.append("memory_events", {"kind": "cleanup"})
+        ledger.append("runs", {"event": "start"})
+    assert server.files().exists(f"{place}/out/{FOLDER}/runs.jsonl")
+    assert not server.files().exists(f"{place}/out/{FOLDER}/memory_events.jsonl")
 
 
 class Connection:

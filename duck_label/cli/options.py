@@ -47,6 +47,7 @@ _KEYS = {
     "cleanup_frequency": "memory.cleanup_frequency",
     "alert_command": "memory.alert_command",
     "metrics_file": "run.metrics_file",
+    "store_patience": "run.store_patience",
 }
 
 
@@ -205,6 +206,12 @@ def configuration(command: Command) -> Command:
             "--metrics-file",
             metavar="FILE.prom",
             help="Keep metrics here for Prometheus's node exporter.",
+        ),
+        click.option(
+            "--store-patience",
+            type=float,
+            metavar="SECONDS",
+            help="Try a store that fails again for so long.  [default: 60]",
         ),
         click.option("--threads", type=int, help="Threads.  [default: all cores]"),
         click.option(

@@ -202,7 +202,7 @@ class WeightedLabelingEngine:
 
     def _ledger(self, inputs: Sequence[str | Path], output: str | Path) -> Ledger:
         """The records of an output; what stores need is loaded before memory is measured."""
-        load(inputs)
+        load([*inputs, output], self.config.run.store_patience)
         return Ledger(output, self.config.run.temp_dir)
 
     def _spill(self, ledger: Ledger) -> Path:

@@ -75,15 +75,17 @@ def holds_secret(url: str) -> bool:
     return _LOGIN.match(url) is not None or _QUERY.search(url) is not None
 
 
-def load(names: Iterable[str | Path]) -> None:
+def load(names: Iterable[str | Path], patience: float | None = None) -> None:
     """Load the libraries that these names need, so that memory is measured with them.
+
+    Their stores are tried again for `patience` seconds when they fail; for a minute, if None.
 
     Raises:
         ConfigError: if a library is not installed, or a scheme is unknown.
     """
     for name in map(settled, names):
         if is_url(name):
-            store(name)
+            store(name).files.patience = patience
 
 
 def store(url: str) -> Store:

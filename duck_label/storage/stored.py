@@ -135,8 +135,10 @@ class StoredFolder(Folder):
             for one in sorted(changed, key=lambda one: (one == path, one)):
                 state = _state(one)
                 name = one.relative_to(self.records).as_posix()
-                self._store.put(one, self._at(f"{self._under}/{name}"))
-                self._kept[one] = state
+                # What only tells of a run never ends it: it is put with what changes next.
+                with suppress(*([OutputError] if _only_tells(name) else [])):
+                    self._store.put(one, self._at(f"{self._under}/{name}"))
+                    self._kept[one] = state
 
     def discard(self, path: Path) -> None:
         """See `Folder`."""
@@ -221,6 +223,11 @@ def _refuse_strangers(folder: Path) -> None:
             f"{folder}: is a link, or belongs to another user: locks are kept where only you "
             "write; remove it, or set XDG_STATE_HOME to a folder of yours"
         )
+
+
+def _only_tells(name: str) -> bool:
+    """Whether a file of the records only tells of a run: no other run depends on it."""
+    return name.startswith("snapshots/") or name == "memory_events.jsonl"
 
 
 def _read(content: bytes | None) -> dict[str, str]:

@@ -8,8 +8,11 @@ every node finds them under the same path; spill goes to a folder of the node's 
 from __future__ import annotations
 
 import logging
+import shutil
+import signal
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,6 +33,8 @@ from duck_label.storage.places import anywhere
 
 # The processors of a task where nobody says how many.
 THREADS = 2
+# How long tasks that were ended are waited for, in seconds.
+_GRACE = 10
 
 
 @dataclass
@@ -69,12 +74,7 @@ class Cluster:
         if self._is_ours:
             if self.address is not None:
                 _refuse_silence(self.address)
-            try:
-                ray.init(self.address, log_to_driver=False, logging_level=logging.WARNING)
-            except (ConnectionError, ValueError) as error:
-                raise ConfigError(
-                    f"--ray-address {self.address}: no cluster answers: {error}"
-                ) from error
+            self._begin(ray)
         if sum(self._slots()) == 0:
             raise ConfigError(
                 f"no node of the cluster has {self.work.threads} processors and "
@@ -85,6 +85,29 @@ class Cluster:
         self._label: Callable[..., Any] = ray.remote(max_retries=0, **needs)(label_once).remote
         self._work = ray.put(_anywhere(self.work))
         return self
+
+    def _begin(self, ray: Any) -> None:
+        """Connect to the cluster, or start one of our own here.
+
+        Ray puts a handler of its own over ours, which would end a run at SIGTERM as a crash.
+        """
+        ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            ray.init(self.address, log_to_driver=False, logging_level=logging.WARNING)
+        except Exception as error:  # whatever fails below, it is the cluster that is not there
+            reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+            if self.address is None:
+                raise ConfigError(
+                    f"--engine ray: no cluster could be started here: {reason[0]}: start one with "
+                    "`ray start --head` and pass its --ray-address"
+                ) from error
+            raise ConfigError(
+                f"--ray-address {self.address}: no cluster answers: {reason[0]}"
+            ) from error
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                for number, handler in ours.items():
+                    signal.signal(number, handler)
 
     def _slots(self) -> Iterator[int]:
         """How many tasks each node holds."""
@@ -157,15 +180,25 @@ class Cluster:
 
     def _lose(self, flight: _Flight, kind: str, reason: str) -> Failed:
         chunk = flight.task.chunk
-        remove_unfinished(self.work.handover, flight.token, chunk)
+        self._tidy(flight)
         self.watch.manager.relay(MemoryEvent(kind, reason, 0, 0, chunk.name))
         return Failed(chunk, WorkerLostError(reason))
 
+    def _tidy(self, flight: _Flight) -> None:
+        """Remove what a task that was ended left in the output, and spilled on this machine."""
+        remove_unfinished(self.work.handover, flight.token, flight.task.chunk)
+        shutil.rmtree(_folder(self.work, flight.token), ignore_errors=True)
+
     def __exit__(self, *_: object) -> None:
-        for reference, flight in self._flights.items():
+        for reference in self._flights:
             with suppress(Exception):  # whatever is wrong with the cluster, it is over
                 self._ray.cancel(reference, force=True)
-            remove_unfinished(self.work.handover, flight.token, flight.task.chunk)
+        with suppress(Exception):
+            # A task that is still ending would write where it has been tidied up.
+            everything = [*self._flights]
+            self._ray.wait(everything, num_returns=len(everything), timeout=_GRACE)
+        for flight in self._flights.values():
+            self._tidy(flight)
         if self._is_ours:
             self._ray.shutdown()
 
@@ -182,11 +215,15 @@ def _refuse_silence(address: str) -> None:
 
 def label_once(work: Work, task: Task, token: str) -> Report:
     """What a task does: label one chunk in a folder of its own, and leave nothing there."""
-    parent = work.config.run.temp_dir or tempfile.gettempdir()
     collector = Collector()
-    with Workplace(work, Path(parent) / f"duck_label_{token}", token, collector) as workplace:
+    with Workplace(work, _folder(work, token), token, collector) as workplace:
         report = workplace.label(task)
     return replace(report, events=tuple(collector.events))
+
+
+def _folder(work: Work, token: str) -> Path:
+    """Where a task spills to, on whichever machine it is."""
+    return Path(work.config.run.temp_dir or tempfile.gettempdir()) / f"duck_label_{token}"
 
 
 def _anywhere(work: Work) -> Work:

@@ -111,7 +111,7 @@ class Workplace:
                 f"{folder}: cannot hold spilled data: {error.strerror}: pass another --temp-dir"
             ) from error
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        load(file.path for file in work.source.files)
+        load((file.path for file in work.source.files), work.config.run.store_patience)
         budget = MemoryBudget.resolve(
             f"{work.memory_bytes}B", (work.memory_bytes, "its share"), memory.rss_bytes()
         )
