@@ -46,11 +46,16 @@ OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
 _NEVER = 2**31 - 1
 # Bars that share a question where they enter at one price.
 BLOCK_BARS = 64
+# How far a price may lie from its level, in increments; or, relative to the level, how far one step
+# of a DOUBLE and the two roundings of the division may take it.
+_NEAR, _PRECISION = "1e-6", "4.5e-16"
+# Up to here no FLOAT is the nearest one to two levels.
+LEVELS_OF_FLOAT = 2**23
 
 
 @dataclass(frozen=True)
 class BarColumns:
-    """The names that the files give to the columns of a bar, and the type of their timestamp."""
+    """The names that the files give to the columns of a bar, and the types of times and prices."""
 
     timestamp: str
     open: str
@@ -60,6 +65,8 @@ class BarColumns:
     volume: str | None
     symbol: str | None
     time_type: str
+    # Those of `PRICES`, in that order.
+    price_types: tuple[str, ...] = ("DOUBLE",) * len(PRICES)
 
     @property
     def in_nanoseconds(self) -> bool:
@@ -118,6 +125,7 @@ def context(
     """What the templates may name: columns, modes and barriers, never a value."""
     timestamp = identifier(bars.timestamp)
     barriers = config.barriers()
+    types = dict(zip(PRICES, bars.price_types, strict=True))
 
     def symbol_of(table: str) -> str:
         return f"{table}.{identifier(bars.symbol)}" if bars.symbol else "''"
@@ -141,6 +149,11 @@ def context(
         "output_columns": config.output_columns(),
         "timestamp": timestamp,
         "columns": {price: identifier(getattr(bars, price)) for price in PRICES},
+        "level_of": lambda price, table, grid: (
+            f"{table}.{identifier(getattr(bars, price))}::double "
+            f"* {grid}.denominator / {grid}.numerator"
+        ),
+        "is_off_grid": lambda price: is_off_grid(price, f"{price}_multiple", types[price]),
         "volume": identifier(bars.volume) if bars.volume else None,
         "has_symbol": bars.symbol is not None,
         "symbol_of": symbol_of,
@@ -179,6 +192,32 @@ def _barrier(
     """The side of a barrier, and its number there."""
     side = "up" if is_above else "down"
     return side, barriers[side].index(ticks) + 1
+
+
+def is_off_grid(
+    price: str,
+    multiple: str,
+    kind: str,
+    numerator: int | str = "numerator",
+    denominator: int | str = "denominator",
+) -> str:
+    """Whether a price lies off the grid, given what multiple of the increment it is, unrounded.
+
+    A FLOAT has seven digits: it stands for a level if it is the FLOAT nearest to it and no other.
+    """
+    off = (
+        f"abs({multiple} - round({multiple}))\n"
+        f"        > greatest({_NEAR}, abs({multiple}) * {_PRECISION})"
+    )
+    if kind == "FLOAT":
+        off += (
+            "\n        and (\n"
+            f"            abs({multiple}) >= {LEVELS_OF_FLOAT}\n"
+            f"            or try_cast(round({multiple}) * {numerator} / {denominator} as float)\n"
+            f"            is distinct from {price}\n"
+            "        )"
+        )
+    return off
 
 
 _FILES = "read_parquet($files, union_by_name = true, hive_partitioning = false"

@@ -23,6 +23,7 @@ from labeling import label, read, write
 from scan import Mode, Rules, scan
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
+PRICES = ("open", "high", "low", "close")
 
 
 def walk(count: int, seed: int = 1, **columns: Any) -> pa.Table:
@@ -356,6 +357,89 @@ def test_the_increment_that_would_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadBarsError, match=r"price_increment = 0\.01 would fit"):
         label(write(tmp_path / "bars", [cents]), tmp_path / "out")
     label(write(tmp_path / "bars", [cents]), tmp_path / "out", price_increment=0.01)
+
+
+def cents(count: int, **columns: Any) -> pa.Table:
+    """Bars around 189.37 on a grid of cents, each the DOUBLE nearest to its decimal."""
+    table = walk(count, **columns)
+    for name in PRICES:
+        levels = [round(4 * price) - 20_000 + 18_937 for price in table[name].to_pylist()]
+        table = replaced(table, name, pa.array([level / 100 for level in levels]))
+    return table
+
+
+def as_type(table: pa.Table, kind: pa.DataType) -> pa.Table:
+    for name in PRICES:
+        table = replaced(table, name, table[name].cast(kind))
+    return table
+
+
+GRID: dict[str, Any] = {"tick_size": 0.01, "roll_gap_points": 0}
+NO_ROLLS_IN_CENTS = Rules(tick_size=0.01, roll_gap_points=0)
+
+
+def test_prices_are_judged_on_the_grid(tmp_path: Path) -> None:
+    """A high of 0.35 is not below an open of 0.35000000000000003, and the labels are the same."""
+    table = cents(300)
+    for name in PRICES:
+        noisy = [price * (1 + 2**-52) for price in table[name].to_pylist()]
+        bars = replaced(table, name, pa.array(noisy))
+        labeled = label(
+            write(tmp_path / name / "bars", [bars]), tmp_path / name / "out", details=True, **GRID
+        )
+        expected = scan(table, NO_ROLLS_IN_CENTS)
+        assert golden.differences(replaced(labeled, name, table[name]), expected) == []
+
+
+def test_floats_and_decimals_stand_for_the_level_that_they_are_nearest_to(tmp_path: Path) -> None:
+    table = cents(300)
+    expected = scan(table, NO_ROLLS_IN_CENTS)
+    for kind in (pa.float32(), pa.decimal128(38, 18)):
+        bars, out = write(tmp_path / f"{kind}", [as_type(table, kind)]), tmp_path / f"{kind}_out"
+        labeled = label(bars, out, details=True, **GRID)
+        assert golden.differences(as_type(labeled, pa.float64()), expected) == []
+
+
+def test_a_float_that_is_not_the_nearest_is_off_the_grid(tmp_path: Path) -> None:
+    """One step of a FLOAT beside it is another price; from 2^23 levels on nobody can tell them."""
+    table = as_type(cents(300), pa.float32())
+    close = table["close"].to_numpy().copy()
+    close[7] = np.nextafter(close[7], np.float32(0))
+    bars = write(tmp_path / "bars", [replaced(table, "close", pa.array(close))])
+    with pytest.raises(BadBarsError, match=r"1 x off_grid(.|\n)*row 7:"):
+        label(bars, tmp_path / "out", **GRID)
+    bars = write(tmp_path / "fine", [table])
+    with pytest.raises(BadBarsError, match=r"off_grid(.|\n)*price_increment = 0\.01 would fit"):
+        label(bars, tmp_path / "out", **{**GRID, "price_increment": 0.00001})
+
+
+def test_only_a_plausible_increment_is_named(tmp_path: Path) -> None:
+    """Any FLOAT lies on a grid that is fine enough, such as 3.125e-08."""
+    table = as_type(as_type(cents(300), pa.float32()), pa.float64())
+    with pytest.raises(BadBarsError) as caught:
+        label(write(tmp_path / "bars", [table]), tmp_path / "out", **GRID)
+    assert "would fit" not in str(caught.value)
+    assert "lie on a grid of 0.01 only as FLOAT" in str(caught.value)
+
+
+def test_a_grid_finer_than_a_double_can_hold(tmp_path: Path) -> None:
+    """1024.1 is 2e-6 increments of 1e-8 away from the DOUBLE nearest to it, and on the grid."""
+    table = walk(300)
+    for name in PRICES:
+        tenths = [round((price - 5000) * 4) + 10_241 for price in table[name].to_pylist()]
+        table = replaced(table, name, pa.array([number / 10 for number in tenths]))
+    rules = Rules(tick_size=0.1, roll_gap_points=20)
+    bars = write(tmp_path / "bars", [table])
+    labeled = label(bars, tmp_path / "out", details=True, tick_size=0.1, price_increment=1e-8)
+    assert golden.differences(labeled, scan(table, rules)) == []
+
+
+def test_a_price_that_rounds_to_zero_is_not_above_it(tmp_path: Path) -> None:
+    table = walk(300)
+    for name in PRICES:
+        table = replaced(table, name, pa.array([p * 1e-11 for p in table[name].to_pylist()]))
+    with pytest.raises(BadBarsError, match=r"300 x nonpositive_price: .* on the grid"):
+        label(write(tmp_path / "bars", [table]), tmp_path / "out")
 
 
 def test_duplicates_across_files_and_symbols(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ QUERIES = (
 # What some queries name besides.
 NAMES = {"direction": "asc", "by": "month", "label": '"label_m"', "weight": '"weight_m"'}
 PLAIN = BarColumns("timestamp", "open", "high", "low", "close", None, None, "TIMESTAMP")
-RICH = BarColumns("ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE")
+RICH = BarColumns(
+    "ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE", price_types=("FLOAT",) * 4
+)
 CASES = {
     "plain": (LabelingConfig(), PLAIN),
     "rich": (

@@ -14,7 +14,7 @@ from duck_label.bars.source import Source
 from duck_label.config import PRICES, Grid, LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import BadBarsError
-from duck_label.queries import identifier, render
+from duck_label.queries import LEVELS_OF_FLOAT, identifier, is_off_grid, render
 
 # The rules, and what a bar that breaks one is like.
 RULES = {
@@ -22,7 +22,7 @@ RULES = {
     "null_symbol": "the symbol is null",
     "null_price": "a price is null",
     "not_finite": "a price is NaN or infinite",
-    "nonpositive_price": "a price is not above 0 (allow_nonpositive_prices allows it)",
+    "nonpositive_price": "a price is not above 0 on the grid (allow_nonpositive_prices allows it)",
     "high_below_low": "the high is below the low",
     "high_too_low": "the high is below the open or close",
     "low_too_high": "the low is above the open or close",
@@ -32,6 +32,8 @@ RULES = {
     "duplicate": "another bar has the same symbol and timestamp",
 }
 _SHOWN = 5
+# Into so many parts somebody might divide a tick: decimals of it, and bonds' eighths and so on.
+_PARTS = sorted({f * 10**power for f in (1, 2, 4, 5, 25) for power in range(9)} | {8, 16, 32, 64})
 
 
 @dataclass(frozen=True)
@@ -162,30 +164,49 @@ def _fitting_increment(
     database: Database, source: Source, context: Mapping[str, Any], grid: Grid
 ) -> str | None:
     tick_size = Fraction(grid.numerator * grid.increments_per_tick, grid.denominator)
-    factors = (1, 2, 4, 5, 8, 16, 25, 32)
-    parts = sorted({factor * 10**power for factor in factors for power in range(9)})
-    current = Fraction(grid.numerator, grid.denominator)
-    candidates = [current, *(tick_size / part for part in parts)]
+    candidates = [
+        Fraction(grid.numerator, grid.denominator),
+        *(tick_size / part for part in _PARTS),
+    ]
     prices = ", ".join(f"source.{context['columns'][price]}::double" for price in PRICES)
+    # FLOAT prices may stand in columns of DOUBLE.
+    kinds = ("DOUBLE", "FLOAT")
     misfits = ", ".join(
-        f"count_if(abs({level} - round({level})) > 1e-6)"
-        for candidate in candidates
-        for level in [f"price * {candidate.denominator}::double / {candidate.numerator}"]
+        f"count_if({is_off_grid('price', multiple, kind, f'{numerator}::double', denominator)})"
+        for numerator, denominator in (step.as_integer_ratio() for step in candidates)
+        for multiple in [f"(price * {denominator}::double / {numerator})"]
+        for kind in kinds
     )
-    counts = database.row(
-        f"select {misfits} from (select unnest([{prices}]) as price "
-        f"from {context['source']} as source "
+    largest, wide, *counts = database.row(
+        f"select max(abs(price)), count_if(try_cast(price as float) is distinct from price), "
+        f"{misfits} "
+        f"from (select unnest([{prices}]) as price from {context['source']} as source "
         f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
         "where grids.pattern = $pattern) where isfinite(price)",
         {"files": source.paths, "pattern": grid.pattern},
     )
-    if counts[0] == 0:
+    as_doubles, as_floats = counts[::2], counts[1::2]
+    has_floats = "FLOAT" in source.bars.price_types
+    if (as_floats if has_floats else as_doubles)[0] == 0:
         return None
     who = "" if grid.pattern == "*" else f"for {grid.pattern!r}, "
-    for candidate, count in zip(candidates, counts, strict=True):
-        if count == 0:
+    are_floats = wide == 0
+    for candidate, *count in zip(candidates, as_doubles, as_floats, strict=True):
+        # Every FLOAT lies on a grid that is fine enough: that says nothing of the prices.
+        is_telling = not are_floats or largest < candidate * LEVELS_OF_FLOAT
+        if is_telling and count[has_floats] == 0:
             return f"{who}price_increment = {float(candidate):.15g} would fit"
+        if is_telling and are_floats and count[1] == 0:
+            return (
+                f"{who}the prices are 32-bit floats in columns of DOUBLE, and lie on a grid of "
+                f"{float(candidate):.15g} only as FLOAT: cast them to FLOAT, or round them to it"
+            )
+    if are_floats:
+        return (
+            f"{who}the prices are 32-bit floats, too short for their grid: write them as DOUBLE, "
+            "rounded to their increment"
+        )
     return (
-        f"{who}no price_increment that divides tick_size = {float(tick_size):g} would fit: are the "
-        "prices 32-bit floats, adjusted by a factor, or of several instruments?"
+        f"{who}no price_increment that divides tick_size = {float(tick_size):g} would fit: were "
+        "the prices adjusted by a factor, or are they of several instruments?"
     )

@@ -163,4 +163,5 @@ def bar_columns(
         volume=present.get("volume"),
         symbol=present.get("symbol"),
         time_type=kinds[timestamp],
+        price_types=tuple(kinds[present[price]] for price in PRICES),
     )

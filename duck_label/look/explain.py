@@ -138,6 +138,7 @@ class _Shelf:
             volume=names["volume"] if names["volume"] in types else None,
             symbol=names["symbol"] if names["symbol"] in types else None,
             time_type=types[names["timestamp"]],
+            price_types=tuple(types[names[price]] for price in PRICES),
         )
         self._context = context(config, self.columns, list(types), has_quarantine=False)
         self._covered = _merged((c.start, c.end) for c in Ledger(output.folder).chunks())

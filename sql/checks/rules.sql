@@ -1,8 +1,9 @@
 {#- What makes a bar bad by itself, for the checks to import; no query of its own.
 
     `placed_rows` is a CTE: every row of the input, under its own names, with its place. `rows_on_trial` is one over
-    such rows: their place, and their prices and grid levels in double.
-    `rules` lists (name, predicate) over such a row. A predicate that is null does not hold. -#}
+    such rows: their place, their prices in double, their levels on the grid, and whether they lie off it.
+    `rules` lists (name, predicate) over such a row. A predicate that is null does not hold.
+    Prices are compared as levels: an open of 0.35000000000000003 is no higher than a high of 0.35. -#}
 {%- macro placed_rows() -%}
 placed_rows as (
     select
@@ -21,7 +22,7 @@ placed_rows as (
 {%- endmacro -%}
 
 {%- macro rows_on_trial(rows, place) -%}
-rows_on_trial as (
+rows_with_prices as (
     select
         {%- for name in place %}
         source.{{ name }},
@@ -33,11 +34,32 @@ rows_on_trial as (
         {%- endif %}
         {%- for price in prices %}
         source.{{ columns[price] }}::double as {{ price }},
-        source.{{ columns[price] }}::double * grids.denominator / grids.numerator as {{ price }}_level
-        {{- "," if not loop.last }}
+        {{ level_of(price, "source", "grids") }} as {{ price }}_multiple,
         {%- endfor %}
+        grids.numerator,
+        grids.denominator
     from {{ rows }} as source
     inner join grids on {{ symbol_of("source") }} is not distinct from grids.symbol
+),
+
+rows_on_trial as (
+    select
+        {%- for name in place %}
+        {{ name }},
+        {%- endfor %}
+        bar_time,
+        symbol,
+        {%- if volume %}
+        volume,
+        {%- endif %}
+        {%- for price in prices %}
+        {{ price }},
+        round({{ price }}_multiple) as {{ price }}_level,
+        isfinite({{ price }})
+        and {{ is_off_grid(price) }} as {{ price }}_is_off
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from rows_with_prices
 )
 {%- endmacro -%}
 
@@ -51,17 +73,17 @@ rows_on_trial as (
     ("null_timestamp", "bar_time is null"),
     ("null_price", any_price("? is null")),
     ("not_finite", any_price("not isfinite(?)")),
-    ("high_below_low", "high < low"),
-    ("high_too_low", "high < open or high < close"),
-    ("low_too_high", "low > open or low > close"),
-    ("off_grid", any_price("isfinite(?) and abs(?_level - round(?_level)) > 1e-6")),
+    ("high_below_low", "high_level < low_level"),
+    ("high_too_low", "high_level < open_level or high_level < close_level"),
+    ("low_too_high", "low_level > open_level or low_level > close_level"),
+    ("off_grid", any_price("?_is_off")),
     ("beyond_grid", any_price("isfinite(?) and abs(?_level) > 9007199254740992")),
 ] -%}
 {%- if has_symbol -%}
     {%- set rules = rules + [("null_symbol", "symbol is null")] -%}
 {%- endif -%}
 {%- if not allow_nonpositive_prices -%}
-    {%- set rules = rules + [("nonpositive_price", any_price("? <= 0"))] -%}
+    {%- set rules = rules + [("nonpositive_price", any_price("?_level <= 0"))] -%}
 {%- endif -%}
 {%- if volume -%}
     {%- set rules = rules + [("negative_volume", "volume < 0")] -%}

@@ -18,7 +18,7 @@ bars_on_the_grid as (
         source.{{ timestamp }} >= {{ moment("chunk_from") }}
         and source.{{ timestamp }} < {{ moment("chunk_until") }} as is_wanted,
         {%- for price in ("open", "high", "low", "close") %}
-        round(source.{{ columns[price] }}::double * series.denominator / series.numerator)::bigint as {{ price }}
+        round({{ level_of(price, "source", "series") }})::bigint as {{ price }}
         {{- "," if not loop.last }}
         {%- endfor %}
     from {{ source }} as source
