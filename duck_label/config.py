@@ -309,6 +309,10 @@ class LabelingConfig(_Model):
     on_bad_rows: Literal["fail", "quarantine"] = Field(
         default="fail", description="stop at bad bars, or set them aside and label the rest"
     )
+    on_off_grid: Literal["bad", "round"] = Field(
+        default="bad",
+        description="prices off the grid are bad, or taken for the nearest level and counted",
+    )
     allow_nonpositive_prices: bool = Field(default=False, description="crude oil closed at -37.63")
     session_start: Annotated[str, BeforeValidator(_session)] = Field(
         default="17:00 America/New_York",

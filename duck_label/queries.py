@@ -167,6 +167,7 @@ def context(
         "cell": lambda level, width: f"floor(({level}) / {width})::bigint",
         "grids": config.grids(),
         "horizon_in_bars": config.timeout_bars is not None,
+        "rounds_prices": config.on_off_grid == "round",
         "allow_nonpositive_prices": config.allow_nonpositive_prices,
         "details": config.details,
         "unresolved_is_null": config.unresolved == "null",

@@ -17,6 +17,9 @@ from fsspec.implementations.local import LocalFileSystem
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import BadBarsError, ConfigError, InputError
+from duck_label.look.explain import explain
+from duck_label.look.inspect import Output
+from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER
 from duck_label.storage.places import exactly
 from labeling import label, read, write
@@ -420,6 +423,39 @@ def test_only_a_plausible_increment_is_named(tmp_path: Path) -> None:
         label(write(tmp_path / "bars", [table]), tmp_path / "out", **GRID)
     assert "would fit" not in str(caught.value)
     assert "lie on a grid of 0.01 only as FLOAT" in str(caught.value)
+
+
+def test_prices_off_the_grid_are_rounded_where_asked_for(tmp_path: Path) -> None:
+    """They are labeled as the nearest level is, stay what they are, and are counted by month."""
+    table = walk(300)
+    table = table.append_column("symbol", pa.array(["A"] * 300))
+    off = table
+    for name, by in (("open", 0.11), ("low", -0.12)):
+        prices = table[name].to_pylist()
+        off = replaced(off, name, pa.array([*prices[:10], prices[10] + by, *prices[11:]]))
+    later = replaced(off, "timestamp", pa.array([START + timedelta(40, n) for n in range(300)]))
+    bars, out = write(tmp_path / "bars", [off, later]), tmp_path / "out"
+    with pytest.raises(BadBarsError, match="1 x off_grid"):
+        label(bars, out, details=True)
+    labeled = label(bars, out, details=True, on_off_grid="round")
+    both = pa.concat_tables([table, replaced(table, "timestamp", later["timestamp"])])
+    assert labeled["open"].to_pylist() == [*off["open"].to_pylist()] * 2
+    for name in ("open", "low"):
+        labeled = replaced(labeled, name, both[name])
+    assert golden.differences(labeled, scan(both, Rules())) == []
+    counted = [
+        {"symbol": "A", "month": "2024-03", "prices": 2},
+        {"symbol": "A", "month": "2024-04", "prices": 2},
+    ]
+    engine = WeightedLabelingEngine(LabelingConfig(details=True, on_off_grid="round"))
+    for overwrite in (False, True):
+        summary = engine.process_files([bars], out, overwrite=overwrite)
+        assert summary.prices_rounded == counted
+    assert "4 prices off the grid" in summary.warnings[-1]
+    assert list(statistics(out).prices_rounded) == counted
+    with Output(out) as output:
+        stories = explain(output, START + timedelta(seconds=9), "A")
+    assert [story.verdict for story in stories] == ["agrees"] * 6
 
 
 def test_a_grid_finer_than_a_double_can_hold(tmp_path: Path) -> None:

@@ -104,6 +104,13 @@ def quarantine(database: Database, source: Source, context: Mapping[str, Any], p
     os.replace(unfinished, path)
 
 
+def rounded(
+    database: Database, context: Mapping[str, Any], values: Mapping[str, Any]
+) -> list[tuple[str, int, int]]:
+    """How many prices lie off the grid, by symbol and month (12 * year + month)."""
+    return database.rows(render("checks/rounded", context), values)
+
+
 def complaint(
     database: Database,
     source: Source,
@@ -199,12 +206,13 @@ def _fitting_increment(
         if is_telling and are_floats and count[1] == 0:
             return (
                 f"{who}the prices are 32-bit floats in columns of DOUBLE, and lie on a grid of "
-                f"{float(candidate):.15g} only as FLOAT: cast them to FLOAT, or round them to it"
+                f"{float(candidate):.15g} only as FLOAT: cast them to FLOAT, or pass "
+                "--on-off-grid round"
             )
     if are_floats:
         return (
-            f"{who}the prices are 32-bit floats, too short for their grid: write them as DOUBLE, "
-            "rounded to their increment"
+            f"{who}the prices are 32-bit floats, too short for their grid: write them as "
+            "DOUBLE, or pass --on-off-grid round, which takes each for the nearest level"
         )
     return (
         f"{who}no price_increment that divides tick_size = {float(tick_size):g} would fit: were "

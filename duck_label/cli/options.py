@@ -30,6 +30,7 @@ _KEYS = {
     "unresolved": "unresolved",
     "details": "details",
     "on_bad_rows": "on_bad_rows",
+    "on_off_grid": "on_off_grid",
     "allow_nonpositive_prices": "allow_nonpositive_prices",
     "chunk": "run.chunk",
     "order": "run.order",
@@ -156,6 +157,11 @@ def configuration(command: Command) -> Command:
             "--on-bad-rows",
             type=click.Choice(["fail", "quarantine"]),
             help="Stop at bad bars, or set them aside.  [default: fail]",
+        ),
+        click.option(
+            "--on-off-grid",
+            type=click.Choice(["bad", "round"]),
+            help="Prices off the grid are bad, or taken for the nearest level.  [default: bad]",
         ),
         click.option(
             "--allow-nonpositive-prices/--no-allow-nonpositive-prices",

@@ -8,6 +8,7 @@ from dataclasses import astuple
 from duck_label.look.stats import Group, Statistics
 from duck_label.memory.budget import format_bytes
 from duck_label.queries import OUTCOMES
+from duck_label.run.results import told_rounded
 from duck_label.tables import Table, number, share
 
 _SHOWN_SYMBOLS = 8
@@ -28,6 +29,8 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
         f"rolls: {total.jumps:,} jumps, {total.rolled_bars:,} bars beside them; "
         f"{statistics.quarantined_bars:,} bad bars set aside"
     )
+    if statistics.prices_rounded:
+        yield told_rounded(statistics.prices_rounded)
     yield ""
     yield Table(
         "Outcomes",

@@ -19,7 +19,7 @@ from duck_label.errors import InputError
 from duck_label.look.means import Means
 from duck_label.look.quality import Check, Evidence, judge, worst
 from duck_label.queries import OUTCOMES, identifier, render
-from duck_label.records.ledger import ChunkRecord, Ledger
+from duck_label.records.ledger import ChunkRecord, Ledger, Rounded
 from duck_label.run.admission import quarantined
 
 By = Literal["month", "symbol", "session"]
@@ -99,6 +99,7 @@ class Statistics:
     size_bytes: int
     symbols: tuple[str, ...]
     quarantined_bars: int
+    prices_rounded: tuple[Rounded, ...]
     session_start: str
     total: Group
     weights: Mapping[str, Weights]
@@ -123,6 +124,7 @@ class Statistics:
             "size_bytes": self.size_bytes,
             "symbols": list(self.symbols),
             "quarantined_bars": self.quarantined_bars,
+            "prices_rounded": list(self.prices_rounded),
             "session_start": self.session_start,
             **total,
             "by": self.by,
@@ -198,6 +200,7 @@ def _statistics(
             for (symbol,) in database.rows("select distinct symbol from tallies order by symbol")
         ),
         quarantined_bars=set_aside,
+        prices_rounded=() if checked is None else tuple(checked.rounded),
         session_start=session_start,
         total=total,
         weights=weights,

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -97,11 +98,12 @@ class Walk:
         outcome, path = self._path(mode)
         entry = self.bars[self.signal + 1] if self.signal + 1 < len(self.bars) else None
         sign = 1 if mode.direction == "long" else -1
-        target = stop = None
+        price = target = stop = None
         if entry is not None:
+            price = float(Fraction(self._levels[self.signal + 1].open) * self._increment)
             tick = self.grid.increments_per_tick * self.grid.numerator / self.grid.denominator
-            target = entry.open + sign * float(mode.target) * tick
-            stop = entry.open - sign * float(mode.stop) * tick
+            target = price + sign * float(mode.target) * tick
+            stop = price - sign * float(mode.stop) * tick
         last = path[-1] if path and outcome not in ("roll", "none") else None
         quality, velocity = (
             self._merits(mode, last) if last and outcome == "target" else (None,) * 2
@@ -115,7 +117,7 @@ class Walk:
         return Trade(
             mode=mode,
             outcome=outcome,
-            entry=None if entry is None else entry.open,
+            entry=price,
             target=target,
             stop=stop,
             path=tuple(path),
@@ -173,9 +175,17 @@ class Walk:
     @cached_property
     def _levels(self) -> list[_Levels]:
         """Prices as whole multiples of the price increment."""
-        scale = Fraction(self.grid.denominator, self.grid.numerator)
         prices = ((bar.open, bar.high, bar.low, bar.close) for bar in self.bars)
-        return [_Levels(*(round(Fraction(price) * scale) for price in four)) for four in prices]
+        return [_Levels(*map(self._level, four)) for four in prices]
+
+    def _level(self, price: float) -> int:
+        """The nearest level; of two that are as near in DOUBLE, the one further from zero."""
+        multiple = price * self.grid.denominator / self.grid.numerator
+        return int(Decimal(multiple).to_integral_value(ROUND_HALF_UP))
+
+    @property
+    def _increment(self) -> Fraction:
+        return Fraction(self.grid.numerator, self.grid.denominator)
 
     @cached_property
     def _jumps(self) -> set[int]:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.storage.folders import folder
@@ -82,18 +82,28 @@ class ChunkRecord:
         return replace(record, reach=Reach.read(values["reach"])) if record.reach else record
 
 
+class Rounded(TypedDict):
+    """So many prices of a symbol in a month (2024-03) that were taken for the nearest level."""
+
+    symbol: str
+    month: str
+    prices: int
+
+
 @dataclass(frozen=True)
 class Checked:
     """An input that was found good, or its bad bars set aside: what labels were made of.
 
     `columns` are those of the input with their types, `reference_month` (12 * year + month) is
-    the month that the decay counts from.
+    the month that the decay counts from. `rounded` is how many prices were taken for the nearest
+    level, by symbol and month.
     """
 
     identity: Mapping[str, Any]
     bad_bars: int
     columns: Sequence[Sequence[str]]
     reference_month: int
+    rounded: Sequence[Rounded] = ()
 
 
 class Ledger:

@@ -15,7 +15,7 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.records.ledger import Checked, ChunkRecord, Ledger, month_name
+from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, month_name
 from duck_label.run import changes
 from duck_label.run.changes import identify, refuse_conflict
 
@@ -99,8 +99,14 @@ def admit(
         news = changes.news(new, ledger.chunks(), before, values["reference_month"])
         ledger.withdraw(news.stale)
     if before is None or new is not None:
+        rounded: list[Rounded] = []
+        if config.on_off_grid == "round":
+            rounded = [
+                {"symbol": symbol, "month": month_name(month), "prices": prices}
+                for symbol, month, prices in checks.rounded(database, context, everything)
+            ]
         record = Checked(
-            identify(source, config), bad_bars, source.columns, values["reference_month"]
+            identify(source, config), bad_bars, source.columns, values["reference_month"], rounded
         )
         ledger.append("runs", {"event": "checked", **asdict(record)})
     return Bars(source, context, values, news)

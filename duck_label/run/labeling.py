@@ -35,7 +35,7 @@ from duck_label.run.crews.processes import Workers
 from duck_label.run.crews.ray import THREADS, Cluster
 from duck_label.run.crews.worker import Work
 from duck_label.run.reporter import RunReporter
-from duck_label.run.results import Progress, RunSummary
+from duck_label.run.results import Progress, RunSummary, told_rounded
 from duck_label.run.schedule import Schedule
 from duck_label.run.watch import Watch
 from duck_label.storage.handover import Handover
@@ -90,6 +90,12 @@ class Labeling:
         self.summary.rows_quarantined = count = quarantined(self.database, self.ledger)
         if count:
             warning = f"{count:,} bad bars were set aside in {self.ledger.quarantine_name}"
+            self.summary.warnings.append(warning)
+            self.progress.note(f"warning: {warning}")
+        checked = self.ledger.checked()
+        if checked is not None and checked.rounded:
+            self.summary.prices_rounded = list(checked.rounded)
+            warning = told_rounded(checked.rounded)
             self.summary.warnings.append(warning)
             self.progress.note(f"warning: {warning}")
         if bars.news is not None:

@@ -11,7 +11,20 @@ from duck_label.bars.plan import Chunk
 from duck_label.memory.budget import MB, MemoryBudget
 from duck_label.memory.governor import MemoryManager
 from duck_label.memory.monitor import PerformanceMetrics
-from duck_label.records.ledger import Checked, ChunkRecord, month_name
+from duck_label.records.ledger import Checked, ChunkRecord, Rounded, month_name
+
+# Months of a symbol in a line of text.
+_SHOWN = 8
+
+
+def told_rounded(rounded: Sequence[Rounded]) -> str:
+    """How many prices were taken for the nearest level, by symbol and month."""
+    total = sum(one["prices"] for one in rounded)
+    shown = ", ".join(
+        f"{one['symbol']} {one['month']}: {one['prices']:,}".strip() for one in rounded[:_SHOWN]
+    )
+    more = f" and {len(rounded) - _SHOWN} more" if len(rounded) > _SHOWN else ""
+    return f"{total:,} prices off the grid were taken for the nearest level ({shown}{more})"
 
 
 class Progress(Protocol):
@@ -69,6 +82,7 @@ class RunSummary:
     rows_labeled: int = 0
     rows_resumed: int = 0
     rows_quarantined: int = 0
+    prices_rounded: list[Rounded] = field(default_factory=list)
     chunks_labeled: int = 0
     chunks_resumed: int = 0
     chunks_stale: int = 0
@@ -111,6 +125,7 @@ class RunSummary:
         """Say that there was nothing to do."""
         self.resume(done)
         self.rows_quarantined = checked.bad_bars
+        self.prices_rounded = list(checked.rounded)
         self.reference_month = month_name(checked.reference_month)
         self.seconds = round(seconds, 3)
 

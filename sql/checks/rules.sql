@@ -76,9 +76,11 @@ rows_on_trial as (
     ("high_below_low", "high_level < low_level"),
     ("high_too_low", "high_level < open_level or high_level < close_level"),
     ("low_too_high", "low_level > open_level or low_level > close_level"),
-    ("off_grid", any_price("?_is_off")),
     ("beyond_grid", any_price("isfinite(?) and abs(?_level) > 9007199254740992")),
 ] -%}
+{%- if not rounds_prices -%}
+    {%- set rules = rules + [("off_grid", any_price("?_is_off"))] -%}
+{%- endif -%}
 {%- if has_symbol -%}
     {%- set rules = rules + [("null_symbol", "symbol is null")] -%}
 {%- endif -%}
