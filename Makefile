@@ -26,6 +26,7 @@ label: $(VENV)/installed $(filter sample/bars.parquet,$(INPUT)) ## Set up, then 
 	@ls $(OUTPUT)/*.parquet > /dev/null 2>&1 || exit 0; \
 		printf '\nThe labels are in %s. A first query on them, how often each label is 1:\n\n%s\n' '$(OUTPUT)' "$$QUERY"; \
 		$(BIN)/python -c "import duckdb, os; duckdb.sql(os.environ['QUERY']).show()"
+	@printf 'For `duck-label` itself in this shell: . $(BIN)/activate\n'
 
 sample/bars.parquet: | $(VENV)/installed
 	@mkdir -p sample

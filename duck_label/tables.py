@@ -24,6 +24,11 @@ class Table:
     left: int = 1
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things in words: 1 chunk, 2,000 chunks."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def show(parts: Sequence[Table | str]) -> None:
     """Write tables and lines to stdout."""
     is_terminal = sys.stdout.isatty()

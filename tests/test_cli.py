@@ -334,3 +334,10 @@ def test_lines_of_the_budget_stand_in_order() -> None:
     assert "cleanup_threshold = 0.97 is above critical_threshold = 0.95" in result.stderr
     result = run("config", "--cleanup-threshold", "0.97", "--critical-threshold", "off")
     assert result.exit_code == 0
+
+
+def test_one_thing_is_told_as_one(here: Path) -> None:  # noqa: ARG001 - where it runs
+    said = run("run", BARS, "-o", "one").stderr
+    assert "1 chunk\n" in said
+    assert "(1 file)" in said
+    assert "growth" not in said

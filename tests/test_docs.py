@@ -75,7 +75,7 @@ def test_python_of_the_page_on_memory(folder: Path) -> None:
     assert ended.stdout.startswith("1,000,000 rows, ")
     assert ended.stdout.endswith("\nTrue\n")
     assert "cleaning up" not in ended.stdout
-    assert "of the target of 167,000" in ended.stderr
+    assert "times the target of 167,000" in ended.stderr
 
 
 def test_sql_of_the_readme(folder: Path) -> None:

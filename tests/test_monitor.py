@@ -178,7 +178,7 @@ def test_the_report_is_narration(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr()
     assert said.out == ""
     assert "100 rows" in said.err
-    assert "of the target of 167,000" in said.err
+    assert "times the target of 167,000" in said.err
     assert "peaked at 700 MB of 1 GB" in said.err
     assert "labeling: " in said.err
 

@@ -22,6 +22,10 @@ from duck_label.cli.console import say
 from duck_label.memory.budget import MB, MemoryBudget, format_bytes
 from duck_label.records.ledger import ChunkRecord
 from duck_label.run.results import RunPlan, RunSummary
+from duck_label.tables import counted
+
+# A run below this is too short to tell what it would grow by in a minute.
+_TELLING_SECONDS = 60
 
 
 class _Memory(ProgressColumn):
@@ -71,7 +75,8 @@ class TerminalProgress:
         self._chunks = len(chunks)
         if self._verbose:
             self.note(
-                f"{len(chunks)} chunks, {sum(chunk.rows for chunk in chunks):,} bars to label"
+                f"{counted(len(chunks), 'chunk')}, "
+                f"{counted(sum(chunk.rows for chunk in chunks), 'bar')} to label"
             )
         if self._show_bar:
             self._bar = Progress(
@@ -110,28 +115,41 @@ class TerminalProgress:
 
 def summary_text(summary: RunSummary) -> str:
     """A run in a few lines."""
-    where = f"labels: {summary.output}/*.parquet ({len(summary.parts)} files)"
+    where = f"labels: {summary.output}/*.parquet ({counted(len(summary.parts), 'file')})"
     if summary.rows_labeled == 0:
-        return f"nothing to do: {summary.rows_resumed:,} bars are labeled\n{where}"
+        labeled = (
+            f"{counted(summary.rows_resumed, 'bar')} {_is_or_are(summary.rows_resumed)} labeled"
+        )
+        return f"nothing to do: {labeled}\n{where}"
     lines = [
-        f"labeled {summary.rows_labeled:,} bars in {summary.seconds:.1f} s "
-        f"({summary.rows_per_second:,.0f}/s), {summary.chunks_labeled} chunks"
+        f"labeled {counted(summary.rows_labeled, 'bar')} in {summary.seconds:.1f} s "
+        f"({summary.rows_per_second:,.0f}/s), {counted(summary.chunks_labeled, 'chunk')}"
     ]
     if summary.chunks_resumed:
         lines.append(
-            f"{summary.rows_resumed:,} bars in {summary.chunks_resumed} chunks were done before"
+            f"{counted(summary.rows_resumed, 'bar')} in {counted(summary.chunks_resumed, 'chunk')} "
+            "were done before"
         )
+    # What a run of seconds grows by says nothing of a minute.
+    growth = ""
+    if summary.seconds >= _TELLING_SECONDS:
+        growth = f"growth {summary.growth_bytes_per_minute / MB:.0f} MB/min, "
     lines.append(
         f"memory: peak {format_bytes(summary.peak_rss_bytes)} of "
         f"{format_bytes(summary.memory_limit_bytes)}, "
-        f"growth {summary.growth_bytes_per_minute / MB:.0f} MB/min, "
+        f"{growth}"
         f"{format_bytes(summary.peak_spill_bytes)} spilled, "
-        f"{summary.cleanups} cleanups freed {format_bytes(summary.cleanup_freed_bytes)}, "
-        f"{summary.chunks_retried} chunks tried again; "
+        f"{counted(summary.cleanups, 'cleanup')} freed "
+        f"{format_bytes(summary.cleanup_freed_bytes)}, "
+        f"{counted(summary.chunks_retried, 'chunk')} tried again; "
         f"next time {summary.next_chunk_rows:,} bars a chunk"
     )
     lines += [f"advice: {text}" for text in summary.advice]
     return "\n".join([*lines, where])
+
+
+def _is_or_are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def plan_text(plan: RunPlan) -> str:
@@ -139,8 +157,9 @@ def plan_text(plan: RunPlan) -> str:
     lines = [f"{'chunk':<44} {'bars, about':>12}"]
     lines += [f"{chunk.name:<44} {chunk.rows:>12,}" for chunk in plan.chunks]
     lines.append(
-        f"{len(plan.chunks)} chunks of {plan.input_rows:,} bars in {plan.input_files} files; "
-        f"{plan.rows_done:,} bars are labeled already; "
-        f"{plan.threads} threads, {format_bytes(plan.memory_limit_bytes)}"
+        f"{counted(len(plan.chunks), 'chunk')} of {counted(plan.input_rows, 'bar')} in "
+        f"{counted(plan.input_files, 'file')}; {counted(plan.rows_done, 'bar')} "
+        f"{_is_or_are(plan.rows_done)} labeled already; {counted(plan.threads, 'thread')}, "
+        f"{format_bytes(plan.memory_limit_bytes)}"
     )
     return "\n".join(lines)

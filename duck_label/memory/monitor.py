@@ -292,7 +292,7 @@ def report_text(metrics: PerformanceMetrics) -> str:
     rate, target = metrics.rows_per_minute, metrics.target_rows_per_minute
     lines = [
         f"{metrics.rows_processed:,} rows in {metrics.elapsed_time:.1f} s: {rate:,.0f} a minute "
-        f"({rate / target:.0%} of the target of {target:,})",
+        f"({rate / target:,.1f} times the target of {target:,})",
         f"memory peaked at {format_bytes(metrics.peak_memory_mb * MB)} of "
         f"{format_bytes(metrics.memory_limit_mb * MB)}, is at "
         f"{format_bytes(metrics.current_memory_mb * MB)}, grew by "
