@@ -309,6 +309,10 @@ class LabelingConfig(_Model):
     on_bad_rows: Literal["fail", "quarantine"] = Field(
         default="fail", description="stop at bad bars, or set them aside and label the rest"
     )
+    on_duplicates: Literal["fail", "first"] = Field(
+        default="fail",
+        description="rows of one symbol and time are bad, or equal ones count once",
+    )
     on_off_grid: Literal["bad", "round"] = Field(
         default="bad",
         description="prices off the grid are bad, or taken for the nearest level and counted",

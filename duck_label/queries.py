@@ -121,8 +121,12 @@ def context(
     input_columns: Sequence[str],
     *,
     has_quarantine: bool,
+    is_admitted: bool = False,
 ) -> dict[str, Any]:
-    """What the templates may name: columns, modes and barriers, never a value."""
+    """What the templates may name: columns, modes and barriers, never a value.
+
+    Where the input `is_admitted`, equal rows count once if they may; else all rows are there.
+    """
     timestamp = identifier(bars.timestamp)
     barriers = config.barriers()
     types = dict(zip(PRICES, bars.price_types, strict=True))
@@ -141,8 +145,11 @@ def context(
         needs_cast = bars.time_type == "TIMESTAMPTZ_NS"
         return f"${parameter}::timestamptz_ns" if needs_cast else f"${parameter}"
 
+    source = _source(bars, symbol_of, has_quarantine=has_quarantine)
+    if is_admitted and config.on_duplicates == "first":
+        source = _once(source, bars, input_columns)
     return {
-        "source": _source(bars, symbol_of, has_quarantine=has_quarantine),
+        "source": source,
         "files_with_names": f"{_FILES}, filename = 'duck_label_file')",
         "prices": PRICES,
         "input_columns": [identifier(name) for name in input_columns],
@@ -167,6 +174,7 @@ def context(
         "cell": lambda level, width: f"floor(({level}) / {width})::bigint",
         "grids": config.grids(),
         "horizon_in_bars": config.timeout_bars is not None,
+        "keeps_first": config.on_duplicates == "first",
         "rounds_prices": config.on_off_grid == "round",
         "allow_nonpositive_prices": config.allow_nonpositive_prices,
         "details": config.details,
@@ -234,6 +242,17 @@ def _source(bars: BarColumns, symbol_of: Callable[[str], str], *, has_quarantine
         f"(select source.* from {_FILES}) as source anti join read_parquet($quarantine) as bad "
         f"on source.{timestamp} = bad.{timestamp} and {symbols})"
     )
+
+
+def _once(source: str, bars: BarColumns, input_columns: Sequence[str]) -> str:
+    """One row of those that share symbol and time, which are equal in every column.
+
+    By symbol and time, so that a range of times is still all that a query reads.
+    """
+    keys = [identifier(name) for name in (bars.symbol, bars.timestamp) if name is not None]
+    others = [name for name in map(identifier, input_columns) if name not in keys]
+    columns = ", ".join([*keys, *(f"first({name}) as {name}" for name in others)])
+    return f"(select {columns} from {source} group by {', '.join(keys)})"
 
 
 def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:

@@ -487,6 +487,71 @@ def test_duplicates_across_files_and_symbols(tmp_path: Path) -> None:
         label(bars, tmp_path / "out", how={"overwrite": True})
 
 
+def downloads(count: int = 300) -> pa.Table:
+    """Bars with a column that travels along, which has nulls."""
+    notes = [(1.5, None, 2.5)[n % 3] for n in range(count)]
+    return walk(count, symbol=["A", "B"] * (count // 2), note=notes)
+
+
+@pytest.mark.parametrize("chunk", ["auto", "40"])
+@pytest.mark.parametrize("cuts", [((0, 200), (100, 300)), ((0, 300), (7, 9), (0, 300), (8, 150))])
+def test_equal_rows_of_overlapping_downloads_count_once(
+    chunk: str, cuts: tuple[tuple[int, int], ...], tmp_path: Path
+) -> None:
+    table = downloads()
+    files = [table[start:end] for start, end in cuts]
+    spare = sum(end - start for start, end in cuts) - 300
+    bars, out = write(tmp_path / "bars", files, row_group_size=50), tmp_path / "out"
+    with pytest.raises(BadBarsError, match="--on-duplicates first counts them once"):
+        label(bars, out)
+    labeled = label(bars, out, on_duplicates="first", details=True, run={"chunk": chunk})
+    assert golden.differences(labeled, scan(table, Rules())) == []
+    engine = WeightedLabelingEngine(LabelingConfig(on_duplicates="first", details=True))
+    assert engine.process_files([bars], out).rows_repeated == spare
+    again = engine.process_files([bars], out, overwrite=True)
+    assert (again.rows_repeated, again.rows_labeled) == (spare, 300)
+    assert f"{spare} rows equal another one" in again.warnings[-1]
+
+
+def test_rows_of_one_time_that_differ_anywhere_stay_bad(tmp_path: Path) -> None:
+    """In a price, in a column that only travels along, or in one copy of three."""
+    table = downloads()
+    dearer = replaced(table, "close", pa.array([p + 0.25 for p in table["high"].to_pylist()]))
+    dearer = replaced(dearer, "high", dearer["close"])
+    noted = replaced(table, "note", pa.array([7.0] * 300))
+    files = [table, dearer[10:11], noted[20:21], table[29:31], noted[30:31]]
+    bars, out = write(tmp_path / "bars", files), tmp_path / "out"
+    with pytest.raises(BadBarsError, match=r"^7 bad bars") as caught:
+        label(bars, out, on_duplicates="first")
+    assert "bars_000.parquet: 3 x duplicate" in str(caught.value)
+    how = {"on_duplicates": "first", "on_bad_rows": "quarantine"}
+    labeled = label(bars, out, details=True, **how)  # type: ignore[arg-type]
+    rest = table.take([n for n in range(300) if n not in (10, 20, 30)])
+    assert golden.differences(labeled, scan(rest, Rules())) == []
+
+
+def test_a_download_that_joins_brings_only_what_is_new(tmp_path: Path) -> None:
+    table = downloads()
+    config: dict[str, Any] = {"on_duplicates": "first", "details": True}
+    bars, out = write(tmp_path / "bars", [table[:200]]), tmp_path / "out"
+    label(bars, out, **config)
+    pq.write_table(table[150:], bars / "bars_001.parquet")
+    labeled = label(bars, out, **config)
+    assert golden.differences(labeled, scan(table, Rules())) == []
+
+
+def test_nan_equals_nan_where_rows_are_compared(tmp_path: Path) -> None:
+    table = walk(30, note=[float("nan"), None, 1.0] * 10)
+    bars = write(tmp_path / "bars", [table, table])
+    engine = WeightedLabelingEngine(LabelingConfig(on_duplicates="first"))
+    assert engine.process_files([bars], tmp_path / "out").rows_repeated == 30
+
+
+def test_equal_rows_of_a_table_are_not_for_us_to_leave_out() -> None:
+    with pytest.raises(ConfigError, match=r"drop_duplicates"):
+        WeightedLabelingEngine(LabelingConfig(on_duplicates="first")).process_dataframe(walk(3))
+
+
 def test_only_bad_bars_are_bad_input(tmp_path: Path) -> None:
     table = replaced(walk(5), "open", pa.array([None] * 5, pa.float64()))
     bars = write(tmp_path / "bars", [table])

@@ -19,6 +19,7 @@ QUERIES = (
     "checks/duplicates",
     "checks/in_order",
     "checks/judged_bars",
+    "checks/repeats",
     "checks/rounded",
     "report/weights",
     "stats/groups",

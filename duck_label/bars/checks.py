@@ -71,14 +71,18 @@ def find_bad_bars(
     in_order = 1 in database.row(render("checks/in_order", context), files)
     duplicates = render("checks/duplicates", context)
     for start, end in () if in_order else ranges:
-        database.run(
-            duplicates,
-            {
-                "files": source.paths_between(start, end),
-                "chunk_from": source.moment(start),
-                "chunk_until": source.moment(end),
-            },
-        )
+        values = {
+            "files": source.paths_between(start, end),
+            "chunk_from": source.moment(start),
+            "chunk_until": source.moment(end),
+        }
+        database.run(duplicates, values)
+        if context["keeps_first"]:
+            database.run(render("checks/repeats", context), values)
+            database.run(
+                "delete from duplicates as d using repeats as r "
+                "where d.symbol = r.symbol and d.bar_time = r.bar_time"
+            )
     counts = Counter({(file, rule): bars for file, rule, bars in own})
     if not counts and database.row("select count(*) from duplicates") == (0,):
         return BadBars({}, 0)
@@ -127,10 +131,34 @@ def complaint(
         lines += [
             f"  {advice}" for advice in _fitting_increments(database, source, config, context)
         ]
+    if not context["keeps_first"] and (times := _repeated_times(database, source, context)):
+        lines.append(
+            f"  all rows of {times:,} of the times that are there twice are equal in every column, "
+            "as in downloads that overlap: --on-duplicates first counts them once"
+        )
     lines.append(
         "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
     )
     return BadBarsError("\n".join(lines))
+
+
+def _repeated_times(database: Database, source: Source, context: Mapping[str, Any]) -> int:
+    """At how many times of `duplicates`, by symbol, all rows are equal in every column."""
+    if database.row("select count(*) from duplicates") == (0,):
+        return 0
+    clock = context["clock"]
+    first, last = database.row(
+        f"select {clock('min(bar_time)')}, {clock('max(bar_time)')} from duplicates"
+    )
+    scale = source.bars.clocks_per_second // 1_000_000
+    values = {
+        "files": source.paths,
+        "chunk_from": source.moment(first // scale),
+        "chunk_until": source.moment(last // scale + 1),
+    }
+    database.run(render("checks/repeats", context), values)
+    (times,) = database.row("select count(*) from repeats")
+    return int(times)
 
 
 def examples(

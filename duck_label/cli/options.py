@@ -30,6 +30,7 @@ _KEYS = {
     "unresolved": "unresolved",
     "details": "details",
     "on_bad_rows": "on_bad_rows",
+    "on_duplicates": "on_duplicates",
     "on_off_grid": "on_off_grid",
     "allow_nonpositive_prices": "allow_nonpositive_prices",
     "chunk": "run.chunk",
@@ -157,6 +158,11 @@ def configuration(command: Command) -> Command:
             "--on-bad-rows",
             type=click.Choice(["fail", "quarantine"]),
             help="Stop at bad bars, or set them aside.  [default: fail]",
+        ),
+        click.option(
+            "--on-duplicates",
+            type=click.Choice(["fail", "first"]),
+            help="Rows of one symbol and time are bad, or equal ones count once.  [default: fail]",
         ),
         click.option(
             "--on-off-grid",

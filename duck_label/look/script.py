@@ -35,8 +35,10 @@ def step_named(name: str) -> str | None:
 
 def script(source: Source, config: LabelingConfig, steps: Sequence[str] = STEPS) -> str:
     """What a run executes over these bars: preparation and variables, then the steps, in order."""
-    names = context(config, source.bars, [name for name, _ in source.columns], has_quarantine=False)
-    texts = {step: render(step, names) for step in steps}
+    columns = [name for name, _ in source.columns]
+    raw = context(config, source.bars, columns, has_quarantine=False)
+    names = context(config, source.bars, columns, has_quarantine=False, is_admitted=True)
+    texts = {step: render(step, raw if step in CHECKS else names) for step in steps}
     values = _values(source, config)
     computed = _computed(config, names)
     used = {name for text in texts.values() for name in parameters_of(text)}

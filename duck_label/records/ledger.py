@@ -96,7 +96,7 @@ class Checked:
 
     `columns` are those of the input with their types, `reference_month` (12 * year + month) is
     the month that the decay counts from. `rounded` is how many prices were taken for the nearest
-    level, by symbol and month.
+    level, by symbol and month; `repeated`, how many rows were left out that equal another one.
     """
 
     identity: Mapping[str, Any]
@@ -104,6 +104,7 @@ class Checked:
     columns: Sequence[Sequence[str]]
     reference_month: int
     rounded: Sequence[Rounded] = ()
+    repeated: int = 0
 
 
 class Ledger:

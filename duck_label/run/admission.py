@@ -43,7 +43,9 @@ class Bars:
     ) -> Bars:
         """The bars as another process knows them, from what it was sent."""
         names = [name for name, _ in source.columns]
-        context = queries.context(config, source.bars, names, has_quarantine=has_quarantine)
+        context = queries.context(
+            config, source.bars, names, has_quarantine=has_quarantine, is_admitted=True
+        )
         return cls(source, context, parameters)
 
     def between(self, start: int, end: int) -> dict[str, Any]:
@@ -85,10 +87,13 @@ def admit(
             checks.quarantine(database, source, raw, ledger.quarantine)
             bad_bars = bad.bars
     has_quarantine = ledger.quarantine.exists()
-    context = queries.context(config, source.bars, names, has_quarantine=has_quarantine)
+    context = queries.context(
+        config, source.bars, names, has_quarantine=has_quarantine, is_admitted=True
+    )
     database.run(queries.render("input/spans", context), everything)
-    (latest,) = database.row(
-        f"select {context['month_of'](context['clock']('max(last_time)'))} from spans"
+    latest, good = database.row(
+        f"select {context['month_of'](context['clock']('max(last_time)'))}, sum(bars)::bigint "
+        "from spans"
     )
     if latest is None:
         raise InputError("there is no good bar in the input")
@@ -99,6 +104,7 @@ def admit(
         news = changes.news(new, ledger.chunks(), before, values["reference_month"])
         ledger.withdraw(news.stale)
     if before is None or new is not None:
+        repeated = source.rows - bad_bars - good if config.on_duplicates == "first" else 0
         rounded: list[Rounded] = []
         if config.on_off_grid == "round":
             rounded = [
@@ -106,7 +112,12 @@ def admit(
                 for symbol, month, prices in checks.rounded(database, context, everything)
             ]
         record = Checked(
-            identify(source, config), bad_bars, source.columns, values["reference_month"], rounded
+            identify(source, config),
+            bad_bars,
+            source.columns,
+            values["reference_month"],
+            rounded,
+            repeated,
         )
         ledger.append("runs", {"event": "checked", **asdict(record)})
     return Bars(source, context, values, news)

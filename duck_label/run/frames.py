@@ -36,6 +36,11 @@ def label(df: Any, config: LabelingConfig, process: Callable[..., RunSummary]) -
     `process` labels files: the engine's `process_files`.
     """
     table = type(df).__name__
+    if config.on_duplicates == "first":
+        raise ConfigError(
+            f'on_duplicates="first" is for files: leave it out, and equal rows out of the {table}, '
+            "as drop_duplicates() in pandas or unique() in Polars does"
+        )
     frame = _frame(df, config)
     parent = config.run.temp_dir
     try:

@@ -93,6 +93,11 @@ class Labeling:
             self.summary.warnings.append(warning)
             self.progress.note(f"warning: {warning}")
         checked = self.ledger.checked()
+        if checked is not None and checked.repeated:
+            self.summary.rows_repeated = checked.repeated
+            warning = f"{checked.repeated:,} rows equal another one in every column: left out"
+            self.summary.warnings.append(warning)
+            self.progress.note(f"warning: {warning}")
         if checked is not None and checked.rounded:
             self.summary.prices_rounded = list(checked.rounded)
             warning = told_rounded(checked.rounded)

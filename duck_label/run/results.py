@@ -82,6 +82,7 @@ class RunSummary:
     rows_labeled: int = 0
     rows_resumed: int = 0
     rows_quarantined: int = 0
+    rows_repeated: int = 0
     prices_rounded: list[Rounded] = field(default_factory=list)
     chunks_labeled: int = 0
     chunks_resumed: int = 0
@@ -125,6 +126,7 @@ class RunSummary:
         """Say that there was nothing to do."""
         self.resume(done)
         self.rows_quarantined = checked.bad_bars
+        self.rows_repeated = checked.repeated
         self.prices_rounded = list(checked.rounded)
         self.reference_month = month_name(checked.reference_month)
         self.seconds = round(seconds, 3)
