@@ -140,6 +140,13 @@ def context(
     def utc(clock: str) -> str:
         return f"make_timestamp{'_ns' if bars.in_nanoseconds else ''}({clock})"
 
+    def month_of(clock: str) -> str:
+        # The month of a TIMESTAMP is a tenth of the work of that of a TIMESTAMP WITH TIME ZONE; of
+        # a TIMESTAMP_NS, DuckDB takes the month of the nearest microsecond, not of the bar's own.
+        time = utc(clock)
+        time = f"make_timestamp(epoch_us({time}))" if bars.in_nanoseconds else time
+        return f"(12 * year({time}) + month({time}))"
+
     def moment(parameter: str) -> str:
         # The only timestamps that DuckDB does not compare with another precision.
         needs_cast = bars.time_type == "TIMESTAMPTZ_NS"
@@ -167,8 +174,7 @@ def context(
         "clock": clock,
         "moment": moment,
         "time_of": lambda clock: f"{utc(clock)}::{bars.time_type.lower()}",
-        # The month of a TIMESTAMP is a tenth of the work of that of a TIMESTAMP WITH TIME ZONE.
-        "month_of": lambda clock: f"(12 * year({utc(clock)}) + month({utc(clock)}))",
+        "month_of": month_of,
         "block": lambda bar: f"{bar} // {BLOCK_BARS}",
         "block_bars": BLOCK_BARS,
         "cell": lambda level, width: f"floor(({level}) / {width})::bigint",

@@ -292,7 +292,7 @@ def test_columns_with_names_that_duckdb_uses_keep_bad_bars_apart(tmp_path: Path)
     bars = write(tmp_path / "bars", [table.slice(0, 3), broken.slice(3)])
     labeled = label(bars, tmp_path / "out", on_bad_rows="quarantine")
     assert len(labeled) == 29
-    aside = pq.read_table(tmp_path / "out" / FOLDER / "quarantine.parquet")
+    aside = pq.read_table(tmp_path / "out" / FOLDER / "quarantine.bars")
     assert aside["duck_label_row"].to_pylist() == [4]
     assert aside.select(table.column_names).equals(broken.slice(7, 1))
 
@@ -345,7 +345,7 @@ def test_every_rule_stops_a_run_or_sets_bars_aside(rule: str, tmp_path: Path) ->
     good = table.take([n for n in range(200) if n not in bad])
     labeled = label(bars, tmp_path / "out", on_bad_rows="quarantine", details=True)
     assert golden.differences(labeled, scan(good, Rules())) == []
-    aside = pq.read_table(tmp_path / "out" / FOLDER / "quarantine.parquet")
+    aside = pq.read_table(tmp_path / "out" / FOLDER / "quarantine.bars")
     assert set(aside["duck_label_row"].to_pylist()) == bad
     assert all(rule in rules for rules in aside["duck_label_rules"].to_pylist())
     # Resumed, it is the same; asked to fail, it fails.

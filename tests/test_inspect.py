@@ -106,7 +106,7 @@ def test_names_of_columns_and_modes_may_be_anything(tmp_path: Path) -> None:
         assert [row[3] for row in rows] == table["open"].to_pylist()
         for saved in saved_queries():
             output.sql(f"@{saved}").fetchall()
-    assert duckdb.execute((folder / "views.sql").read_text()).fetchall() == []
+    assert duckdb.execute((folder / "_duck_label/views.sql").read_text()).fetchall() == []
 
 
 def test_records_are_views(finished: Path) -> None:
@@ -458,7 +458,7 @@ def test_views_open_in_a_plain_duckdb_from_anywhere(
             # The copy's views.sql names the original; the variable names the copy.
             connection.execute(f"set variable labels_folder = '{labels}'")
             next(labels.glob("*.parquet")).unlink()
-        connection.execute((labels / "views.sql").read_text(encoding="utf-8"))
+        connection.execute((labels / "_duck_label/views.sql").read_text(encoding="utf-8"))
         for view in VIEWS:
             found = connection.execute(f"select count(*) from {view}").fetchall()
             there = output.sql(f"select count(*) from {view}").fetchall()
@@ -469,7 +469,7 @@ def test_views_open_in_a_plain_duckdb_from_anywhere(
 def test_views_kept_in_a_database_file_find_the_labels(finished: Path, tmp_path: Path) -> None:
     path = tmp_path / "project.duckdb"
     with duckdb.connect(path) as connection:
-        connection.execute((finished / "views.sql").read_text(encoding="utf-8"))
+        connection.execute((finished / "_duck_label/views.sql").read_text(encoding="utf-8"))
     with duckdb.connect(path, read_only=True) as connection:
         assert connection.execute("select count(*) from labels").fetchall() == [(BARS,)]
 

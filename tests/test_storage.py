@@ -142,7 +142,7 @@ def test_labels_and_records_are_those_of_local_files(
     assert len(json.loads(said[0].stdout)) == len(list(whole.glob("*.parquet")))
     assert call("report", output, "-o", str(tmp_path / "report.html")).exit_code == 0
     assert call("validate", *inputs).exit_code == 0
-    views = server.files().cat("bars/output/views.sql").decode()
+    views = server.files().cat("bars/output/_duck_label/views.sql").decode()
     assert f"coalesce(getvariable('labels_folder'), '{output}')" in views
     assert "nothing to do" in call("run", *inputs, "-o", output, *RUN).stderr
 
@@ -458,7 +458,7 @@ def test_bad_bars_are_set_aside_in_the_store(server: Server, place: str, tmp_pat
     low[100] += 1000.0
     bad = table.set_column(table.column_names.index("low"), "low", pa.array(low))
     inputs = upload(server, write(tmp_path / "bars", [bad]), f"{place}/bars")
-    output, aside = f"s3://{place}/out", f"{place}/out/{FOLDER}/quarantine.parquet"
+    output, aside = f"s3://{place}/out", f"{place}/out/{FOLDER}/quarantine.bars"
     result = call("run", inputs, "-o", output, "--on-bad-rows", "quarantine")
     assert f"1 bad bars were set aside in s3://{aside}" in result.stderr
     assert pq.read_table(aside, filesystem=server.files())["duck_label_row"].to_pylist() == [100]

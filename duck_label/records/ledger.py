@@ -25,7 +25,8 @@ from duck_label.storage.places import RECORDS, exactly
 
 FOLDER = RECORDS
 _MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
-_QUARANTINE = "quarantine.parquet"
+# Parquet, under an ending by which no reader of Parquet files finds it in a folder.
+_QUARANTINE = "quarantine.bars"
 _EVENTS = "memory_events"
 _PART = re.compile(rf"{_MOMENT}--{_MOMENT}\.parquet")
 

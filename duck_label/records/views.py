@@ -1,7 +1,8 @@
 """The views of an output folder: SQL that opens its labels and records in any DuckDB.
 
-A run writes them to `OUT/views.sql`, with the folder's absolute path or URL. A folder that has
-moved is found by `set variable labels_folder = '…'`, before or after the views are made.
+A run writes them to `OUT/_duck_label/views.sql`, with the folder's absolute path or URL; not beside
+the parts, where readers of folders would take it for one. A folder that has moved is found by
+`set variable labels_folder = '…'`, before or after the views are made.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.queries import VIEWS, identifier, literal, render
 from duck_label.storage.folders import Folder
+from duck_label.storage.places import RECORDS
 
-FILE = "views.sql"
+FILE = f"{RECORDS}/views.sql"
 # The views that read part files, which a run that has just begun does not have.
 LABEL_VIEWS = VIEWS[:2]
 RECORD_VIEWS = VIEWS[2:]
@@ -70,7 +72,6 @@ def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) 
         "folder": _folder(output),
         "modes": config.modes,
         "details": config.details,
-        "time_type": columns[theirs["timestamp"]].lower(),
         "further_columns": [identifier(name) for name in further],
         **{ours: identifier(name) if name in columns else None for ours, name in theirs.items()},
     }

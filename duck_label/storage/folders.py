@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -209,6 +210,8 @@ class LocalFolder(Folder):
             unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(path)
         except OSError as error:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
             raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
 

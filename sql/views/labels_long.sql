@@ -25,7 +25,7 @@ select
     null::double as mae_ticks,
     null::double as mfe_ticks,
     null::double as seconds,
-    null::{{ time_type }} as touch_time,
+    case when false then {{ timestamp }} end as touch_time,
     {%- endif %}
     {{ open }} as open,
     {{ high }} as high,
