@@ -620,8 +620,8 @@ def test_missing_columns_and_wrong_types_are_named(
 
 
 def test_files_must_agree_on_types_and_cases(tmp_path: Path) -> None:
-    other = replaced(walk(5), "open", pa.array([1.0] * 5, pa.float32()))
-    with pytest.raises(InputError, match=r"'open' is FLOAT, but DOUBLE in .*bars_000"):
+    other = replaced(walk(5), "open", pa.array(["1"] * 5))
+    with pytest.raises(InputError, match=r"'open' is DOUBLE, but VARCHAR in .*bars_001"):
         label(write(tmp_path / "types", [walk(5), other]), tmp_path / "out")
     upper = walk(5).rename_columns(["timestamp", "Open", "high", "low", "close"])
     with pytest.raises(InputError, match="upper and lower case"):

@@ -1,17 +1,21 @@
 """What inputs may be: names of files and folders, differences between files, tables with a log."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.errors import InputError
 from duck_label.storage.places import find_files
-from labeling import label
-from test_edges import walk
+from labeling import label, write
+from scan import Rules, scan
+from test_edges import replaced, walk
 
 
 def run(*arguments: str) -> Result:
@@ -77,3 +81,106 @@ def test_a_folder_without_bars_says_what_it_holds(tmp_path: Path) -> None:
 def test_no_line_where_all_of_a_folder_is_bars(tmp_path: Path) -> None:
     pq.write_table(walk(3), tmp_path / "a.parq")
     assert find_files([str(tmp_path)]).notes == ()
+
+
+DIFFERENCES = {
+    "int32 beside int64": (pa.int32(), pa.int64(), "BIGINT"),
+    "signed beside unsigned": (pa.int32(), pa.uint32(), "BIGINT"),
+    "whole beside double": (pa.int64(), pa.float64(), "DOUBLE"),
+    "whole beside float": (pa.int32(), pa.float32(), "FLOAT"),
+    "float beside double": (pa.float32(), pa.float64(), "DOUBLE"),
+    "whole beside decimal": (pa.int64(), pa.decimal128(18, 4), "DECIMAL(23,4)"),
+    "decimal beside double": (pa.decimal128(12, 2), pa.float64(), "DOUBLE"),
+    "nothing beside whole": (pa.null(), pa.int32(), "INTEGER"),
+    "nothing beside text": (pa.null(), pa.string(), "VARCHAR"),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENCES)
+@pytest.mark.parametrize("turned", [False, True])
+def test_differences_that_lose_nothing(case: str, turned: bool, tmp_path: Path) -> None:
+    """The part files have one type, whichever file a chunk lies in."""
+    *kinds, wide = DIFFERENCES[case]
+    table, parts, expected = walk(90), [], []
+    for number, kind in enumerate(kinds[::-1] if turned else kinds):
+        values = [None if kind == pa.null() else 7] * 45
+        filled = pa.array(values).cast(pa.int32() if kind != pa.null() else kind).cast(kind)
+        part = table[45 * number : 45 * number + 45]
+        parts.append(part.append_column("note", filled))
+        expected += values
+    out = tmp_path / "out"
+    labeled = label(write(tmp_path / "bars", parts), out, details=True, run={"chunk": "20"})
+    assert golden.differences(labeled.drop_columns("note"), scan(table, Rules())) == []
+    texts = {"VARCHAR": str}
+    given = [None if value is None else texts.get(wide, int)(value) for value in expected]
+    assert labeled["note"].to_pylist() == given
+    types = {pq.read_schema(path).field("note").type for path in out.glob("*.parquet")}
+    assert len(types) == 1
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_nanoseconds_beside_microseconds(zone: str | None, tmp_path: Path) -> None:
+    table, parts = walk(90), []
+    for number, unit in enumerate(("us", "ns", "us")):
+        part = table[30 * number : 30 * number + 30]
+        times = part["timestamp"].cast(pa.timestamp("us", zone)).cast(pa.timestamp(unit, zone))
+        parts.append(replaced(part, "timestamp", times))
+    bars = write(tmp_path / "bars", parts)
+    labeled = label(bars, tmp_path / "out", run={"chunk": "20"})
+    plain = label(write(tmp_path / "plain", [table]), tmp_path / "same")
+    assert labeled.drop_columns("timestamp").equals(plain.drop_columns("timestamp"))
+    assert labeled.schema.field("timestamp").type == pa.timestamp("ns", zone and "UTC")
+
+
+def test_files_without_rows_have_no_say_in_types(tmp_path: Path) -> None:
+    table = walk(40)
+    nothing = pa.table({name: pa.array([], pa.string()) for name in table.column_names})
+    bars = write(tmp_path / "bars", [nothing, table])
+    assert len(label(bars, tmp_path / "out")) == 40
+    done = run("run", str(bars), "-o", str(tmp_path / "told"), "--no-progress", "-v")
+    assert "1 file without rows is left out" in done.stderr
+    mixed = nothing.set_column(0, "timestamp", pa.array([], pa.null()))
+    none = write(tmp_path / "none", [nothing, mixed])
+    with pytest.raises(InputError, match="not a single bar"):
+        label(none, tmp_path / "no")
+
+
+LOSSES: dict[str, tuple[str, Callable[[pa.Table], pa.Array], str]] = {
+    "a zone": (
+        "timestamp",
+        lambda part: part["timestamp"].cast(pa.timestamp("us")),
+        "times with and without a zone",
+    ),
+    "past 2^53": ("note", lambda part: pa.array([2**53 + 1] * len(part)), "survive as DOUBLE"),
+    "no type of Parquet": ("note", lambda part: pa.array(["x"] * len(part)), "one type"),
+}
+
+
+@pytest.mark.parametrize("case", LOSSES)
+def test_differences_that_lose_something_are_refused(case: str, tmp_path: Path) -> None:
+    name, other, message = LOSSES[case]
+    table = walk(40).append_column("note", pa.array([1.5] * 40))
+    spoiled = replaced(table[20:], name, other(table[20:]))
+    with pytest.raises(InputError, match=message):
+        label(write(tmp_path / "bars", [table[:20], spoiled]), tmp_path / "out")
+
+
+def test_what_differs_is_told_to_those_who_ask(tmp_path: Path) -> None:
+    first, second = (walk(40)[:20], walk(40)[20:])
+    first = first.append_column("volume", pa.array([1] * 20)).append_column("n", pa.array([1] * 20))
+    bars = write(tmp_path / "bars", [first, second.append_column("volume", pa.array([1.5] * 20))])
+    quiet = run("run", str(bars), "-o", str(tmp_path / "out"), "--no-progress")
+    assert "read as" not in quiet.stderr
+    told = run("run", str(bars), "-o", str(tmp_path / "out"), "--no-progress", "-v")
+    assert "'volume' is BIGINT and DOUBLE: read as DOUBLE" in told.stderr
+    assert "'n' is missing in 1 of 2 files: null there" in told.stderr
+
+
+def test_a_wider_file_that_joins_changes_every_part(tmp_path: Path) -> None:
+    table = walk(90)
+    bars = write(tmp_path / "bars", [table[:45].append_column("volume", pa.array([1] * 45))])
+    label(bars, tmp_path / "out", run={"chunk": "20"})
+    joined = table[45:].append_column("volume", pa.array([1.5] * 45))
+    pq.write_table(joined, bars / "joined.parquet")
+    labeled = label(bars, tmp_path / "out", run={"chunk": "20"})
+    assert labeled["volume"].to_pylist() == [1.0] * 45 + [1.5] * 45

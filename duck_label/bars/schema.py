@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
+from duck_label.bars.widening import (
+    Values,
+    difference,
+    survives,
+    values_of,
+    wide_types,
+    without_rows,
+)
 from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
@@ -21,43 +31,98 @@ _TIME = re.compile(r"DATE|TIMESTAMP(?:_S|_MS|_NS|TZ_NS| WITH TIME ZONE)?")
 _RESERVED = "duck_label_"
 
 
-def common_columns(
-    database: Database, paths: list[str]
-) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The columns of all files, those of the first before the others', and who brought them.
+@dataclass(frozen=True)
+class Agreement:
+    """The columns of all files, those of the first before the others', and their types.
 
-    Files may lack columns (their bars get nulls there), but not give one name two types.
+    `complete` are files that together have every column in every type that some file gives it: a
+    query over them, whatever else it reads, has the columns in these types. `empty` are files
+    without rows whose types are not asked. `notes` tell of differences that lose nothing.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    complete: tuple[str, ...]
+    is_mixed: bool = False
+    empty: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+
+def common_columns(database: Database, paths: list[str]) -> Agreement:
+    """The columns of all files.
 
     Raises:
         InputError: naming the first file that is no Parquet file, or does not agree with the rest.
     """
-    return agreed(described(database, paths))
+    return agreed(database, described(database, paths))
 
 
-def agreed(
-    by_file: Mapping[str, list[tuple[str, str]]],
-) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The columns of all files and who brought them, as `common_columns`, of described files.
+def agreed(database: Database, by_file: Mapping[str, list[tuple[str, str]]]) -> Agreement:
+    """The columns of all files, of described files.
+
+    Files may lack columns (their bars get nulls there), and give them types that differ, if there
+    is one that holds all their values.
 
     Raises:
         InputError: naming the first file that does not agree with the rest.
     """
-    columns: dict[str, tuple[str, str, str]] = {}
+    names: dict[str, str] = {}
+    # By column, its types, and the first file of each.
+    kinds: dict[str, dict[str, str]] = {}
     for path, own in by_file.items():
         for name, kind in own:
-            known, known_kind, first = columns.setdefault(name.casefold(), (name, kind, path))
+            known = names.setdefault(name.casefold(), name)
             if known != name:
+                first = next(iter(kinds[known].values()))
                 raise InputError(
                     f"{path}: column {name!r} is called {known!r} in {first}: "
                     "upper and lower case must agree"
                 )
-            if known_kind != kind:
-                raise InputError(
-                    f"{path}: column {name!r} is {kind}, but {known_kind} in {first}: "
-                    "write all files with one type"
-                )
-    complete = {path: None for _, _, path in columns.values()}
-    return tuple((name, kind) for name, kind, _ in columns.values()), tuple(complete)
+            kinds.setdefault(name, {}).setdefault(kind, path)
+    complete = tuple(dict.fromkeys(path for firsts in kinds.values() for path in firsts.values()))
+    columns = tuple((name, next(iter(firsts))) for name, firsts in kinds.items())
+    at_odds = [name for name, firsts in kinds.items() if len(firsts) > 1]
+    if not at_odds:
+        return Agreement(columns, complete, notes=_lacking(by_file, kinds))
+    if empty := without_rows(database, list(by_file)):
+        rest = {path: own for path, own in by_file.items() if path not in empty}
+        if not rest:
+            raise InputError(f"{empty[0]}: there is not a single bar in the input")
+        agreement = agreed(database, rest)
+        which = "1 file without rows is" if len(empty) == 1 else f"{len(empty)} without rows are"
+        note = f"{which} left out: {empty[0]}{', …' * (len(empty) > 1)}"
+        return replace(agreement, empty=frozenset(empty), notes=(note, *agreement.notes))
+    wide = wide_types(database, complete, at_odds)
+    values = values_of(database, list(by_file), at_odds)
+    for path, own in by_file.items():
+        for name, kind in own:
+            if name in wide and not survives(kind, wide[name], values.get((path, name), Values())):
+                first, *others = kinds[name]
+                other = others[0] if first == kind else first
+                raise difference(path, name, kinds[name], kind, other, wide[name])
+    told = (
+        f"column {name!r} is {' and '.join(kinds[name])}: read as {wide[name]}, which holds all"
+        for name in at_odds
+    )
+    return Agreement(
+        tuple((name, wide.get(name, kind)) for name, kind in columns),
+        complete,
+        is_mixed=True,
+        notes=(*told, *_lacking(by_file, kinds)),
+    )
+
+
+def _lacking(
+    by_file: Mapping[str, list[tuple[str, str]]], kinds: Mapping[str, object]
+) -> tuple[str, ...]:
+    """A line for every column that some files lack."""
+    if sum(map(len, by_file.values())) == len(by_file) * len(kinds):
+        return ()
+    counts = Counter(name for own in by_file.values() for name, _ in own)
+    return tuple(
+        f"column {name!r} is missing in {len(by_file) - count} of {len(by_file)} files: null there"
+        for name, count in counts.items()
+        if count < len(by_file)
+    )
 
 
 def described(database: Database, paths: list[str]) -> dict[str, list[tuple[str, str]]]:

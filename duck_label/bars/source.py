@@ -64,8 +64,11 @@ class Source:
     complete: tuple[str, ...]
     # Uncompressed bytes of a bar, on average.
     row_width: float
-    # What is to be said of the input, a line each.
+    # Whether files give a column types that differ: only all complete ones tell what it is.
+    is_mixed: bool = False
+    # What is to be said of the input, a line each, and what only to those who ask.
     notes: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     @property
     def paths(self) -> list[dict[str, str]]:
@@ -101,7 +104,7 @@ class Source:
         chosen = set(paths)
         files = tuple(file for file in self.files if file.path in chosen)
         own = {name for file in files for name in file.columns}
-        is_complete = own == {name for name, _ in self.columns}
+        is_complete = own == {name for name, _ in self.columns} and not self.is_mixed
         return replace(self, files=files, complete=() if is_complete else self.complete)
 
     def moment(self, clock: int) -> datetime:
@@ -123,8 +126,9 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     paths = found.paths
     prints = dict(zip(paths, each(_fingerprint, paths), strict=True))
     by_file = described(database, paths)
-    columns, complete = agreed(by_file)
-    bars = bar_columns(columns, config, paths[0])
+    agreement = agreed(database, by_file)
+    paths = [path for path in paths if path not in agreement.empty]
+    bars = bar_columns(agreement.columns, config, paths[0])
     taken = {name.casefold(): path for path in reversed(paths) for name, _ in by_file[path]}
     for name in config.output_columns():
         if name.casefold() in taken:
@@ -146,7 +150,16 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     if rows == 0:
         raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
     width = _uncompressed(database, paths) / rows
-    return Source(tuple(files), columns, bars, complete, width, found.notes)
+    return Source(
+        tuple(files),
+        agreement.columns,
+        bars,
+        agreement.complete,
+        width,
+        agreement.is_mixed,
+        found.notes,
+        agreement.notes,
+    )
 
 
 def _uncompressed(database: Database, paths: list[str]) -> int:

@@ -68,6 +68,11 @@ class TerminalProgress:
         if not self._quiet:
             say(message)
 
+    def detail(self, message: str) -> None:
+        """Write a line, if verbose."""
+        if self._verbose:
+            self.note(message)
+
     def begin(
         self, chunks: Sequence[Chunk], budget: MemoryBudget, read_rss: Callable[[], int]
     ) -> None:

@@ -155,6 +155,8 @@ class WeightedLabelingEngine:
             source = self._source(database, inputs, ledger)
             for note in source.notes:
                 self._progress.note(f"note: {note}")
+            for detail in source.details:
+                self._progress.detail(f"note: {detail}")
             wanted = _range(source, start, end)
             is_plain = start is None and end is None and resume and not overwrite
             if is_plain and (checked := finished(database, source, self.config, ledger)):

@@ -33,6 +33,9 @@ class Progress(Protocol):
     def note(self, message: str) -> None:
         """Something worth a line."""
 
+    def detail(self, message: str) -> None:
+        """Something worth a line to those who ask for more."""
+
     def begin(
         self, chunks: Sequence[Chunk], budget: MemoryBudget, read_rss: Callable[[], int]
     ) -> None:
@@ -46,6 +49,9 @@ class Silence:
     """A `Progress` that says nothing."""
 
     def note(self, message: str) -> None:
+        """Say nothing."""
+
+    def detail(self, message: str) -> None:
         """Say nothing."""
 
     def begin(

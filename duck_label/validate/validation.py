@@ -113,7 +113,7 @@ class _Examination:
         self._oddities: list[str] = list(found.notes)
         self._refusals: list[str] = []
         readable = self._readable(found.paths)
-        names = [name for name, _ in common_columns(database, readable)[0]]
+        names = [name for name, _ in common_columns(database, readable).columns]
         for ours, theirs in guess.guess_columns(names, self._config).items():
             self._suggestion.add(f"columns.{ours}", theirs, "called so in the files")
         self._source = open_source(database, readable, self._suggestion.config())
@@ -177,6 +177,8 @@ class _Examination:
 
     def _find_oddities(self) -> None:
         note, source, config = self._oddities.append, self._source, self._suggestion.config()
+        for detail in source.details:
+            note(detail)
         overlapping = _overlapping(source)
         if overlapping:
             note(f"{overlapping:,} of {len(source.files):,} files overlap another in time")
