@@ -362,6 +362,21 @@ def test_the_increment_that_would_fit_is_named(tmp_path: Path) -> None:
     label(write(tmp_path / "bars", [cents]), tmp_path / "out", price_increment=0.01)
 
 
+def test_where_most_prices_are_off_the_grid_the_tick_is_wrong(tmp_path: Path) -> None:
+    """Gold moves by tenths: under a tick of a quarter, 0.05 would fit, and label something else."""
+    gold = walk(200)
+    for name in PRICES:
+        gold = replaced(gold, name, pa.array([round(0.4 * p, 1) for p in gold[name].to_pylist()]))
+    with pytest.raises(BadBarsError) as caught:
+        label(write(tmp_path / "bars", [gold]), tmp_path / "out")
+    message = str(caught.value)
+    assert "their steps are of 0.1, and tick_size = 0.25 is hardly theirs" in message
+    assert "validate --write-config" in message
+    assert "only if 0.25 points are a tick all the same, price_increment = 0.05 would" in message
+    assert "quarantine would leave" in message
+    assert "--on-bad-rows" not in message
+
+
 def cents(count: int, **columns: Any) -> pa.Table:
     """Bars around 189.37 on a grid of cents, each the DOUBLE nearest to its decimal."""
     table = walk(count, **columns)

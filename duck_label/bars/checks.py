@@ -32,6 +32,12 @@ RULES = {
     "duplicate": "another bar has the same symbol and timestamp",
 }
 _SHOWN = 5
+# Steps that exchanges quote in, the coarsest first.
+_STEPS = [
+    Fraction(digits, 10) * Fraction(10) ** power
+    for power in range(2, -10, -1)
+    for digits in (50, 25, 20, 10)
+]
 # Into so many parts somebody might divide a tick: decimals of it, and bonds' eighths and so on.
 _PARTS = sorted({f * 10**power for f in (1, 2, 4, 5, 25) for power in range(9)} | {8, 16, 32, 64})
 
@@ -136,9 +142,15 @@ def complaint(
             f"  all rows of {times:,} of the times that are there twice are equal in every column, "
             "as in downloads that overlap: --on-duplicates first counts them once"
         )
-    lines.append(
-        "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
-    )
+    if 2 * bad.bars > source.rows:
+        lines.append(
+            "Mend the input or its configuration: quarantine would leave "
+            f"{source.rows - bad.bars:,} of {source.rows:,} bars"
+        )
+    else:
+        lines.append(
+            "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
+        )
     return BadBarsError("\n".join(lines))
 
 
@@ -199,10 +211,9 @@ def _fitting_increment(
     database: Database, source: Source, context: Mapping[str, Any], grid: Grid
 ) -> str | None:
     tick_size = Fraction(grid.numerator * grid.increments_per_tick, grid.denominator)
-    candidates = [
-        Fraction(grid.numerator, grid.denominator),
-        *(tick_size / part for part in _PARTS),
-    ]
+    divisors = [tick_size / part for part in _PARTS]
+    current = Fraction(grid.numerator, grid.denominator)
+    candidates = [current, *divisors, *_STEPS]
     prices = ", ".join(f"source.{context['columns'][price]}::double" for price in PRICES)
     # FLOAT prices may stand in columns of DOUBLE.
     kinds = ("DOUBLE", "FLOAT")
@@ -212,9 +223,9 @@ def _fitting_increment(
         for multiple in [f"(price * {denominator}::double / {numerator})"]
         for kind in kinds
     )
-    largest, wide, *counts = database.row(
-        f"select max(abs(price)), count_if(try_cast(price as float) is distinct from price), "
-        f"{misfits} "
+    all_prices, largest, wide, *counts = database.row(
+        "select count(*), max(abs(price)), "
+        f"count_if(try_cast(price as float) is distinct from price), {misfits} "
         f"from (select unnest([{prices}]) as price from {context['source']} as source "
         f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
         "where grids.pattern = $pattern) where isfinite(price)",
@@ -222,16 +233,35 @@ def _fitting_increment(
     )
     as_doubles, as_floats = counts[::2], counts[1::2]
     has_floats = "FLOAT" in source.bars.price_types
-    if (as_floats if has_floats else as_doubles)[0] == 0:
+    off = (as_floats if has_floats else as_doubles)[0]
+    if off == 0:
         return None
     who = "" if grid.pattern == "*" else f"for {grid.pattern!r}, "
     are_floats = wide == 0
-    for candidate, *count in zip(candidates, as_doubles, as_floats, strict=True):
-        # Every FLOAT lies on a grid that is fine enough: that says nothing of the prices.
-        is_telling = not are_floats or largest < candidate * LEVELS_OF_FLOAT
-        if is_telling and count[has_floats] == 0:
+    # Every FLOAT lies on a grid that is fine enough: that says nothing of the prices.
+    telling = {
+        candidate: count
+        for candidate, *count in zip(candidates, as_doubles, as_floats, strict=True)
+        if not are_floats or largest < candidate * LEVELS_OF_FLOAT
+    }
+    step = next((step for step in _STEPS if step in telling and not telling[step][has_floats]), 0)
+    if 2 * off > all_prices and 0 < step < largest:
+        divisor = next((d for d in divisors if d in telling and not telling[d][has_floats]), 0)
+        nevertheless = (
+            f"; only if {float(tick_size):g} points are a tick all the same, price_increment = "
+            f"{float(divisor):.15g} would fit"
+        )
+        return (
+            f"{who}{off / all_prices:.0%} of the prices are off the grid: their steps are of "
+            f"{float(step):.15g}, and tick_size = {float(tick_size):g} is hardly theirs. "
+            "duck-label validate --write-config FILE writes a configuration that suits them"
+            f"{nevertheless if divisor else ''}"
+        )
+    for candidate in (current, *divisors):
+        count = telling.get(candidate, (1, 1))
+        if count[has_floats] == 0:
             return f"{who}price_increment = {float(candidate):.15g} would fit"
-        if is_telling and are_floats and count[1] == 0:
+        if are_floats and count[1] == 0:
             return (
                 f"{who}the prices are 32-bit floats in columns of DOUBLE, and lie on a grid of "
                 f"{float(candidate):.15g} only as FLOAT: cast them to FLOAT, or pass "
