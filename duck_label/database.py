@@ -30,6 +30,7 @@ _SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
 PREPARATION = """\
 set TimeZone = 'UTC';
 set disabled_optimizers = 'statistics_propagation';
+set asof_loop_join_threshold = 0;
 create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none');
 """
 

@@ -205,6 +205,31 @@ def bars_of(
     return rows
 
 
+def test_no_asof_join_is_run_as_a_loop_however_few_rows_are_expected(
+    database: Database, tmp_path: Path
+) -> None:
+    """DuckDB expects one row where thousands of bars come near a roll, and would loop over them."""
+    jumping = [(at, p, p, p, p, "A") for at in range(100, 140) for p in [10.0 + 100 * (at % 2)]]
+    files = [bar_file(tmp_path / "bars.parquet", jumping)]
+    make(database, "grids", GRIDS, [("A", 1, 4, 1, 20)])
+    make(database, "spans", SPANS, [("A", second(100), second(139))])
+    search(database, files, 0, 300)
+    values: dict[str, Any] = {
+        **parameters(CONFIG, COLUMNS),
+        "files": files,
+        **{name: second(100) for name in ("chunk_from", "read_from")},
+        **{name: second(200) for name in ("chunk_until", "read_to")},
+    }
+    text = render("label/2_bars", context(CONFIG, COLUMNS, NAMES, has_quarantine=False))
+    database.run(text, values)
+    select = text.rpartition("create or replace temp table rolled_paths as")[2]
+    ((_, plan),) = database.rows(f"explain {select}")
+    assert plan.count("Asof Join") == 2
+    database.run("set asof_loop_join_threshold = 64")
+    ((_, looping),) = database.rows(f"explain {select}")
+    assert looping.count("Asof Join") < 2
+
+
 def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
     highs, lows = [10, 12, 11, 13, 13], [9, 10, 7, 8, 8]
     make(database, "bars", BARS, bars_of(highs, lows, [10] * 5))
