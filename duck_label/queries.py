@@ -167,6 +167,11 @@ def context(
             f"{table}.{identifier(getattr(bars, price))}::double "
             f"* {grid}.denominator / {grid}.numerator"
         ),
+        # Of a FLOAT the shortest decimal that means it, which is the price that was written.
+        "decimal_of": lambda price, table: (
+            f"{table}.{identifier(getattr(bars, price))}"
+            f"{'::varchar' if types[price] == 'FLOAT' else ''}::double"
+        ),
         "is_off_grid": lambda price: is_off_grid(price, f"{price}_multiple", types[price]),
         "volume": identifier(bars.volume) if bars.volume else None,
         "has_symbol": bars.symbol is not None,

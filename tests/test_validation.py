@@ -95,6 +95,20 @@ def test_adjusted_prices_keep_their_tick(tmp_path: Path) -> None:
     assert (values["tick_size"], values["price_increment"]) == (Decimal("0.25"), Decimal("0.05"))
 
 
+def test_float_prices_lie_on_the_grid_of_their_decimals(here: Path) -> None:
+    """What 189.37 is as a FLOAT lies on no grid of its own; a run takes what is suggested."""
+    table = walk(600, 0.01, price=189.37)
+    for name in ("open", "high", "low", "close"):
+        floats = table[name].cast(pa.float32())
+        table = table.set_column(table.schema.get_field_index(name), name, floats)
+    bars = write(here / "bars", [table])
+    found = validate([bars], load({}))
+    assert found.suggestion.config().tick_size == Decimal("0.01")
+    assert found.suggested_refusals == ()
+    command("validate", str(bars), "--write-config", "c.toml")
+    assert command("run", str(bars), "-o", "out", "--config", "c.toml").exit_code == 0
+
+
 def test_instruments_on_other_grids_get_their_own(tmp_path: Path) -> None:
     tables = [
         walk(4000, 0.25, symbol="ESH4"),

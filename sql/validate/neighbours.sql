@@ -13,9 +13,9 @@ bars_and_the_last_ones_before as (
     select
         {{ symbol_of("source") }}::varchar as symbol,
         {{ clock("source." ~ timestamp) }} as clock,
-        source.{{ columns.close }}::double as close,
-        source.{{ columns.high }}::double as high,
-        source.{{ columns.low }}::double as low,
+        {{ decimal_of("close", "source") }} as close,
+        {{ decimal_of("high", "source") }} as high,
+        {{ decimal_of("low", "source") }} as low,
         true as is_new
     from {{ source }} as source
     where

@@ -11,7 +11,7 @@ bars as (
     select
         {{ symbol_of("source") }} as symbol,
         {%- for price in prices %}
-        source.{{ columns[price] }}::double as {{ price }}
+        {{ decimal_of(price, "source") }} as {{ price }}
         {{- "," if not loop.last }}
         {%- endfor %}
     from {{ source }} as source
