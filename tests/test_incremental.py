@@ -246,6 +246,100 @@ def test_quarantine_grows_with_the_input(
     assert run(bars, tmp_path / "out", **config).rows_quarantined == 5
 
 
+def by_day(table: pa.Table, folder: Path) -> list[Path]:
+    """A file for each day, of which a changed price changes neither size nor footer."""
+    folder.mkdir(exist_ok=True)
+    names = pc.strftime(table["timestamp"], "%Y-%m-%d")
+    paths = []
+    for name in pc.unique(names).to_pylist():
+        paths.append(folder / f"{name}.parquet")
+        write_plain(table.filter(pc.equal(names, name)), paths[-1])
+    return paths
+
+
+def write_plain(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, use_dictionary=False, compression="none")
+
+
+def footer(path: Path) -> bytes:
+    content = path.read_bytes()
+    return content[-8 - int.from_bytes(content[-8:-4], "little") :]
+
+
+def corrected(path: Path, by: float) -> None:
+    """Move one price inside of a file's statistics: the high of a bar by some points."""
+    table, before = pq.read_table(path), footer(path)
+    highs = table["high"].to_pylist()
+    place = next(n for n in range(400, 600) if highs[n] + by < max(highs))
+    highs[place] += by
+    write_plain(
+        table.set_column(table.schema.get_field_index("high"), "high", pa.array(highs)), path
+    )
+    assert footer(path) == before
+
+
+def test_one_corrected_price_changes_its_chunk_and_no_other(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    (bars / "2024-02.parquet").unlink()
+    days = by_day(pieces[0], bars)
+    first = run(bars, tmp_path / "out", **PINNED)
+    before = mtimes(tmp_path / "out")
+    size = days[2].stat().st_size
+    corrected(days[2], 2.5)
+    assert days[2].stat().st_size == size
+    again = run(bars, tmp_path / "out", **PINNED)
+    # The day itself, the one before it, whose last labels may look into it, and the one after.
+    assert (again.chunks_stale, again.chunks_labeled) == (3, 3)
+    now = mtimes(tmp_path / "out")
+    paths = [str(tmp_path / "out" / part) for part in first.parts]
+    assert sum(now[path] == before[path] for path in paths) == len(paths) - 3 > 0
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+
+
+def test_files_that_were_moved_or_touched_are_the_same(
+    bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    days = by_day(pieces[0], bars / "days")
+    (bars / "2024-02.parquet").unlink()
+    run(bars, tmp_path / "out", **PINNED)
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.parquet")}
+    os.utime(days[0], ns=(1, 1))
+    days[1].rename(bars / "days" / "renamed.parquet")
+    moved = bars.rename(tmp_path / "moved")
+    assert run(moved, tmp_path / "out", **PINNED).chunks_labeled == 0
+    assert parts == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.parquet")}
+    # What they are called and how old they are is on record now: nothing is written again.
+    before = mtimes(tmp_path / "out")
+    run(moved, tmp_path / "out", **PINNED)
+    assert mtimes(tmp_path / "out") == before
+    # Each copy counts: a second one of the same bars has joined.
+    (moved / "copy.parquet").write_bytes((moved / "days" / days[0].name).read_bytes())
+    with pytest.raises(BadBarsError, match="duplicate"):
+        run(moved, tmp_path / "out", **PINNED)
+
+
+@pytest.mark.parametrize("on_bad_rows", ["quarantine", "fail"])
+def test_a_repaired_file_has_its_bars_back(
+    on_bad_rows: str, bars: Path, pieces: list[pa.Table], tmp_path: Path
+) -> None:
+    config = {**PINNED, "on_bad_rows": "quarantine"}
+    (bars / "2024-02.parquet").unlink()
+    days = by_day(pieces[0], bars)
+    good = days[1].read_bytes()
+    table = pq.read_table(days[1])
+    write_plain(pa.concat_tables([table, table[70:71]]), days[1])
+    first = run(bars, tmp_path / "out", **config)
+    assert first.rows_quarantined == 2
+    with pytest.raises(BadBarsError, match="2 bad bars"):
+        run(bars, tmp_path / "out", **PINNED)
+    days[1].write_bytes(good)
+    config["on_bad_rows"] = on_bad_rows
+    again = run(bars, tmp_path / "out", **config)
+    assert (again.rows_quarantined, again.chunks_labeled) == (0, 3)
+    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **config))
+
+
 @pytest.mark.parametrize("call", [1, 3])
 @pytest.mark.parametrize(
     ("module", "function", "after"),

@@ -25,10 +25,10 @@ from duck_label.validate.starter import commented_toml
 from labeling import label, read
 
 
-def make(folder: Path, target: str) -> subprocess.CompletedProcess[str]:
+def make(folder: Path, *target: str) -> subprocess.CompletedProcess[str]:
     """What a user types, with the program that is tested."""
     return subprocess.run(
-        ["make", target, f"DUCK_LABEL={sys.executable} -m duck_label"],
+        ["make", *target, f"DUCK_LABEL={sys.executable} -m duck_label"],
         cwd=folder,
         check=False,
         capture_output=True,
@@ -139,7 +139,8 @@ def test_bars_that_are_there_already_are_looked_at(tmp_path: Path) -> None:
     assert loaded["columns"] == {"timestamp": "ts_event", "volume": "vol"}
     assert loaded["tick_size"] == 0.01
     assert re.search(r"^tick_size = 0.01 +# \w+", text, flags=re.MULTILINE)
-    assert make(tmp_path, "label").returncode == 0
+    assert make(tmp_path, "label", "ARGS=--details").returncode == 0
+    assert "outcome_low_vol_long" in read(tmp_path / "labels").column_names
     assert read(tmp_path / "labels").num_rows == len(bars)
 
 

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.database import Database
-from duck_label.errors import OutputConflictError, OutputError
+from duck_label.errors import BadBarsError, OutputError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.sample import write_sample
@@ -435,7 +436,7 @@ def test_a_lock_is_made_though_the_answer_is_lost(server: Server, place: str) ->
         assert server.files().exists(f"{place}/out/{FOLDER}/lock")
 
 
-def test_a_changed_file_is_a_conflict_and_a_new_one_is_news(
+def test_changed_and_new_files_are_news(
     server: Server, place: str, bars: Path, tmp_path: Path
 ) -> None:
     inputs, output = f"s3://{place}/bars", f"s3://{place}/out"
@@ -448,8 +449,15 @@ def test_a_changed_file_is_a_conflict_and_a_new_one_is_news(
     engine.process_files([bars], tmp_path / "out")
     assert labels(server, f"{place}/out", tmp_path / "labels").equals(read(tmp_path / "out"))
     server.files().put_file(str(files[0]), f"{place}/bars/{files[1].name}")
-    with pytest.raises(OutputConflictError, match=r"bars_001\.parquet has changed"):
+    with pytest.raises(BadBarsError, match="duplicate"):
         engine.process_files([inputs], output)
+    third = tmp_path / "bars_002.parquet"
+    pq.write_table(pq.read_table(files[1])[::2], third)
+    server.files().put_file(str(third), f"{place}/bars/{files[1].name}")
+    assert engine.process_files([inputs], output).chunks_stale > 0
+    shutil.copy(third, bars / files[1].name)
+    engine.process_files([bars], tmp_path / "again")
+    assert labels(server, f"{place}/out", tmp_path / "new").equals(read(tmp_path / "again"))
 
 
 def test_bad_bars_are_set_aside_in_the_store(server: Server, place: str, tmp_path: Path) -> None:

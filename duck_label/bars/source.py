@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from duck_label.bars.schema import agreed, bar_columns, described
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import BarColumns, identifier
-from duck_label.storage.places import each, exactly, find_files, open_file, version
+from duck_label.storage.places import each, exactly, find_files, is_url, open_file, version
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The years, the last not included, whose days can be told in a datetime, or counted in nanoseconds.
 _YEARS = (1, 9999)
 _YEARS_IN_NANOSECONDS = (1678, 2262)
 _FOREVER = 2**63
+# Bytes of a file that are read at once to see whether it is another one.
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,39 @@ class Stretch:
 
 @dataclass(frozen=True)
 class BarFile:
-    """A Parquet file, what identifies its content, its columns, and its row groups."""
+    """A Parquet file, what identifies its content, its columns, and its row groups.
+
+    `says` is what its path tells of its bars.
+    """
 
     path: str
     size: int
     # The time of its last change in nanoseconds; in a store, what that calls its version.
     version: int | str
-    footer: str
     columns: tuple[str, ...]
     row_groups: tuple[Stretch, ...]
+    says: tuple[tuple[str, str | None], ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of its content, read whole; of one in a store, what that calls its version.
+
+        Raises:
+            InputError: if it cannot be read, or is another file by now.
+        """
+        if is_url(self.path):
+            return str(self.version)
+        try:
+            with open_file(self.path) as file:
+                digest = hashlib.sha256()
+                while block := file.read(_BLOCK):
+                    digest.update(block)
+                is_same = (file.tell(), version(file)) == (self.size, self.version)
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+        if not is_same:
+            raise InputError(f"{self.path}: has changed while it was read: run again")
+        return digest.hexdigest()
 
     @property
     def rows(self) -> int:
@@ -171,8 +197,8 @@ def _uncompressed(database: Database, paths: list[str]) -> int:
     return int(size or 0)
 
 
-def _fingerprint(path: str) -> tuple[int, int | str, str]:
-    """Size, version, and a digest of the footer, which changes with schema and statistics."""
+def _fingerprint(path: str) -> tuple[int, int | str]:
+    """Size and version of what ends like a Parquet file."""
     try:
         with open_file(path) as file:
             size = file.seek(0, os.SEEK_END)
@@ -183,10 +209,7 @@ def _fingerprint(path: str) -> tuple[int, int | str, str]:
                     f"{path}: not a whole Parquet file (it does not end in PAR1): "
                     "truncated, still being written, or of another format"
                 )
-            (length,) = struct.unpack("<I", tail[:4])
-            file.seek(max(0, size - 8 - length))
-            digest = hashlib.blake2b(file.read(length), digest_size=16).hexdigest()
-            return size, version(file), digest
+            return size, version(file)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 

@@ -88,6 +88,7 @@ class Output:
             raise InputError(
                 f"{self.folder}: holds no output of duck-label (there is no {FOLDER}/*.jsonl in it)"
             )
+        self._ledger.refuse_other_format()
         held = ExitStack()
         self._close = weakref.finalize(self, held.close)
         self._connection = duckdb.connect(
@@ -129,7 +130,7 @@ class Output:
         checked = self._ledger.checked()
         if checked is None:
             raise InputError(f"{self.folder}: holds no labels yet: no run has checked its bars")
-        return LabelingConfig.of_identity(checked.identity["config"])
+        return LabelingConfig.of_identity(checked.config)
 
     @property
     def part_files(self) -> str:

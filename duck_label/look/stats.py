@@ -143,6 +143,7 @@ def statistics(output: str | Path, by: By | None = None, means: Means | None = N
         MemoryBudgetError: if the memory limit is too small.
     """
     ledger = Ledger(output)
+    ledger.refuse_other_format()
     chunks = [chunk for chunk in ledger.chunks() if chunk.file is not None]
     if not chunks:
         raise InputError(f"{output}: there are no labels in this folder: name the output of a run")
@@ -154,7 +155,7 @@ def _statistics(
     database: Database, ledger: Ledger, chunks: list[ChunkRecord], by: By | None
 ) -> Statistics:
     checked = ledger.checked()
-    config = {} if checked is None else checked.identity["config"]
+    config = {} if checked is None else checked.config
     leaves_nulls = config.get("unresolved") == "null"
     files = {"files": ledger.part_files(chunks)}
     database.run(render("stats/tallies", {"outcomes": OUTCOMES}), files)

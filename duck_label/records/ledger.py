@@ -3,7 +3,8 @@
 `OUT/_duck_label/` holds `runs.jsonl`, `chunks.jsonl` and `memory_events.jsonl`, one JSON object a
 line, appended as the run goes: a crash loses at most the chunk in hand, and another process can
 read along. A part file is recorded before it appears under its name; a record whose file is missing
-counts for nothing. Where the folder lies in a store, they are written there by `storage`.
+counts for nothing. The files of the input have a record of their own (`inputs`). Where the folder
+lies in a store, they are written there by `storage`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +22,15 @@ from types import TracebackType
 from typing import Any, Self, TypedDict
 
 from duck_label.errors import OutputConflictError, OutputError
+from duck_label.records.inputs import InputFile, read_inputs, write_inputs
 from duck_label.storage.folders import folder
 from duck_label.storage.places import RECORDS, exactly
 
 FOLDER = RECORDS
+# The number of the form in which records are written. No other is read.
+FORMAT = 1
 _MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
+_INPUT = "input_"
 # Parquet, under an ending by which no reader of Parquet files finds it in a folder.
 _QUARANTINE = "quarantine.bars"
 _EVENTS = "memory_events"
@@ -95,12 +101,14 @@ class Rounded(TypedDict):
 class Checked:
     """An input that was found good, or its bad bars set aside: what labels were made of.
 
-    `columns` are those of the input with their types, `reference_month` (12 * year + month) is
-    the month that the decay counts from. `rounded` is how many prices were taken for the nearest
-    level, by symbol and month; `repeated`, how many rows were left out that equal another one.
+    `config` is the part of the configuration that they depend on, `columns` are those of the
+    input with their types, `reference_month` (12 * year + month) is the month that the decay
+    counts from. `rounded` is how many prices were taken for the nearest level, by symbol and
+    month; `repeated`, how many rows were left out that equal another one.
     """
 
-    identity: Mapping[str, Any]
+    config: Mapping[str, Any]
+    files: Sequence[InputFile]
     bad_bars: int
     columns: Sequence[Sequence[str]]
     reference_month: int
@@ -124,6 +132,8 @@ class Ledger:
         # The ordinal of the run that holds this folder.
         self.run = 0
         self._appending = threading.Lock()
+        # The files that a record names, which may be many, are read once.
+        self._inputs: dict[str, Sequence[InputFile]] = {}
 
     def __enter__(self) -> Self:
         self.refuse_foreign_files()
@@ -135,9 +145,8 @@ class Ledger:
 
     def begin_run(self, facts: Mapping[str, Any]) -> None:
         """Number this run and record that it begins."""
-        runs = (line.get("run", 0) for line in json_lines(self.folder / "runs.jsonl"))
-        self.run = max(runs, default=0) + 1
-        self.append("runs", {"event": "start", **facts})
+        self.run = self._runs() + 1
+        self.append("runs", {"event": "start", "format": FORMAT, **facts})
 
     def __exit__(
         self,
@@ -180,7 +189,12 @@ class Ledger:
         return self.folder / f"{part}.tmp"
 
     def chunks(self) -> list[ChunkRecord]:
-        """The finished chunks whose part file is still there as it was written."""
+        """The finished chunks whose part file is still there as it was written.
+
+        None where labels were recorded in another format.
+        """
+        if self._last_check().get("format", FORMAT) != FORMAT:
+            return []
         records = {
             (record["start"], record["end"]): ChunkRecord.read(record)
             for record in json_lines(self.folder / "chunks.jsonl")
@@ -222,21 +236,83 @@ class Ledger:
         return float(ends[-1].get("memory_factor", 1.0)) if ends else 1.0
 
     def checked(self) -> Checked | None:
-        """What the labels in this folder were made of, once the bars were found good."""
-        checked = None
+        """What the labels in this folder were made of, once the bars were found good.
+
+        Raises:
+            OutputConflictError: if they were recorded in another format.
+        """
+        self.refuse_other_format()
+        last = self._last_check()
+        if not last:
+            return None
+        name = last["input"]
+        if name not in self._inputs:
+            self._inputs[name] = read_inputs(self.folder / name)
+        values = {key: last[key] for key in Checked.__match_args__ if key != "files"}
+        return Checked(files=self._inputs[name], **values)
+
+    def refuse_other_format(self) -> None:
+        """Make sure that the labels in this folder, if any, were recorded as we would.
+
+        Raises:
+            OutputConflictError: if not.
+        """
+        number = self._last_check().get("format", FORMAT)
+        if number != FORMAT:
+            kind = "no number" if number is None else f"the number {number}"
+            raise OutputConflictError(
+                f"{self.output}: its records are of another format ({kind}; this version reads "
+                f"{FORMAT}): pass --overwrite to label it anew, or choose another --output"
+            )
+
+    def _last_check(self) -> dict[str, Any]:
+        """What was noted when the bars of the labels in this folder were found good, if they were.
+
+        With its `format`, which is None where it has no number.
+        """
+        last: dict[str, Any] = {}
         for line in json_lines(self.folder / "runs.jsonl"):
             if line["event"] == "checked":
-                checked = Checked(**{key: line[key] for key in Checked.__match_args__})
+                last = {"format": None, **line}
             elif line["event"] == "anew":
-                checked = None
-        return checked
+                last = {}
+        return last
+
+    def note_checked(self, checked: Checked) -> None:
+        """Record what the labels in this folder are made of from now on.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        name = f"{_INPUT}{self.run:04d}.json"
+        try:
+            write_inputs(self.folder / name, checked.files)
+        except OSError as error:
+            raise OutputError(f"{self.folder / name}: {error.strerror}") from error
+        self._inputs[name] = checked.files
+        values = asdict(replace(checked, files=()))
+        del values["files"]
+        self.append("runs", {"event": "checked", "format": FORMAT, "input": name, **values})
+        for path in self.folder.glob(f"{_INPUT}*.json"):
+            if path.name != name:
+                self.output.discard(path)
+
+    def renew(self, checked: Checked) -> None:
+        """Record what the same input is called now, unless another run holds the folder."""
+        if checked == self.checked():
+            return
+        with suppress(OutputError), self:
+            self.run = self._runs()
+            self.note_checked(checked)
+
+    def _runs(self) -> int:
+        runs = (line.get("run", 0) for line in json_lines(self.folder / "runs.jsonl"))
+        return max(runs, default=0)
 
     def start_anew(self) -> None:
         """Remove the labels of this folder and forget them."""
-        for record in json_lines(self.folder / "chunks.jsonl"):
-            if record["file"] is not None:
-                self.output.remove(record["file"])
         self.output.discard(self.folder / "chunks.jsonl")
+        self.remove_unrecorded_parts()
         self.output.discard(self.quarantine)
         self.append("runs", {"event": "anew"})
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from duck_label.records.ledger import ChunkRecord, Ledger, json_lines
+from duck_label.records.ledger import FORMAT, ChunkRecord, Ledger, json_lines
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read_runs(ledger: Ledger) -> list[Run]:
     ledger.output.fetch("snapshots")
     starts, ends = {}, {}
     for line in json_lines(ledger.folder / "runs.jsonl"):
-        if line["event"] == "start":
+        if line["event"] == "start" and line.get("format") == FORMAT:
             starts[line["run"]] = line
         elif line["event"] == "end":
             ends[line["run"]] = line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from glob import escape
 from typing import Any
 
@@ -15,9 +15,10 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
+from duck_label.records.inputs import difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, month_name
 from duck_label.run import changes
-from duck_label.run.changes import identify, refuse_conflict
+from duck_label.run.changes import input_files, refuse_conflict
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def admit(
     """Check the bars that this output folder has not seen yet; set bad ones aside.
 
     Where the labels in the folder are to be replaced (`anew`), they are removed once the new
-    input is found good. Where files joined the input, the finished chunks that they change are
-    forgotten. Leaves the temp tables `grids` and `spans`.
+    input is found good. Where files joined the input, or changed, the finished chunks that they
+    change are forgotten. Leaves the temp tables `grids` and `spans`.
 
     Raises:
         BadBarsError: if there are bad bars and they are not to be quarantined.
@@ -76,16 +77,20 @@ def admit(
     everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
     raw = queries.context(config, source.bars, names, has_quarantine=False)
     database.run(queries.render("input/grids", raw), everything)
-    before = None if anew else known(database, config, ledger)
+    before = None if anew else known(database, ledger)
     new = None if before is None else changes.addition(database, source, raw, before)
     bad_bars = 0 if before is None else before.bad_bars
-    if before is None or new is not None:
-        bad = _check(database, source, config, raw, new)
+    has_too_many = bad_bars > 0 and config.on_bad_rows == "fail"
+    if before is None or new is not None or has_too_many:
+        bad = _check(database, source, config, raw, new, bad_bars)
         if before is None:
             ledger.start_anew()
         if bad:
             checks.quarantine(database, source, raw, ledger.quarantine)
             bad_bars = bad.bars
+        elif bad_bars and bad is not None:
+            ledger.output.discard(ledger.quarantine)
+            bad_bars = 0
     has_quarantine = ledger.quarantine.exists()
     context = queries.context(
         config, source.bars, names, has_quarantine=has_quarantine, is_admitted=True
@@ -103,7 +108,8 @@ def admit(
     if before is not None and new is not None:
         news = changes.news(new, ledger.chunks(), before, values["reference_month"])
         ledger.withdraw(news.stale)
-    if before is None or new is not None:
+    files = input_files(source, before)
+    if before is None or before.files != files:
         repeated = source.rows - bad_bars - good if config.on_duplicates == "first" else 0
         rounded: list[Rounded] = []
         if config.on_off_grid == "round":
@@ -111,25 +117,26 @@ def admit(
                 {"symbol": symbol, "month": month_name(month), "prices": prices}
                 for symbol, month, prices in checks.rounded(database, context, everything)
             ]
-        record = Checked(
-            identify(source, config),
-            bad_bars,
-            source.columns,
-            values["reference_month"],
-            rounded,
-            repeated,
+        ledger.note_checked(
+            Checked(
+                config.label_identity(),
+                files,
+                bad_bars,
+                source.columns,
+                values["reference_month"],
+                rounded,
+                repeated,
+            )
         )
-        ledger.append("runs", {"event": "checked", **asdict(record)})
     return Bars(source, context, values, news)
 
 
-def known(database: Database, config: LabelingConfig, ledger: Ledger) -> Checked | None:
-    """What this output folder was labeled from, if its bad bars are set aside, as they may be."""
+def known(database: Database, ledger: Ledger) -> Checked | None:
+    """What this output folder was labeled from, if its bad bars are set aside."""
     checked = ledger.checked()
     if checked is None or quarantined(database, ledger) != checked.bad_bars:
         return None
-    may_have_bad_bars = config.on_bad_rows == "quarantine"
-    return checked if may_have_bad_bars or checked.bad_bars == 0 else None
+    return checked
 
 
 def finished(
@@ -137,13 +144,13 @@ def finished(
 ) -> Checked | None:
     """What this output folder was labeled from, if that is all of this input and nothing is left.
 
-    From footers and records alone; nothing is written.
+    From footers and records alone, and files that were moved or touched: of these it tells as they
+    are now. Nothing is written.
     """
-    checked = known(database, config, ledger)
-    if checked is None:
+    checked = known(database, ledger)
+    if checked is None or (checked.bad_bars and config.on_bad_rows == "fail"):
         return None
-    identity = identify(source, config)
-    refuse_conflict(ledger, identity)
+    refuse_conflict(ledger, source, config)
     done = [(record.start, record.end) for record in ledger.chunks()]
     left = without(whole_days(source.row_groups), done)
     has_bars_left = any(
@@ -151,15 +158,17 @@ def finished(
         for start, end in left
         for group in source.row_groups
     )
-    is_same = checked.identity["input"] == identity["input"]
-    return checked if is_same and not has_bars_left and not ledger.unrecorded_parts() else None
+    files = input_files(source, checked)
+    if difference(checked.files, files) or has_bars_left or ledger.unrecorded_parts():
+        return None
+    return replace(checked, files=files)
 
 
 def lasting(
     database: Database, source: Source, config: LabelingConfig, ledger: Ledger
 ) -> list[ChunkRecord]:
     """The finished chunks that a run over this input would keep, if its new bars are good."""
-    done, checked = ledger.chunks(), known(database, config, ledger)
+    done, checked = ledger.chunks(), known(database, ledger)
     if checked is None:
         return []
     names = [name for name, _ in source.columns]
@@ -179,19 +188,25 @@ def _check(
     config: LabelingConfig,
     raw: Mapping[str, Any],
     new: changes.Addition | None,
-) -> BadBars:
-    """The bad bars of the input; where those that joined it have none, there are no more of them.
+    known_bad_bars: int,
+) -> BadBars | None:
+    """The bad bars of the input, or None where it has those that are known and no more.
 
     Raises:
         BadBarsError: if there are any and they are not to be quarantined.
     """
     ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
     bad = None
-    # A column that is new is missing in every old file, and may be one of a bar's.
-    if new is not None and not new.has_new_columns:
+    # A column that is new is missing in every old file, and may be one of a bar's; and what
+    # changed may have been bad, or the other one of two.
+    has_changed = new is not None and new.changed > 0
+    may_have_fewer = known_bad_bars > 0 and (has_changed or config.on_bad_rows == "fail")
+    if new is not None and not new.has_new_columns and not may_have_fewer:
         near = [(start, end) for start, end in ranges if new.touches(start, end)]
         bad = checks.find_bad_bars(database, source, raw, near, new.files.paths)
-    if bad is None or (bad and config.on_bad_rows == "quarantine"):
+        if not bad:
+            return None
+    if bad is None or config.on_bad_rows == "quarantine":
         bad = checks.find_bad_bars(database, source, raw, ranges)
     if bad and config.on_bad_rows == "fail":
         raise checks.complaint(database, source, config, raw, bad)

@@ -17,40 +17,45 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError
 from duck_label.queries import render
+from duck_label.records.inputs import InputFile, difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
 from duck_label.storage.places import identity
 
 
-def identify(source: Source, config: LabelingConfig) -> dict[str, Any]:
-    """Everything that labels depend on: the configuration, and what tells each file apart."""
-    return {
-        "config": config.label_identity(),
-        "input": {
-            identity(file.path): [file.size, file.version, file.footer] for file in source.files
-        },
-    }
+def input_files(source: Source, before: Checked | None) -> tuple[InputFile, ...]:
+    """What tells each file of an input apart. Read whole is what is not on record as it is now."""
+    known = {} if before is None else {file.path: file for file in before.files}
+    files = []
+    for file in source.files:
+        path = identity(file.path)
+        old = known.get(path)
+        is_known = old is not None and (old.size, old.version) == (file.size, file.version)
+        digest = old.digest if old is not None and is_known else file.digest
+        ranges = tuple(merged(file.row_groups))
+        files.append(InputFile(path, file.size, file.version, digest, file.says, ranges))
+    return tuple(files)
 
 
-def refuse_conflict(ledger: Ledger, identity: Mapping[str, Any]) -> None:
+def refuse_conflict(ledger: Ledger, source: Source, config: LabelingConfig) -> None:
     """Make sure that a folder holds nothing, or labels of the same input and configuration.
 
-    Files may have joined the input.
+    Files may have joined the input, or have changed.
 
     Raises:
         OutputConflictError: saying what differs.
     """
     before = ledger.checked()
-    difference = None if before is None else _difference(before, identity)
-    if difference is not None:
+    found = None if before is None else _difference(before, source, config)
+    if found is not None:
         raise OutputConflictError(
-            f"{ledger.output}: holds labels of another input or configuration: {difference}. "
+            f"{ledger.output}: holds labels of another input or configuration: {found}. "
             "Pass --overwrite to replace them, or choose another --output"
         )
 
 
-def _difference(before: Checked, now: Mapping[str, Any]) -> str | None:
-    """The first few differences in words; files that joined the input are none."""
-    old, new = dict(before.identity["config"]), now["config"]
+def _difference(before: Checked, source: Source, config: LabelingConfig) -> str | None:
+    """The first few differences in words; files that joined the input, or changed, are none."""
+    old, new = dict(before.config), config.label_identity()
     # To pin the decay to the month that it counts from already changes no weight.
     if old["as_of"] is None and new["as_of"] == before.reference_month:
         old["as_of"] = new["as_of"]
@@ -59,13 +64,8 @@ def _difference(before: Checked, now: Mapping[str, Any]) -> str | None:
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
-    files, present = before.identity["input"], now["input"]
-    changes += [f"{path} is gone" for path in sorted(files.keys() - present.keys())]
-    changes += [
-        f"{path} has changed"
-        for path in sorted(files.keys() & present.keys())
-        if files[path] != present[path]
-    ]
+    gone = difference(before.files, input_files(source, before)).gone
+    changes += [f"{file.path} is gone" for file in sorted(gone, key=lambda file: file.path)]
     if not changes:
         return None
     shown = "; ".join(changes[:3])
@@ -82,17 +82,20 @@ def _told(key: str, value: Any) -> str:
 class Addition:
     """The files that joined the input: where in time their bars lie, and where each symbol's do.
 
-    `ranges` are apart and in order; both they and `spans` are microseconds since 1970, both ends
-    included. `has_new_columns`: every part file is to have other columns than it has.
+    A file that was changed joined it, and its old bars, of which `changed` is the number of files,
+    were withdrawn. `ranges` are of both, apart and in order; both they and `spans`, of the new
+    bars, are microseconds since 1970, both ends included. `has_new_columns`: every part file is to
+    have other columns than it has.
     """
 
     files: Source
+    changed: int
     ranges: tuple[tuple[int, int], ...]
     spans: Mapping[str, tuple[int, int]]
     has_new_columns: bool
 
     def changes(self, record: ChunkRecord) -> bool:
-        """Whether a label of a finished chunk can be another one with the new bars."""
+        """Whether a label of a finished chunk can be another one now."""
         reach = record.reach
         if reach is None or self.has_new_columns:
             return True
@@ -103,7 +106,7 @@ class Addition:
         )
 
     def touches(self, start: int, end: int) -> bool:
-        """Whether new bars may lie from `start` until before `end`."""
+        """Whether new or withdrawn bars may lie from `start` until before `end`."""
         return any(first < end and last >= start for first, last in self.ranges)
 
     def _first(self, symbol: str, reach: Reach) -> int:
@@ -115,9 +118,13 @@ class Addition:
 
 @dataclass(frozen=True)
 class News:
-    """What joined the input of a labeled folder, and the finished chunks to label again."""
+    """What joined the input of a labeled folder, and the finished chunks to label again.
+
+    Of the `files` some may have been there with other bars: they were `changed`.
+    """
 
     files: int
+    changed: int
     rows: int
     stale: tuple[ChunkRecord, ...]
     finished: int
@@ -125,7 +132,11 @@ class News:
     has_new_month: bool
 
     def __str__(self) -> str:
-        files = f"{self.files} new file{'s' * (self.files != 1)} ({self.rows:,} bars)"
+        counts = {"new": self.files - self.changed, "changed": self.changed}
+        files = " and ".join(
+            f"{count} {kind} file{'s' * (count != 1)}" for kind, count in counts.items() if count
+        )
+        files += f" ({self.rows:,} bars)"
         if not self.stale:
             return f"{files}: the {self.finished} finished chunks stay as they are"
         if self.has_new_columns:
@@ -143,22 +154,28 @@ def news(new: Addition, done: Sequence[ChunkRecord], before: Checked, reference_
     has_new_month = before.reference_month != reference_month
     stale = tuple(record for record in done if has_new_month or new.changes(record))
     return News(
-        len(new.files.files), new.files.rows, stale, len(done), new.has_new_columns, has_new_month
+        len(new.files.files),
+        new.changed,
+        new.files.rows,
+        stale,
+        len(done),
+        new.has_new_columns,
+        has_new_month,
     )
 
 
 def addition(
     database: Database, source: Source, context: Mapping[str, Any], checked: Checked
 ) -> Addition | None:
-    """What joined the input since it was checked; None if nothing did.
+    """What joined the input since it was checked, or changed in it; None if nothing did.
 
     Reads the times and symbols of the new files. Leaves the temp table `spans` of their bars.
     """
-    known = checked.identity["input"]
-    new = [file.path for file in source.files if identity(file.path) not in known]
-    if not new:
+    found = difference(checked.files, input_files(source, checked))
+    if not found:
         return None
-    files = source.among(new)
+    joined = {file.path for file in found.joined}
+    files = source.among([file.path for file in source.files if identity(file.path) in joined])
     database.run(render("input/spans", context), {"files": files.paths})
     clock, scale = context["clock"], source.bars.clocks_per_second // 1_000_000
     spans = database.rows(
@@ -167,10 +184,15 @@ def addition(
     )
     return Addition(
         files,
-        tuple(merged(files.row_groups)),
+        len(found.withdrawn),
+        tuple(merged([*files.row_groups, *_stretches(found.withdrawn)])),
         {symbol: (first, last) for symbol, first, last in spans},
         [list(column) for column in source.columns] != checked.columns,
     )
+
+
+def _stretches(files: Iterable[InputFile]) -> list[Stretch]:
+    return [Stretch(first, last, 0) for file in files for first, last in file.ranges]
 
 
 def merged(groups: Iterable[Stretch]) -> list[tuple[int, int]]:

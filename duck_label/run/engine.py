@@ -28,7 +28,7 @@ from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
 from duck_label.records.ledger import Ledger
 from duck_label.run.admission import finished, lasting
-from duck_label.run.changes import identify, refuse_conflict
+from duck_label.run.changes import refuse_conflict
 from duck_label.run.labeling import Labeling
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
@@ -83,7 +83,7 @@ class WeightedLabelingEngine:
             source = self._source(database, inputs, ledger)
             ledger.refuse_foreign_files()
             if not overwrite:
-                refuse_conflict(ledger, identify(source, self.config))
+                refuse_conflict(ledger, source, self.config)
             anew = overwrite or not resume
             try:
                 done = [] if anew else lasting(database, source, self.config, ledger)
@@ -160,12 +160,13 @@ class WeightedLabelingEngine:
             wanted = _range(source, start, end)
             is_plain = start is None and end is None and resume and not overwrite
             if is_plain and (checked := finished(database, source, self.config, ledger)):
+                ledger.renew(checked)
                 summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
                 return summary
             with ledger, _folder(spill):
                 _remove_leftovers(ledger.folder, spill)
                 if not overwrite:
-                    refuse_conflict(ledger, identify(source, self.config))
+                    refuse_conflict(ledger, source, self.config)
                 labeling = Labeling(
                     self.config,
                     budget,

@@ -130,7 +130,7 @@ class StoredFolder(Folder):
     def keep(self, path: Path) -> None:
         """See `Folder`."""
         with self._keeping:
-            records = [*self.records.glob("*.bars"), *self.records.rglob("*.jsonl")]
+            records = [*self.records.glob("*.bars"), *self.records.rglob("*.json*")]
             changed = [one for one in records if self._kept.get(one) != _state(one)]
             for one in sorted(changed, key=lambda one: (one == path, one)):
                 state = _state(one)
