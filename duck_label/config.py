@@ -83,7 +83,10 @@ def _session(value: object) -> object:
 
 Ticks = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)]
 Points = Annotated[
-    Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=24, decimal_places=15)
+    # Whole numbers of 1e-9 points, as some files have prices, have up to ten digits more.
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(gt=0, max_digits=34, decimal_places=15),
 ]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 HomePath = Annotated[str, BeforeValidator(_path)]
@@ -295,7 +298,7 @@ class LabelingConfig(_Model):
         Decimal,
         BeforeValidator(_off),
         BeforeValidator(_decimal),
-        Field(ge=0, max_digits=24, decimal_places=15),
+        Field(ge=0, max_digits=34, decimal_places=15),
     ] = Field(default=Decimal("20.0"), description="a larger move between closes is a roll; 0: off")
     as_of: datetime | date | None = Field(
         default=None,

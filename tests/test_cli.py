@@ -341,3 +341,12 @@ def test_one_thing_is_told_as_one(here: Path) -> None:  # noqa: ARG001 - where i
     assert "1 chunk\n" in said
     assert "(1 file)" in said
     assert "growth" not in said
+
+
+def test_a_configuration_with_a_byte_order_mark_is_read(here: Path) -> None:
+    (here / "marked.toml").write_bytes(b"\xef\xbb\xbftick_size = 0.5\r\n")
+    assert "tick_size = 0.5 # marked.toml" in run("config", "-c", "marked.toml").stdout
+    (here / "wide.toml").write_bytes("tick_size = 0.5".encode("utf-16"))
+    result = run("config", "-c", "wide.toml")
+    assert result.exit_code == 2
+    assert "wide.toml: is no text in UTF-8" in result.stderr

@@ -697,3 +697,19 @@ def test_row_groups_without_statistics(tmp_path: Path) -> None:
     labeled = label(path, tmp_path / "out", details=True, run={"chunk": "60"})
     assert golden.differences(labeled, scan(table, Rules())) == []
     assert len(list((tmp_path / "out").glob("*.parquet"))) >= 4
+
+
+def test_all_columns_that_lack_are_named_at_once(tmp_path: Path) -> None:
+    table = pa.table({"Datetime": [datetime(2024, 3, 4, tzinfo=UTC)], "Open": [1.0], "High": [1.0]})
+    pq.write_table(table, tmp_path / "bars.parquet")
+    with pytest.raises(InputError) as refused:
+        label(tmp_path / "bars.parquet", tmp_path / "out")
+    for name in ("timestamp", "open", "high", "low", "close"):
+        assert f"no column '{name}'" in str(refused.value)
+    assert "validate --write-config" in str(refused.value)
+
+
+def test_a_column_without_a_name_is_told_so(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"": [1]}), tmp_path / "bars.parquet")
+    with pytest.raises(InputError, match="has a column without a name"):
+        label(tmp_path / "bars.parquet", tmp_path / "out")

@@ -242,7 +242,7 @@ def test_columns_of_vendors_are_recognized(names: dict[str, str], tmp_path: Path
 def test_a_column_is_not_guessed_where_ours_is_there() -> None:
     config = LabelingConfig(columns={"symbol": "code"})
     names = ["timestamp", "open", "high", "low", "close", "ts_event", "ticker", "code"]
-    assert guess_columns(names, config) == {}
+    assert guess_columns(dict.fromkeys(names, "DOUBLE"), config) == {}
 
 
 def move(points: float, across: bool = False) -> Move:
@@ -397,3 +397,12 @@ def test_real_bars_get_the_configuration_of_an_expert(file: str, ticks: dict[str
     result = command("run", path, "-o", "out", "-q", "--json")
     assert result.exit_code == 0, result.stderr
     assert command("stats", "out", "--fail-on", "fail").exit_code == 0
+
+
+def test_a_guess_goes_by_type_as_well_as_by_name() -> None:
+    columns = {"ts_event": "BIGINT", "time": "TIMESTAMP", "Open": "VARCHAR", "o": "DOUBLE"}
+    assert guess_columns(columns, LabelingConfig()) == {"timestamp": "time", "open": "o"}
+    unnamed = {"__index_level_0__": "TIMESTAMP WITH TIME ZONE", "open": "DOUBLE"}
+    assert guess_columns(unnamed, LabelingConfig()) == {"timestamp": "__index_level_0__"}
+    # Where no type suits, the name is all there is.
+    assert guess_columns({"ts_event": "BIGINT"}, LabelingConfig()) == {"timestamp": "ts_event"}

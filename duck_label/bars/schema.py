@@ -154,6 +154,11 @@ def _columns_of(
     described = _read(database, query, [path])
     # DuckDB renames one of two columns that differ only in case; the file's own names tell.
     for (name, *_), own in zip(described, _top_level(schema), strict=True):
+        if not own:
+            raise InputError(
+                f"{path}: has a column without a name, as an index that went through CSV: name it, "
+                "or leave it out"
+            )
         if name != own:
             raise InputError(
                 f"{path}: has a second column {own!r} but for upper and lower case: rename it"
@@ -191,6 +196,13 @@ def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:
     return names
 
 
+def suits(ours: str, kind: str) -> bool:
+    """Whether a column of a type may be one of a bar's; a symbol may be of any."""
+    if ours == "timestamp":
+        return _TIME.fullmatch(kind) is not None
+    return ours == "symbol" or _NUMBER.fullmatch(kind) is not None
+
+
 def bar_columns(
     columns: tuple[tuple[str, str], ...], config: LabelingConfig, path: str
 ) -> BarColumns:
@@ -200,15 +212,20 @@ def bar_columns(
         InputError: for a column that is missing or has a wrong type.
     """
     kinds = dict(columns)
+    missing = []
     for ours in BAR_COLUMNS:
         theirs, optional = config.column(ours), ours in ("volume", "symbol")
         if theirs not in kinds and not (optional and ours not in config.columns):
             hint = unknown(theirs, list(kinds)).partition("; ")[2]
             stop = "" if hint.endswith("?") else "."
-            raise InputError(
+            missing.append(
                 f"{path}: no column {theirs!r} for the {ours}: {hint}{stop} "
                 f"Pass --column {ours}=NAME or set it under [columns]"
             )
+    if len(missing) > 1:
+        missing.append("`duck-label validate --write-config` guesses the names of all of them")
+    if missing:
+        raise InputError("\n".join(missing))
     timestamp = config.column("timestamp")
     if not _TIME.fullmatch(kinds[timestamp]):
         raise InputError(

@@ -77,6 +77,12 @@ class _Pandas:
         # types do not depend on the bars.
         may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
         self._types = {pa.int8(): pandas.Int8Dtype()} if may_be_null else {}
+        if df.columns.nlevels > 1:
+            raise InputError(
+                f"DataFrame: has {df.columns.nlevels} levels of columns, such as "
+                f"{tuple(df.columns[0])}: take one instrument, as df.xs(NAME, axis=1, level=1) "
+                "does, or df.stack(level=1).reset_index() for all"
+            )
         names = [*df.columns, *(name for name in df.index.names if name not in df.columns)]
         if self._timestamp not in names and isinstance(df.index, pandas.DatetimeIndex):
             names.append(self._timestamp)

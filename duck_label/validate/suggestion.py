@@ -16,6 +16,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Float, Trivia
 
+from duck_label.bars.schema import suits
 from duck_label.config import BAR_COLUMNS, DEFAULT_MODES, LabelingConfig
 from duck_label.settings import Settings, nested
 from duck_label.validate.price_grids import SymbolGrid, instruments
@@ -25,7 +26,7 @@ from duck_label.validate.survey import Move, SymbolReport, horizon_seconds
 _NAMES = {
     "timestamp": (
         "ts_event datetime date_time time ts timestamp_utc time_utc bar_time window_start "
-        "open_time opentime start_time date t"
+        "open_time opentime start_time date t __index_level_0__"
     ),
     "open": "open_price px_open first o",
     "high": "high_price px_high max h",
@@ -44,6 +45,7 @@ _ENOUGH_BARS = 1000
 _SUNDAYS = 0.05
 # Bars as long as this many seconds want a longer horizon.
 _LONG = 15
+_LONGEST_SECONDS = 999_999_999
 
 
 @dataclass
@@ -126,18 +128,22 @@ def given(settings: Settings) -> Suggestion:
     return kept
 
 
-def guess_columns(names: Sequence[str], config: LabelingConfig) -> dict[str, str]:
-    """Our columns that the files call otherwise, and their names there."""
-    by_lower = {name.lower(): name for name in names}
+def guess_columns(columns: Mapping[str, str], config: LabelingConfig) -> dict[str, str]:
+    """Our columns that the files call otherwise, and their names there.
+
+    `columns` are names with types: a column whose type suits comes before one that only has a
+    likely name.
+    """
+    by_lower = {name.lower(): name for name in columns}
     guessed: dict[str, str] = {}
     for ours in BAR_COLUMNS:
-        if ours in config.columns or ours in names:
+        if ours in config.columns or ours in columns:
             continue
-        for candidate in (ours, *_NAMES[ours].split()):
-            theirs = by_lower.get(candidate)
-            if theirs is not None and theirs not in BAR_COLUMNS:
-                guessed[ours] = theirs
-                break
+        likely = [by_lower[name] for name in (ours, *_NAMES[ours].split()) if name in by_lower]
+        likely = [theirs for theirs in likely if theirs not in BAR_COLUMNS]
+        likely.sort(key=lambda theirs: not suits(ours, columns[theirs]))
+        if likely:
+            guessed[ours] = likely[0]
     return guessed
 
 
@@ -218,7 +224,8 @@ def suggest(
         and interval > _LONG
         and not {"timeout_seconds", "timeout_bars"} & given.keys()
     ):
-        seconds = int(60 * interval)
+        # No horizon is longer than some thirty years.
+        seconds = min(int(60 * interval), _LONGEST_SECONDS)
         add("timeout_seconds", seconds, f"60 bars, of {interval:g} seconds each")
         add("weights.optimal_seconds", seconds // 3, "a third of the horizon, as for 900")
         add("weights.velocity_span_seconds", seconds * 2 // 3, "two thirds, as for 900")

@@ -113,8 +113,8 @@ class _Examination:
         self._oddities: list[str] = list(found.notes)
         self._refusals: list[str] = []
         readable = self._readable(found.paths)
-        names = [name for name, _ in common_columns(database, readable).columns]
-        for ours, theirs in guess.guess_columns(names, self._config).items():
+        columns = dict(common_columns(database, readable).columns)
+        for ours, theirs in guess.guess_columns(columns, self._config).items():
             self._suggestion.add(f"columns.{ours}", theirs, "called so in the files")
         self._source = open_source(database, readable, self._suggestion.config())
         self._reports = survey(database, self._source, self._suggestion.config())
