@@ -225,9 +225,10 @@ def is_off_grid(
 
     A FLOAT has seven digits: it stands for a level if it is the FLOAT nearest to it and no other.
     """
+    # Of most prices the first comparison is all that is done, which greatest() would not allow.
     off = (
-        f"abs({multiple} - round({multiple}))\n"
-        f"        > greatest({_NEAR}, abs({multiple}) * {_PRECISION})"
+        f"abs({multiple} - round({multiple})) > {_NEAR}\n"
+        f"        and abs({multiple} - round({multiple})) > abs({multiple}) * {_PRECISION}"
     )
     if kind == "FLOAT":
         off += (
