@@ -1,8 +1,12 @@
 """What inputs may be: names of files and folders, differences between files, tables with a log."""
 
+import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import deltalake
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,7 +15,7 @@ from click.testing import CliRunner, Result
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
-from duck_label.errors import InputError
+from duck_label.errors import ConfigError, InputError
 from duck_label.storage.places import find_files
 from labeling import label, write
 from scan import Rules, scan
@@ -83,6 +87,9 @@ def test_no_line_where_all_of_a_folder_is_bars(tmp_path: Path) -> None:
     assert find_files([str(tmp_path)]).notes == ()
 
 
+# The vector of rows 3, 4, 7, 11, 18 and 29 that the description of the format has.
+INLINE = "^Bg9^0rr910000000000iXQKl0rr91000f55c8Xg0@@D72lkbi5=-{L"
+
 DIFFERENCES = {
     "int32 beside int64": (pa.int32(), pa.int64(), "BIGINT"),
     "signed beside unsigned": (pa.int32(), pa.uint32(), "BIGINT"),
@@ -143,6 +150,99 @@ def test_files_without_rows_have_no_say_in_types(tmp_path: Path) -> None:
     none = write(tmp_path / "none", [nothing, mixed])
     with pytest.raises(InputError, match="not a single bar"):
         label(none, tmp_path / "no")
+
+
+def delta(folder: Path, table: pa.Table, **how: Any) -> None:
+    deltalake.write_deltalake(str(folder), table, **how)
+
+
+@pytest.mark.parametrize("named", ["", "..", "part", "pattern"])
+def test_a_delta_table_is_read_through_its_log(named: str, tmp_path: Path) -> None:
+    root, table = tmp_path / "deep" / "table", walk(60)
+    root.mkdir(parents=True)
+    delta(root, table[:20])
+    delta(root, table[20:40], mode="overwrite")
+    delta(root, table[40:], mode="append")
+    assert len(list(root.glob("*.parquet"))) == 3
+    live = [Path(path) for path in deltalake.DeltaTable(str(root)).file_uris()]
+    items = {"": [root], "..": [tmp_path / "deep"], "part": live, "pattern": [root / "*.parquet"]}
+    labeled = label(items[named], tmp_path / "out")
+    assert labeled["timestamp"].to_pylist() == table["timestamp"][20:].to_pylist()
+    records = (tmp_path / "out").rglob("runs.jsonl")
+    assert any("Delta table, read at version 2" in path.read_text() for path in records)
+    assert "Delta table, read at version 2" in find_files([str(items[named][0])]).notes[0]
+
+
+def test_a_removed_file_of_a_delta_table_is_refused_by_name(tmp_path: Path) -> None:
+    root = tmp_path / "table"
+    delta(root, walk(20))
+    (old,) = root.glob("*.parquet")
+    delta(root, walk(20), mode="overwrite")
+    with pytest.raises(InputError, match="no file of the current version of the Delta table"):
+        label(old, tmp_path / "out")
+
+
+def test_partitions_of_a_delta_table_may_be_hidden_or_named(tmp_path: Path) -> None:
+    root, table = tmp_path / "table", walk(40)
+    days = pa.array(["a"] * 20 + ["b"] * 20)
+    delta(root, table.append_column("_day", days), partition_by=["_day"])
+    assert len(find_files([str(root)]).paths) == 2
+    assert len(find_files([str(root / "_day=a")]).paths) == 1
+
+
+TABLES = {
+    "column mapping": {"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "5"},
+    "deletion vectors": {"delta.enableDeletionVectors": "true"},
+}
+
+
+@pytest.mark.parametrize("feature", TABLES)
+def test_delta_tables_that_are_more_than_files_are_refused(feature: str, tmp_path: Path) -> None:
+    root = tmp_path / "table"
+    delta(root, walk(40))
+    log = root / "_delta_log" / f"{0:020}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if "metaData" in action:
+            schema = json.loads(action["metaData"]["schemaString"])
+            for number, field in enumerate(schema["fields"] if "mapping" in feature else [], 1):
+                keys = {"id": number, "physicalName": f"col-{number}"}
+                field["metadata"] = {f"delta.columnMapping.{k}": v for k, v in keys.items()}
+            action["metaData"] |= {
+                "configuration": TABLES[feature],
+                "schemaString": json.dumps(schema),
+            }
+        if "protocol" in action:
+            names = ["columnMapping"] if feature == "column mapping" else ["deletionVectors"]
+            features = {"readerFeatures": names, "writerFeatures": names}
+            action["protocol"] = {"minReaderVersion": 3, "minWriterVersion": 7, **features}
+            action["protocol"]["readerFeatures"] = [*names, "timestampNtz"]
+            action["protocol"]["writerFeatures"] = [*names, "timestampNtz"]
+        if "add" in action and feature == "deletion vectors":
+            vector = {"storageType": "i", "pathOrInlineDv": INLINE, "sizeInBytes": 40}
+            action["add"]["deletionVector"] = {**vector, "cardinality": 6}
+    log.write_text("\n".join(map(json.dumps, actions)))
+    with pytest.raises(InputError, match=feature):
+        label(root, tmp_path / "out")
+
+
+def test_a_delta_table_without_its_library_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delta(tmp_path / "table", walk(20))
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    with pytest.raises(ConfigError, match=r"pip install 'duck-label\[delta\]'"):
+        find_files([str(tmp_path)])
+
+
+def test_an_iceberg_table_is_refused_with_a_way_on(tmp_path: Path) -> None:
+    root = tmp_path / "table"
+    (root / "metadata").mkdir(parents=True)
+    (root / "metadata" / "00000-a.metadata.json").write_text("{}")
+    write(root / "data", [walk(20)])
+    for item in (root, tmp_path, root / "data" / "*.parquet"):
+        with pytest.raises(InputError, match=r"Iceberg table.*pyiceberg"):
+            label(item, tmp_path / "out")
 
 
 LOSSES: dict[str, tuple[str, Callable[[pa.Table], pa.Array], str]] = {

@@ -221,6 +221,8 @@ class Labeling:
             "memory_limit_bytes": self.budget.limit,
             "threads": self.summary.threads,
             "workers": self.summary.workers,
+            # Among others, the versions at which tables with a log were read.
+            "input_notes": list(self.source.notes),
         }
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.request import url2pathname
 
 from duck_label.errors import ConfigError, InputError
+from duck_label.storage.logs import current
 
 if TYPE_CHECKING:
     from duck_label.storage.reading import StoredFile
@@ -123,6 +124,9 @@ def find_files(inputs: Sequence[str]) -> Found:
     notes: dict[str, None] = {}
     for item in map(settled, inputs):
         names, beside = store(item).find(item) if is_url(item) else _local_files(item)
+        if not is_url(item):
+            names, tables = current(item, names)
+            notes |= dict.fromkeys(tables)
         if not names:
             listed = f", but {_listed(beside)}" if beside else ""
             raise InputError(f"{item}: there is no .parquet file in this folder{listed}")

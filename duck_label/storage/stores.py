@@ -140,6 +140,11 @@ class Store:
                 return [item], []
             root = PurePosixPath(self.files._strip_protocol(item))
             files = {name: PurePosixPath(name).relative_to(root) for name in self.files.find(item)}
+            if log := next((path for path in files.values() if "_delta_log" in path.parts), None):
+                raise InputError(
+                    f"{item}: holds a Delta table ({log}), and its log says which files count: "
+                    "name these, as `deltalake.DeltaTable(URL).file_uris()` lists them"
+                )
             outputs = {up for path in files.values() for up in path.parents if up.name == RECORDS}
             outputs = {output.parent for output in outputs} - {PurePosixPath()}
             inside = {
