@@ -51,9 +51,12 @@ def write_inputs(path: Path, files: Sequence[InputFile]) -> None:
     os.replace(unfinished, path)
 
 
-def read_inputs(path: Path) -> tuple[InputFile, ...]:
-    """The input files of a record."""
-    return tuple(map(InputFile.read, json.loads(path.read_text(encoding="utf-8"))))
+def read_inputs(path: Path) -> tuple[InputFile, ...] | None:
+    """The input files of a record; None where it is gone or says something else."""
+    try:
+        return tuple(map(InputFile.read, json.loads(path.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -23,18 +22,15 @@ from typing import Any, Self, TypedDict
 
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.records.inputs import InputFile, read_inputs, write_inputs
+from duck_label.records.lines import FORMAT, PART, ChunkLine, RunLine, lines
 from duck_label.storage.folders import folder
 from duck_label.storage.places import RECORDS, exactly
 
 FOLDER = RECORDS
-# The number of the form in which records are written. No other is read.
-FORMAT = 1
-_MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
 _INPUT = "input_"
 # Parquet, under an ending by which no reader of Parquet files finds it in a folder.
 _QUARANTINE = "quarantine.bars"
 _EVENTS = "memory_events"
-_PART = re.compile(rf"{_MOMENT}--{_MOMENT}\.parquet")
 
 
 @dataclass(frozen=True)
@@ -197,7 +193,7 @@ class Ledger:
             return []
         records = {
             (record["start"], record["end"]): ChunkRecord.read(record)
-            for record in json_lines(self.folder / "chunks.jsonl")
+            for record in lines(self.folder / "chunks.jsonl", ChunkLine)
         }
         sizes = self.output.contents()
         return [record for record in records.values() if _is_there(record, sizes)]
@@ -215,7 +211,7 @@ class Ledger:
         """
         known = {record.file for record in self.chunks()}
         return [
-            name for name in self.output.contents() if _PART.fullmatch(name) and name not in known
+            name for name in self.output.contents() if PART.fullmatch(name) and name not in known
         ]
 
     def remove_unrecorded_parts(self) -> None:
@@ -232,7 +228,9 @@ class Ledger:
 
     def memory_factor(self) -> float:
         """What the last run here learned of the memory that chunks need; 1 if nothing."""
-        ends = [line for line in json_lines(self.folder / "runs.jsonl") if line["event"] == "end"]
+        ends = [
+            line for line in lines(self.folder / "runs.jsonl", RunLine) if line["event"] == "end"
+        ]
         return float(ends[-1].get("memory_factor", 1.0)) if ends else 1.0
 
     def checked(self) -> Checked | None:
@@ -247,7 +245,10 @@ class Ledger:
             return None
         name = last["input"]
         if name not in self._inputs:
-            self._inputs[name] = read_inputs(self.folder / name)
+            files = read_inputs(self.folder / name)
+            if files is None:
+                return None
+            self._inputs[name] = files
         values = {key: last[key] for key in Checked.__match_args__ if key != "files"}
         return Checked(files=self._inputs[name], **values)
 
@@ -265,13 +266,13 @@ class Ledger:
                 f"{FORMAT}): pass --overwrite to label it anew, or choose another --output"
             )
 
-    def _last_check(self) -> dict[str, Any]:
+    def _last_check(self) -> Mapping[str, Any]:
         """What was noted when the bars of the labels in this folder were found good, if they were.
 
         With its `format`, which is None where it has no number.
         """
-        last: dict[str, Any] = {}
-        for line in json_lines(self.folder / "runs.jsonl"):
+        last: Mapping[str, Any] = {}
+        for line in lines(self.folder / "runs.jsonl", RunLine):
             if line["event"] == "checked":
                 last = {"format": None, **line}
             elif line["event"] == "anew":
@@ -306,15 +307,16 @@ class Ledger:
             self.note_checked(checked)
 
     def _runs(self) -> int:
-        runs = (line.get("run", 0) for line in json_lines(self.folder / "runs.jsonl"))
+        runs = (line.get("run", 0) for line in lines(self.folder / "runs.jsonl", RunLine))
         return max(runs, default=0)
 
     def start_anew(self) -> None:
         """Remove the labels of this folder and forget them."""
+        # First of all: whatever is left where this is cut short is then the labels of nothing.
+        self.append("runs", {"event": "anew"})
         self.output.discard(self.folder / "chunks.jsonl")
         self.remove_unrecorded_parts()
         self.output.discard(self.quarantine)
-        self.append("runs", {"event": "anew"})
 
     def append(self, name: str, *records: Mapping[str, Any]) -> None:
         """Add lines to a record, on disk before this returns; from any thread.
@@ -325,13 +327,13 @@ class Ledger:
         if not records:
             return
         path = self.folder / f"{name}.jsonl"
-        lines = [json.dumps({"time": _now(), "run": self.run, **record}) for record in records]
+        added = [json.dumps({"time": _now(), "run": self.run, **record}) for record in records]
         with self._appending:
             # A run that was killed may have left half a line: end it, so that only it is lost.
             broken = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
             try:
                 with path.open("a", encoding="utf-8") as file:
-                    file.write("\n" * broken + "".join(f"{line}\n" for line in lines))
+                    file.write("\n" * broken + "".join(f"{line}\n" for line in added))
                     file.flush()
                     os.fsync(file.fileno())
             except OSError as error:
@@ -350,19 +352,6 @@ def month_name(month: int) -> str:
     """A month as ISO 8601 writes it, from 12 * year + month."""
     year, months = divmod(month - 1, 12)
     return f"{year:04d}-{months + 1:02d}"
-
-
-def json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a record, as far as they are whole; none where there is no such file."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            try:
-                record = json.loads(line)
-            except ValueError:  # half a line, from a run that was killed
-                continue
-            yield record
 
 
 def _is_there(record: ChunkRecord, sizes: Mapping[str, int | None]) -> bool:

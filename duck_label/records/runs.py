@@ -12,7 +12,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from duck_label.records.ledger import FORMAT, ChunkRecord, Ledger, json_lines
+from duck_label.records.ledger import ChunkRecord, Ledger
+from duck_label.records.lines import (
+    FORMAT,
+    ChunkLine,
+    EventLine,
+    ReadingLine,
+    RunLine,
+    lines,
+)
 
 
 @dataclass(frozen=True)
@@ -57,20 +65,20 @@ def read_runs(ledger: Ledger) -> list[Run]:
     """All runs into a folder, in order."""
     ledger.output.fetch("snapshots")
     starts, ends = {}, {}
-    for line in json_lines(ledger.folder / "runs.jsonl"):
+    for line in lines(ledger.folder / "runs.jsonl", RunLine):
         if line["event"] == "start" and line.get("format") == FORMAT:
             starts[line["run"]] = line
         elif line["event"] == "end":
             ends[line["run"]] = line
     chunks = defaultdict(list)
-    for line in json_lines(ledger.folder / "chunks.jsonl"):
+    for line in lines(ledger.folder / "chunks.jsonl", ChunkLine):
         # A size below 0 withdraws a chunk.
         if line["size_bytes"] >= 0:
             record, ended = ChunkRecord.read(line), datetime.fromisoformat(line["time"])
             began = ended - timedelta(seconds=record.seconds)
             chunks[record.run].append(FinishedChunk(record, began, ended))
     events = defaultdict(list)
-    for event in _timed(json_lines(ledger.folder / "memory_events.jsonl")):
+    for event in _timed(lines(ledger.folder / "memory_events.jsonl", EventLine)):
         events[event["run"]].append(event)
     return [
         Run(
@@ -82,7 +90,7 @@ def read_runs(ledger: Ledger) -> list[Run]:
             threads=start["threads"],
             summary=ends.get(number),
             chunks=tuple(chunks[number]),
-            snapshots=tuple(_timed(json_lines(_snapshots(ledger.folder, number)))),
+            snapshots=tuple(_timed(lines(_snapshots(ledger.folder, number), ReadingLine))),
             events=tuple(events[number]),
         )
         for number, start in sorted(starts.items())
@@ -93,5 +101,5 @@ def _snapshots(folder: Path, number: int) -> Path:
     return folder / "snapshots" / f"{number:04d}.jsonl"
 
 
-def _timed(lines: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
-    return ({**line, "time": datetime.fromisoformat(line["time"])} for line in lines)
+def _timed(records: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+    return ({**line, "time": datetime.fromisoformat(line["time"])} for line in records)

@@ -81,17 +81,18 @@ def admit(
     new = None if before is None else changes.addition(database, source, raw, before)
     bad_bars = 0 if before is None else before.bad_bars
     has_too_many = bad_bars > 0 and config.on_bad_rows == "fail"
+    has_quarantine = before is not None and ledger.quarantine.exists()
+    aside = ledger.unfinished(ledger.quarantine.name)
+    bad = None
     if before is None or new is not None or has_too_many:
         bad = _check(database, source, config, raw, new, bad_bars)
-        if before is None:
-            ledger.start_anew()
         if bad:
-            checks.quarantine(database, source, raw, ledger.quarantine)
-            bad_bars = bad.bars
+            checks.quarantine(database, source, raw, aside)
+            everything["quarantine"] = escape(str(aside))
+            bad_bars, has_quarantine = bad.bars, True
         elif bad_bars and bad is not None:
             ledger.output.discard(ledger.quarantine)
-            bad_bars = 0
-    has_quarantine = ledger.quarantine.exists()
+            bad_bars, has_quarantine = 0, False
     context = queries.context(
         config, source.bars, names, has_quarantine=has_quarantine, is_admitted=True
     )
@@ -102,6 +103,12 @@ def admit(
     )
     if latest is None:
         raise InputError("there is no good bar in the input")
+    # From here on nothing in the input stands against labeling it.
+    if before is None:
+        ledger.start_anew()
+    if bad:
+        aside.replace(ledger.quarantine)
+        everything["quarantine"] = escape(str(ledger.quarantine))
     values["quarantine"] = escape(str(ledger.quarantine.absolute()))
     values["reference_month"] = config.reference_month() or latest
     news = None

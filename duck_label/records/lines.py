@@ -1,0 +1,183 @@
+"""The lines of a record: JSON objects, one a line, each of the shape that its readers rely on.
+
+A line that is half written, of other bytes than UTF-8, or of another shape counts for nothing: who
+reads the others must not stop at it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+Shape = TypeVar("Shape")
+_MORE = ConfigDict(extra="allow")
+# The number of the form in which records are written. No other is read.
+FORMAT = 1
+
+
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("a time without a zone")
+    return text
+
+
+def _this_format(number: int) -> int:
+    if number != FORMAT:
+        raise ValueError("another format")
+    return number
+
+
+def _other_format(number: int) -> int:
+    if number == FORMAT:
+        raise ValueError("this format")
+    return number
+
+
+def _part(name: str) -> str:
+    if PART.fullmatch(name) is None:
+        raise ValueError("no name of a part")
+    return name
+
+
+_MOMENT = r"\d{4}-\d\d-\d\d(?:T\d{6}(?:\.\d{6})?)?"
+# How part files are called. A record that names another file is none: by it, files are removed.
+PART = re.compile(rf"{_MOMENT}--{_MOMENT}\.parquet")
+Moment = Annotated[str, AfterValidator(_moment)]
+Part = Annotated[str, AfterValidator(_part)]
+
+
+class Line(TypedDict):
+    """What every line has."""
+
+    __pydantic_config__ = _MORE  # type: ignore[misc]
+    time: Moment
+    run: int
+
+
+class Start(Line):
+    """A run begins."""
+
+    event: Literal["start"]
+    config: dict[str, Any]
+    versions: dict[str, str]
+    memory_limit_bytes: int
+    threads: int
+
+
+class End(Line):
+    """A run is over."""
+
+    event: Literal["end"]
+    seconds: float
+    peak_rss_bytes: int
+    memory_factor: NotRequired[float]
+
+
+class Configured(TypedDict):
+    """A configuration, as labels depend on it."""
+
+    __pydantic_config__ = _MORE  # type: ignore[misc]
+    as_of: int | None
+
+
+class Found(Line):
+    """The bars were found good."""
+
+    event: Literal["checked"]
+    format: Annotated[int, AfterValidator(_this_format)]
+    config: Configured
+    input: str
+    bad_bars: int
+    columns: list[list[str]]
+    reference_month: int
+
+
+class OtherFormat(Line):
+    """The bars were found good by another version, which recorded it otherwise."""
+
+    event: Literal["checked"]
+    format: NotRequired[Annotated[int, AfterValidator(_other_format)]]
+    bad_bars: int
+    columns: list[list[str]]
+
+
+class Anew(Line):
+    """The labels were removed."""
+
+    event: Literal["anew"]
+
+
+class Event(Line):
+    """What was noticed and done about memory."""
+
+    kind: str
+    reason: str
+    before_bytes: int
+    after_bytes: int
+    chunk: str | None
+
+
+class ReachLine(TypedDict):
+    """The bars that a chunk depends on."""
+
+    __pydantic_config__ = _MORE  # type: ignore[misc]
+    first: int
+    last: int
+    open_before: list[str]
+    open_after: list[str]
+
+
+class Chunk(Line):
+    """A finished chunk."""
+
+    start: int
+    end: int
+    file: Part | None
+    rows: int
+    size_bytes: int
+    predicted_rows: int
+    peak_rss_bytes: int
+    seconds: float
+    predicted_peak_bytes: NotRequired[int]
+    floor_rss_bytes: NotRequired[int]
+    spill_bytes: NotRequired[int]
+    attempts: NotRequired[int]
+    steps: NotRequired[dict[str, float]]
+    reach: NotRequired[ReachLine | None]
+
+
+class Reading(TypedDict):
+    """A reading of the memory."""
+
+    __pydantic_config__ = _MORE  # type: ignore[misc]
+    time: Moment
+    rss_bytes: int
+    duckdb_bytes: int | None
+    spill_bytes: int | None
+    chunk: str | None
+    step: str | None
+
+
+RunLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Start | End | Found | OtherFormat | Anew)
+ChunkLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Chunk)
+EventLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Event)
+ReadingLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Reading)
+
+
+def lines(path: Path, shape: TypeAdapter[Shape]) -> Iterator[Shape]:
+    """The lines of a record that have a shape; none where there is no such file."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                record = shape.validate_json(line, strict=True)
+            except ValidationError:
+                continue
+            yield record

@@ -1,0 +1,111 @@
+"""The records of an output folder, with lines in them that no run wrote."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import golden
+from duck_label.cli import main
+from duck_label.records.ledger import FOLDER
+from labeling import label, write
+
+FOREIGN = {
+    "no UTF-8": b"\xff\xfe\x00",
+    "null": b"null",
+    "no field": b"{}",
+    "number": b"5",
+    "list": b"[]",
+    "text": b'"event"',
+    "half": b'{"event": "sta',
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("records")
+    write(place / "bars", [golden.bars("plain")])
+    label(place / "bars", place / "labels", chunk_size=1000)
+    return place
+
+
+@pytest.fixture
+def place(finished: Path, tmp_path: Path) -> Path:
+    shutil.copytree(finished / "labels", tmp_path / "labels")
+    return tmp_path
+
+
+@pytest.fixture
+def bars(finished: Path) -> Path:
+    return finished / "bars"
+
+
+def command(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def parts(place: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (place / "labels").glob("*.parquet")}
+
+
+def of_other_types(line: bytes) -> bytes:
+    """The line, every field of another type."""
+    return json.dumps({key: [[value]] for key, value in json.loads(line).items()}).encode()
+
+
+@pytest.mark.parametrize("foreign", [*FOREIGN, "other types"])
+def test_a_foreign_line_counts_for_nothing(place: Path, bars: Path, foreign: str) -> None:
+    for name in ("runs.jsonl", "chunks.jsonl", "snapshots/0001.jsonl"):
+        record = place / "labels" / FOLDER / name
+        own = record.read_bytes()
+        line = FOREIGN.get(foreign) or of_other_types(own.splitlines()[0])
+        record.write_bytes(line + b"\n" + own + line + b"\n")
+    before = parts(place)
+    labels = place / "labels"
+    for arguments in (
+        ("run", bars, "-o", labels, "-q"),
+        ("stats", labels),
+        ("report", labels, "-o", place / "report.html"),
+        ("sql", labels, "from runs"),
+        ("sql", labels, "from chunks"),
+    ):
+        result = command(*arguments)
+        assert result.exit_code == 0, (arguments, result.output)
+    assert parts(place) == before
+    result = command("run", bars, "-o", labels, "-q", "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert parts(place)
+
+
+@pytest.mark.parametrize("name", ["../victim.txt", "victim.txt", "/victim.txt", "a/b.parquet"])
+def test_only_parts_are_removed(place: Path, bars: Path, name: str) -> None:
+    """Whatever file a record names."""
+    victim = (place / "labels" / name.lstrip("/")).resolve()
+    victim.parent.mkdir(exist_ok=True)
+    victim.write_text("precious")
+    named = str(victim) if name.startswith("/") else name
+    record = place / "labels" / FOLDER / "chunks.jsonl"
+    line = {**json.loads(record.read_text().splitlines()[0]), "file": named, "start": 0}
+    with record.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    result = command("run", bars, "-o", place / "labels", "-q", "--overwrite")
+    assert result.exit_code == 0, result.output
+    assert victim.read_text() == "precious"
+
+
+def test_labels_stay_where_the_new_input_has_no_good_bar(place: Path, bars: Path) -> None:
+    before = parts(place)
+    table = golden.bars("plain")
+    high = table.schema.get_field_index("high")
+    bad = table.set_column(high, table.schema.field(high), [[-1.0] * table.num_rows])
+    write(place / "bad", [bad])
+    result = command(
+        *("run", place / "bad", "-o", place / "labels", "-q", "--overwrite"),
+        *("--on-bad-rows", "quarantine"),
+    )
+    assert result.exit_code != 0
+    assert parts(place) == before
+    assert command("run", bars, "-o", place / "labels", "-q").exit_code == 0
+    assert parts(place) == before
