@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pc_csv
+import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
@@ -713,3 +715,50 @@ def test_a_column_without_a_name_is_told_so(tmp_path: Path) -> None:
     pq.write_table(pa.table({"": [1]}), tmp_path / "bars.parquet")
     with pytest.raises(InputError, match="has a column without a name"):
         label(tmp_path / "bars.parquet", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"timestamp,open\n2024-03-04,1\n", "is text such as CSV.*copy"),
+        (b'[{"open": 1}]\n', "is JSON.*copy"),
+        (b"PK\x03\x04" + bytes(30), "is a zip archive.*unpack"),
+        (b"\x1f\x8b" + bytes(30), "is compressed with gzip.*unpack"),
+        (b"PARE" + bytes(30) + b"PARE", "is encrypted"),
+        (b"PAR1" + bytes(30), "truncated"),
+        (b"", "truncated"),
+    ],
+)
+def test_a_file_of_another_format_is_told_for_what_it_is(
+    content: bytes, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bars.csv").write_bytes(content)
+    with pytest.raises(InputError, match=rf"bars\.csv: .*{told}"):
+        label(tmp_path / "bars.csv", tmp_path / "out")
+
+
+@pytest.mark.parametrize("make", ["csv", "json", "feather"])
+def test_the_way_from_another_format_leads_to_parquet(make: str, tmp_path: Path) -> None:
+    bars, path = golden.bars("tiny"), str(tmp_path / "bars.x")
+    if make == "csv":
+        pc_csv.write_csv(bars, path)
+    elif make == "json":
+        bars.to_pandas().to_json(path, orient="records", lines=True)
+    else:
+        feather.write_feather(bars, path)
+    with pytest.raises(InputError) as refused:
+        label(Path(path), tmp_path / "out")
+    way = str(refused.value).partition("convert it with: ")[2]
+    subprocess.run(["bash", "-c", way.replace("python", sys.executable, 1)], check=True)
+    assert pq.read_metadata(f"{path}.parquet").num_rows == len(bars)
+
+
+def test_a_damaged_file_is_named_among_others(tmp_path: Path) -> None:
+    bars = golden.bars("plain")
+    write(tmp_path / "bars", [bars.slice(0, 1000), bars.slice(1000)])
+    victim = tmp_path / "bars" / "bars_001.parquet"
+    content = bytearray(victim.read_bytes())
+    content[200:600] = bytes(400)
+    victim.write_bytes(content)
+    with pytest.raises(InputError, match=r"bars_001\.parquet: .*damaged"):
+        label(tmp_path / "bars", tmp_path / "out")

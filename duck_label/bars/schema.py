@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
 
+from duck_label.bars.formats import refuse_others
 from duck_label.bars.widening import (
     Values,
     difference,
@@ -22,7 +24,7 @@ from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
 from duck_label.queries import BarColumns
-from duck_label.storage.places import exactly
+from duck_label.storage.places import exactly, open_file
 
 # Whole names: a list of numbers is called DOUBLE[], and is none.
 _NUMBER = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
@@ -180,6 +182,8 @@ def _read(database: Database, query: str, paths: list[str]) -> list[tuple[Any, .
         if len(paths) > 1:
             for path in paths:
                 _read(database, query, [path])
+        with suppress(OSError), open_file(paths[0]) as file:
+            refuse_others(paths[0], file)
         raise InputError(f"{paths[0]}: cannot be read as Parquet: {reason_of(error)}") from error
 
 

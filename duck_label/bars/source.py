@@ -6,15 +6,17 @@ Reads footers only, never a bar. What the bars themselves must be like is the bu
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
+import duckdb
+
+from duck_label.bars.formats import refuse_others
 from duck_label.bars.schema import agreed, bar_columns, described
 from duck_label.config import LabelingConfig
-from duck_label.database import Database
+from duck_label.database import Database, reason_of
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import BarColumns, identifier
 from duck_label.storage.places import each, exactly, find_files, is_url, open_file, version
@@ -201,15 +203,7 @@ def _fingerprint(path: str) -> tuple[int, int | str]:
     """Size and version of what ends like a Parquet file."""
     try:
         with open_file(path) as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 8))
-            tail = file.read(8)
-            if size < 12 or tail[4:] != b"PAR1":
-                raise InputError(
-                    f"{path}: not a whole Parquet file (it does not end in PAR1): "
-                    "truncated, still being written, or of another format"
-                )
-            return size, version(file)
+            return refuse_others(path, file), version(file)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
@@ -269,3 +263,25 @@ def _measured(database: Database, path: str, bars: BarColumns) -> list[Stretch]:
         return [Stretch(-_FOREVER, _FOREVER, rows)]
     # Without a single time there is no range; the checks will name the nulls.
     return [Stretch(first or 0, last or 0, rows)]
+
+
+def refuse_damaged(database: Database, source: Source) -> None:
+    """Read all files one by one, to the last value.
+
+    Raises:
+        InputError: naming the first that cannot be read, and why.
+    """
+    for path in (file.path for file in source.files):
+        query = "select sum(hash(bar)) from read_parquet($files, hive_partitioning = false) as bar"
+        try:
+            database.rows(query, {"files": exactly([path])})
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+            return
+        except duckdb.Error as error:
+            reason = reason_of(error)
+            way = (
+                "write it anew without encryption; duck-label takes no keys"
+                if "encrypt" in reason
+                else "the file is damaged: get it again, or leave it out"
+            )
+            raise InputError(f"{path}: {reason}: {way}") from error

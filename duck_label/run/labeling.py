@@ -18,7 +18,7 @@ import duckdb
 
 from duck_label.bars.density import counted
 from duck_label.bars.plan import without
-from duck_label.bars.source import Source
+from duck_label.bars.source import Source, refuse_damaged
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import InputError
@@ -81,6 +81,8 @@ class Labeling:
             _refuse_emptiness(self.database, bars, self.wanted)
             write_views(self.ledger.output, self.config, dict(self.source.columns))
         except duckdb.Error as error:
+            # Whoever reads many files does not say which of them it could not read.
+            refuse_damaged(self.database, self.source)
             raise explain(error, "checking the input", self.database) from error
         return bars
 

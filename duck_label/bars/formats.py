@@ -1,0 +1,72 @@
+"""What a file is that is no Parquet file, told by its first and last bytes, and the way on."""
+
+from __future__ import annotations
+
+import os
+from io import BufferedReader
+from typing import TYPE_CHECKING
+
+from duck_label.errors import InputError
+
+if TYPE_CHECKING:
+    from duck_label.storage.reading import StoredFile
+
+_END = b"PAR1"
+_LEAST_BYTES = 12
+_HEAD_BYTES = 512
+_FROM_TEXT = (
+    "convert it with: python -c \"import duckdb; duckdb.sql('''copy (from READER('{path}')) "
+    "to '{path}.parquet' (format parquet)''')\""
+)
+_FROM_ARROW = (
+    'convert it with: python -c "import pyarrow.feather, pyarrow.parquet; '
+    "pyarrow.parquet.write_table(pyarrow.feather.read_table('{path}'), '{path}.parquet')\""
+)
+_UNPACK = "unpack it first"
+# How files of other formats begin.
+_BEGINNINGS = (
+    (b"ARROW1", "an Arrow file", _FROM_ARROW),
+    (b"FEA1", "a Feather file of version 1", _FROM_ARROW),
+    (b"PK\x03\x04", "a zip archive, or a workbook", _UNPACK),
+    (b"\x1f\x8b", "compressed with gzip", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
+    (b"DBN", "a DBN file of Databento", "write it as Parquet with databento's to_parquet"),
+    (b"{", "JSON", _FROM_TEXT.replace("READER", "read_json")),
+    (b"[", "JSON", _FROM_TEXT.replace("READER", "read_json")),
+)
+
+
+def refuse_others(path: str, file: BufferedReader | StoredFile) -> int:
+    """The size of a file that ends as a Parquet file does.
+
+    Raises:
+        InputError: for any other, saying what it is and what to do.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - len(_END)))
+    end = file.read(len(_END))
+    if size >= _LEAST_BYTES and end == _END:
+        return size
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    if end == b"PARE":
+        raise InputError(
+            f"{path}: is encrypted: write it anew without encryption; duck-label takes no keys"
+        )
+    if not head.startswith(_END):
+        for beginning, what, way in _BEGINNINGS:
+            if head.startswith(beginning):
+                raise InputError(f"{path}: is {what}, not Parquet: {way.format(path=path)}")
+        if head and _is_text(head):
+            way = _FROM_TEXT.replace("READER", "read_csv").format(path=path)
+            raise InputError(f"{path}: is text such as CSV, not Parquet: {way}")
+    raise InputError(
+        f"{path}: not a whole Parquet file (it does not end in PAR1): "
+        "truncated, still being written, or of another format"
+    )
+
+
+def _is_text(head: bytes) -> bool:
+    # The last character may be cut.
+    text = head.decode("utf-8", errors="ignore")
+    return len(text.encode()) >= len(head) - 3 and b"\n" in head and b"\0" not in head
