@@ -743,7 +743,7 @@ def test_the_way_from_another_format_leads_to_parquet(make: str, tmp_path: Path)
     if make == "csv":
         pc_csv.write_csv(bars, path)
     elif make == "json":
-        bars.to_pandas().to_json(path, orient="records", lines=True)
+        bars.to_pandas().to_json(path, orient="records", lines=True, date_format="iso")
     else:
         feather.write_feather(bars, path)
     with pytest.raises(InputError) as refused:
