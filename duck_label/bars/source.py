@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 
 import duckdb
 
@@ -19,7 +20,15 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database, reason_of
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import BarColumns, identifier
-from duck_label.storage.places import each, exactly, find_files, is_url, open_file, version
+from duck_label.storage.places import (
+    anywhere,
+    each,
+    exactly,
+    find_files,
+    is_url,
+    open_file,
+    version,
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The years, the last not included, whose days can be told in a datetime, or counted in nanoseconds.
@@ -157,6 +166,8 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     agreement = agreed(database, by_file)
     paths = [path for path in paths if path not in agreement.empty]
     bars = bar_columns(agreement.columns, config, paths[0])
+    if bars.symbol is None:
+        _refuse_symbols_of_folders(paths, config.column("symbol"))
     taken = {name.casefold(): path for path in reversed(paths) for name, _ in by_file[path]}
     for name in config.output_columns():
         if name.casefold() in taken:
@@ -188,6 +199,27 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         found.notes,
         agreement.notes,
     )
+
+
+def _refuse_symbols_of_folders(paths: Sequence[str], column: str) -> None:
+    """Refuse bars of several symbols whose files do not tell them apart, but their folders do.
+
+    Raises:
+        InputError: naming a file of each of two symbols. Taken together they would be one series.
+    """
+    first: dict[str, str] = {}
+    for path in paths:
+        for folder in Path(anywhere(path)).parts[:-1]:
+            key, equals, value = folder.partition("=")
+            if equals and key.casefold() == column.casefold():
+                first.setdefault(value, path)
+    if len(first) > 1:
+        one, other = list(first.values())[:2]
+        raise InputError(
+            f"{one} and {other}: their folders say different symbols, the files themselves none: "
+            f"write a column {column!r} into the files, or label each folder into an output of its "
+            "own"
+        )
 
 
 def _uncompressed(database: Database, paths: list[str]) -> int:
