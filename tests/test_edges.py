@@ -254,8 +254,11 @@ def test_prices_at_the_edge_of_a_double(price: float, tmp_path: Path) -> None:
 
 
 def test_the_smallest_double_lies_on_the_grid_at_zero(tmp_path: Path) -> None:
-    """It is above zero, and nearer to the grid than a millionth of an increment."""
-    agree(replaced(walk(50), "low", pa.array([5e-324] * 50)), tmp_path)
+    """It is nearer to zero than a millionth of an increment, and judged as that level."""
+    table = replaced(walk(50), "low", pa.array([5e-324] * 50))
+    agree(table, tmp_path, allow_nonpositive_prices=True)
+    with pytest.raises(BadBarsError, match="50 x nonpositive_price"):
+        agree(table, tmp_path / "refused")
 
 
 def test_large_prices_on_the_grid_are_good(tmp_path: Path) -> None:
