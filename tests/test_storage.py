@@ -164,25 +164,25 @@ def test_a_part_that_is_handed_over_in_the_store_is_taken_there(
     """By whoever shares no folder with the run: it lies aside until it is recorded."""
     with Ledger(f"s3://{place}") as ledger:
         handover = ledger.output.handover()
-        path = handover.unfinished("2024-01-01.parquet", "token", tmp_path)
+        path = handover.unfinished("2024-01-01--2024-01-09.parquet", "token", tmp_path)
         assert path.parent == tmp_path
         path.write_bytes(b"bars")
-        handover.deliver(path, "2024-01-01.parquet")
+        handover.deliver(path, "2024-01-01--2024-01-09.parquet")
         assert not path.exists()
         assert parts(server, place) == {}
-        record = ChunkRecord(0, 1, "2024-01-01.parquet", 1, 4, 1, 0, 0.0)
+        record = ChunkRecord(0, 1, "2024-01-01--2024-01-09.parquet", 1, 4, 1, 0, 0.0)
         ledger.finish(record)
-        assert parts(server, place) == {"2024-01-01.parquet": b"bars"}
-        assert [found.file for found in ledger.chunks()] == ["2024-01-01.parquet"]
+        assert parts(server, place) == {"2024-01-01--2024-01-09.parquet": b"bars"}
+        assert [found.file for found in ledger.chunks()] == ["2024-01-01--2024-01-09.parquet"]
         path.write_bytes(b"other")
-        handover.deliver(path, "2024-01-02.parquet")
-        handover.remove("token", "2024-01-02.parquet")
+        handover.deliver(path, "2024-01-02--2024-01-09.parquet")
+        handover.remove("token", "2024-01-02--2024-01-09.parquet")
         assert not server.files().find(f"{place}/_duck_label/waiting")
         path.write_bytes(b"lost")
-        handover.deliver(path, "2024-01-03.parquet")
+        handover.deliver(path, "2024-01-03--2024-01-09.parquet")
     with Ledger(f"s3://{place}"):  # the next run removes what nobody took
         assert not server.files().find(f"{place}/_duck_label/waiting")
-    assert list(parts(server, place)) == ["2024-01-01.parquet"]
+    assert list(parts(server, place)) == ["2024-01-01--2024-01-09.parquet"]
 
 
 def test_a_query_changes_nothing_in_a_store(server: Server, output: str) -> None:
