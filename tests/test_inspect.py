@@ -184,6 +184,8 @@ def test_labels_appear_while_a_run_writes(finished: Path, records: Path) -> None
             output.sql("from labels")
         runs = (finished / FOLDER / "runs.jsonl").read_text()
         (records / FOLDER / "runs.jsonl").write_text(runs)
+        for known in (finished / FOLDER).glob("input_*.json"):
+            shutil.copy(known, records / FOLDER)
         parts = sorted(finished.glob("*.parquet"))
         counts = []
         for part in parts:
