@@ -26,7 +26,8 @@ _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 _SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
 
 # What every query of a run counts on. With statistics a chunk without nulls would be written as if
-# it could have none, and part files would differ in their schemas.
+# it could have none, and part files would differ in their schemas. An ASOF join of few rows would
+# be run as a loop, and where DuckDB expects one row thousands may come.
 PREPARATION = """\
 set TimeZone = 'UTC';
 set disabled_optimizers = 'statistics_propagation';

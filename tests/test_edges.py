@@ -726,7 +726,8 @@ def test_a_column_without_a_name_is_told_so(tmp_path: Path) -> None:
         (b"timestamp,open\n2024-03-04,1\n", "is text such as CSV.*copy"),
         (b'[{"open": 1}]\n', "is JSON.*copy"),
         (b"PK\x03\x04" + bytes(30), "is a zip archive.*unpack"),
-        (b"\x1f\x8b" + bytes(30), "is compressed with gzip.*unpack"),
+        (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "is a workbook.*read_excel"),
+        (b"\x1f\x8b" + bytes(30), "is compressed with gzip.*gzip -d"),
         (b"PARE" + bytes(30) + b"PARE", "is encrypted"),
         (b"PAR1" + bytes(30), "truncated"),
         (b"", "truncated"),
@@ -740,18 +741,26 @@ def test_a_file_of_another_format_is_told_for_what_it_is(
         label(tmp_path / "bars.csv", tmp_path / "out")
 
 
-@pytest.mark.parametrize("make", ["csv", "json", "feather"])
+@pytest.mark.parametrize("make", ["csv", "json", "feather", "stream", "workbook"])
 def test_the_way_from_another_format_leads_to_parquet(make: str, tmp_path: Path) -> None:
     bars, path = golden.bars("tiny"), str(tmp_path / "bars.x")
     if make == "csv":
         pc_csv.write_csv(bars, path)
     elif make == "json":
         bars.to_pandas().to_json(path, orient="records", lines=True, date_format="iso")
+    elif make == "stream":
+        with pa.ipc.new_stream(path, bars.schema) as stream:
+            stream.write_table(bars)
+    elif make == "workbook":
+        pytest.importorskip("openpyxl", reason="openpyxl is not installed")
+        bars.to_pandas().drop(columns="timestamp").to_excel(f"{path}.xlsx", index=False)
+        path = f"{path}.xlsx"
     else:
         feather.write_feather(bars, path)
     with pytest.raises(InputError) as refused:
         label(Path(path), tmp_path / "out")
     way = str(refused.value).partition("convert it with: ")[2]
+    way = way.partition(" (pip install")[0]
     subprocess.run(["bash", "-c", way.replace("python", sys.executable, 1)], check=True)
     assert pq.read_metadata(f"{path}.parquet").num_rows == len(bars)
 

@@ -2,6 +2,7 @@
 """Tables in place of files: back comes the table that went in, with the right labels beside it."""
 
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -419,10 +420,20 @@ def test_wrong_columns(renamed: dict[str, str], config: dict[str, str], message:
         assert ".parquet" not in str(raised.value)
 
 
-def test_columns_in_levels() -> None:
-    bars = pd.concat({"ES": bars_of_one().to_pandas()}, axis="columns")
-    with pytest.raises(InputError, match=r"^DataFrame: has 2 levels of columns"):
-        label(bars)
+@pytest.mark.parametrize("level", [0, 1], ids=["by instrument", "by price"])
+def test_columns_in_levels_are_refused_with_a_way_that_works(level: int) -> None:
+    one = bars_of_one().to_pandas().set_index("timestamp").drop(columns="symbol", errors="ignore")
+    both = {name: one + shift for name, shift in (("ES", 0), ("NQ", 100))}
+    df = pd.concat(both, axis="columns")
+    df = df if level == 0 else df.swaplevel(axis="columns")
+    with pytest.raises(InputError, match=r"^DataFrame: has 2 levels of columns") as refused:
+        label(df)
+    single, every = re.findall(r"df\.\S+\(.*?\)(?=, or|$)", str(refused.value))
+    labeled = label(eval(single, {"df": df}))  # noqa: S307 - what the message says
+    assert labeled["label_up"].tolist() == label(one)["label_up"].tolist()
+    labeled = label(eval(every, {"df": df}))  # noqa: S307
+    assert set(labeled["symbol"]) == {"ES", "NQ"}
+    assert len(labeled) == 2 * len(one)
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,25 @@ _FROM_ARROW = (
     'convert it with: python -c "import pyarrow.feather, pyarrow.parquet; '
     "pyarrow.parquet.write_table(pyarrow.feather.read_table('{path}'), '{path}.parquet')\""
 )
+_FROM_STREAM = (
+    'convert it with: python -c "import pyarrow, pyarrow.parquet; '
+    "pyarrow.parquet.write_table(pyarrow.ipc.open_stream('{path}').read_all(), "
+    "'{path}.parquet')\""
+)
+_FROM_WORKBOOK = (
+    "convert it with: python -c \"import pandas; pandas.read_excel('{path}')"
+    ".to_parquet('{path}.parquet')\" (pip install openpyxl)"
+)
 _UNPACK = "unpack it first"
+# A workbook is a zip archive whose first file is one of these.
+_PARTS_OF_A_WORKBOOK = (b"[Content_Types].xml", b"docProps/", b"xl/", b"_rels/")
 # How files of other formats begin.
 _BEGINNINGS = (
     (b"ARROW1", "an Arrow file", _FROM_ARROW),
     (b"FEA1", "a Feather file of version 1", _FROM_ARROW),
-    (b"PK\x03\x04", "a zip archive, or a workbook", _UNPACK),
-    (b"\x1f\x8b", "compressed with gzip", _UNPACK),
+    (b"\xff\xff\xff\xff", "a stream of Arrow", _FROM_STREAM),
+    (b"PK\x03\x04", "a zip archive", f"{_UNPACK}: python -m zipfile -e {{path}} ."),
+    (b"\x1f\x8b", "compressed with gzip", f"{_UNPACK}: gzip -d {{path}}"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
     (b"DBN", "a DBN file of Databento", "write it as Parquet with databento's to_parquet"),
     (b"{", "JSON", _FROM_TEXT.replace("READER", "read_json")),
@@ -53,6 +65,8 @@ def refuse_others(path: str, file: BufferedReader | StoredFile) -> int:
         raise InputError(
             f"{path}: is encrypted: write it anew without encryption; duck-label takes no keys"
         )
+    if head.startswith(b"PK") and any(part in head for part in _PARTS_OF_A_WORKBOOK):
+        raise InputError(f"{path}: is a workbook: {_FROM_WORKBOOK.format(path=path)}")
     if not head.startswith(_END):
         for beginning, what, way in _BEGINNINGS:
             if head.startswith(beginning):

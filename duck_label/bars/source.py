@@ -297,23 +297,29 @@ def _measured(database: Database, path: str, bars: BarColumns) -> list[Stretch]:
     return [Stretch(first or 0, last or 0, rows)]
 
 
-def refuse_damaged(database: Database, source: Source) -> None:
-    """Read all files one by one, to the last value.
+# Whoever meets these was not failed by a file.
+_NO_FAULT_OF_A_FILE = (duckdb.OutOfMemoryException, duckdb.InterruptException, duckdb.HTTPException)
+
+
+def refuse_damaged(database: Database, source: Source, error: duckdb.Error) -> None:
+    """Where reading many files together failed, find the one: read them one by one, to the end.
 
     Raises:
         InputError: naming the first that cannot be read, and why.
     """
+    if isinstance(error, _NO_FAULT_OF_A_FILE):
+        return
     for path in (file.path for file in source.files):
         query = "select sum(hash(bar)) from read_parquet($files, hive_partitioning = false) as bar"
         try:
             database.rows(query, {"files": exactly([path])})
-        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        except _NO_FAULT_OF_A_FILE:
             return
-        except duckdb.Error as error:
-            reason = reason_of(error)
+        except duckdb.Error as own:
+            reason = reason_of(own)
             way = (
                 "write it anew without encryption; duck-label takes no keys"
                 if "encrypt" in reason
                 else "the file is damaged: get it again, or leave it out"
             )
-            raise InputError(f"{path}: {reason}: {way}") from error
+            raise InputError(f"{path}: {reason}: {way}") from own

@@ -94,7 +94,8 @@ def run(
 
     Folders are searched to any depth for .parquet, .parq and .pq files, in upper or lower case;
     names that begin with _ or . and outputs of other runs are left out, and so are columns that
-    only the names of folders have (symbol=ES/).
+    only the names of folders have; where these tell several symbols (symbol=ES/), and the files
+    none, nothing is labeled.
     A Delta table is read through its log, at its current version (needs duck-label[delta]).
     Any of them, and the output, may lie in a store: s3://, gs://, az:// or another URL of fsspec.
 

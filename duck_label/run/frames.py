@@ -78,11 +78,7 @@ class _Pandas:
         may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
         self._types = {pa.int8(): pandas.Int8Dtype()} if may_be_null else {}
         if df.columns.nlevels > 1:
-            raise InputError(
-                f"DataFrame: has {df.columns.nlevels} levels of columns, such as "
-                f"{tuple(df.columns[0])}: take one instrument, as df.xs(NAME, axis=1, level=1) "
-                "does, or df.stack(level=1).reset_index() for all"
-            )
+            raise InputError(_told_levels(df, config.column("open")))
         names = [*df.columns, *(name for name in df.index.names if name not in df.columns)]
         if self._timestamp not in names and isinstance(df.index, pandas.DatetimeIndex):
             names.append(self._timestamp)
@@ -107,6 +103,20 @@ class _Pandas:
         labeled = self._pandas.concat([self._df, added], axis="columns")
         labeled.attrs = self._df.attrs
         return labeled
+
+
+def _told_levels(df: Any, price: str) -> str:
+    """What to do with a table whose columns have levels, of which one names instruments."""
+    told = f"DataFrame: has {df.columns.nlevels} levels of columns, such as {df.columns[0]}: "
+    prices = [level for level in range(2) if price in df.columns.get_level_values(level)]
+    if df.columns.nlevels != 2 or len(prices) != 1:
+        return f"{told}name each column of a bar by one word"
+    other = 1 - prices[0]
+    instrument = df.columns.get_level_values(other)[0]
+    return (
+        f"{told}take one instrument, df.xs({instrument!r}, axis=1, level={other}), or all, "
+        f"df.stack(level={other}).rename_axis(['timestamp', 'symbol']).reset_index()"
+    )
 
 
 class _Polars:

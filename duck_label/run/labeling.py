@@ -6,7 +6,7 @@ labels it that of `crews`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from glob import escape
@@ -25,7 +25,7 @@ from duck_label.errors import InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, parse_size
 from duck_label.profile import Profile
-from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit, quarantined
 from duck_label.run.advice import advise
@@ -37,6 +37,7 @@ from duck_label.run.crews.worker import Work
 from duck_label.run.reporter import RunReporter
 from duck_label.run.results import Progress, RunSummary, told_rounded
 from duck_label.run.schedule import Schedule
+from duck_label.run.sense import doubts
 from duck_label.run.watch import Watch
 from duck_label.storage.handover import Handover
 
@@ -82,7 +83,7 @@ class Labeling:
             write_views(self.ledger.output, self.config, dict(self.source.columns))
         except duckdb.Error as error:
             # Whoever reads many files does not say which of them it could not read.
-            refuse_damaged(self.database, self.source)
+            refuse_damaged(self.database, self.source, error)
             raise explain(error, "checking the input", self.database) from error
         return bars
 
@@ -190,6 +191,7 @@ class Labeling:
             self.ledger.memory_factor(),
         )
         chunks = schedule.chunks(ranges)
+        labeled: list[ChunkRecord] = []
         watch.begin(chunks)
         reporter.begin(chunks)
         self.progress.begin(chunks, self.budget, watch.manager.read_rss)
@@ -200,9 +202,22 @@ class Labeling:
                 reporter.finish(record.rows)
                 self.summary.add(record)
                 self.progress.advance(chunk, record, left)
+                labeled.append(record)
+                # The first chunk is enough to see that a long run is for nothing.
+                if left and len(labeled) == 1:
+                    self._doubt(labeled)
+            self.summary.warnings += self._doubt(labeled)
         finally:
             self.summary.memory_factor = round(schedule.predictor.factor, 4)
             self.summary.next_chunk_rows = schedule.rows_per_chunk
+
+    def _doubt(self, labeled: Sequence[ChunkRecord]) -> list[str]:
+        """Warn where the labels so far can teach nothing."""
+        files = self.ledger.part_files(labeled)
+        found = doubts(self.database, self.config, files) if files else []
+        for doubt in found:
+            self.progress.note(f"warning: {doubt}")
+        return found
 
     def _finish(self, watch: Watch) -> None:
         """Sum up the run, however it ended, and record that."""

@@ -107,7 +107,8 @@ class Cluster:
         finally:
             if threading.current_thread() is threading.main_thread():
                 for number, handler in ours.items():
-                    signal.signal(number, handler)
+                    if handler is not None:  # of one that is not Python's there is no telling
+                        signal.signal(number, handler)
 
     def _slots(self) -> Iterator[int]:
         """How many tasks each node holds."""

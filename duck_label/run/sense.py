@@ -1,0 +1,45 @@
+"""Whether the labels of a run can teach anything: what is most likely wrong, where they cannot.
+
+The checks of finished labels, with all their figures, are the business of `look.quality`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.queries import OUTCOMES, render
+
+# Fewer bars may well be all alike.
+_ENOUGH_BARS = 100
+_MOST_ROLLED = 0.9
+_WAY = "duck-label validate --write-config FILE writes a configuration that suits the bars"
+
+
+def doubts(
+    database: Database, config: LabelingConfig, files: Sequence[dict[str, str]]
+) -> list[str]:
+    """What is odd in the labels of part files, a line each; from the sums that they carry."""
+    database.run(render("stats/tallies", {"outcomes": OUTCOMES}), {"files": files})
+    modes: list[tuple[Any, ...]] = database.rows(
+        "select sum(bars), sum(roll), sum(target), sum(stop) from tallies group by mode"
+    )
+    database.run("drop table tallies")
+    bars = max((mode[0] for mode in modes), default=0)
+    if bars < _ENOUGH_BARS:
+        return []
+    rolled = max(mode[1] for mode in modes) / bars
+    if rolled >= _MOST_ROLLED:
+        return [
+            f"{rolled:.1%} of the bars were lost to rolls: is roll_gap_points = "
+            f"{config.roll_gap_points:f} smaller than an ordinary move, or are the prices in "
+            f"another unit? {_WAY}"
+        ]
+    ticks = f"with a tick_size of {config.tick_size:f}"
+    if not any(target or stop for *_, target, stop in modes):
+        return [f"no barrier was touched {ticks}: are the prices in another unit? {_WAY}"]
+    if not any(target for _, _, target, _ in modes):
+        return [f"not one label is 1 {ticks}: nothing can be learned from them. {_WAY}"]
+    return []
