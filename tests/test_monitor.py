@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -238,4 +239,22 @@ def test_progress_takes_a_snapshot_but_not_twice_in_a_moment() -> None:
     monitor.update_progress(1)
     monitor.update_progress(2)
     assert len(monitor.metrics().memory_snapshots) == before + 1
+    monitor.stop()
+
+
+def test_a_listener_that_fails_is_heard_of_and_ends_no_watching() -> None:
+    seen = threading.Semaphore(0)
+
+    def observe(snapshot: MemorySnapshot) -> None:  # noqa: ARG001
+        if threading.current_thread().name == "memory-sampler":
+            seen.release()
+            raise ZeroDivisionError("of a listener")
+
+    monitor = PerformanceMonitor(interval=0.01, observe=observe)
+    monitor.start_monitoring(10)
+    # It is asked again and again, though it fails each time.
+    assert all(seen.acquire(timeout=10) for _ in range(3))
+    with pytest.raises(ZeroDivisionError, match="of a listener"), monitor.stage(None, "next"):
+        pass
+    assert seen.acquire(timeout=10)
     monitor.stop()

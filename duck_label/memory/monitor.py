@@ -108,6 +108,8 @@ class PerformanceMonitor:
         self._lows_between = 1
         self._lows_seen = 0
         self._sampled = -math.inf
+        # What a listener raised where nobody would see it.
+        self._kept: Exception | None = None
 
     def start_monitoring(self, total_rows: int = 0) -> None:
         """Begin to measure work on so many rows."""
@@ -119,8 +121,10 @@ class PerformanceMonitor:
     def update_progress(self, rows: int, stage: str | None = None) -> None:
         """Say how many rows are done by now, in all, and which stage the time since went into.
 
-        Takes a snapshot, unless the last one was taken a moment ago.
+        Takes a snapshot, unless the last one was taken a moment ago. Raises what a listener raised
+        in the thread that samples.
         """
+        self._raise_kept()
         if time.perf_counter() - self._sampled >= self._interval:
             self.sample()
         self._rows = max(self._rows, rows)
@@ -160,7 +164,11 @@ class PerformanceMonitor:
 
     @contextmanager
     def stage(self, chunk: str | None, step: str) -> Iterator[None]:
-        """Name what is worked on inside a `with` block, and time it."""
+        """Name what is worked on inside a `with` block, and time it.
+
+        Raises what a listener raised in the thread that samples.
+        """
+        self._raise_kept()
         began = time.perf_counter()
         self._manager.place = (chunk, step)
         try:
@@ -269,7 +277,15 @@ class PerformanceMonitor:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._interval):
-            self.sample()
+            try:
+                self.sample()
+            except Exception as error:  # whoever works finds it at the next step; watching goes on
+                self._kept = self._kept or error
+
+    def _raise_kept(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            raise kept
 
 
 def _beside_duckdb(snapshot: MemorySnapshot) -> int:
