@@ -21,6 +21,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.storage.scratch import owned, spill_folder
 from labeling import label, read, write
 
 CHUNK = {"chunk": "500"}
@@ -229,11 +230,18 @@ def test_as_of_of_the_same_month_is_the_same_configuration(bars: Path, tmp_path:
 
 
 def test_what_killed_runs_spilled_is_removed(bars: Path, tmp_path: Path) -> None:
-    spilled = tmp_path / "out" / FOLDER / "spill_99999999" / "duckdb_temp_storage-0.tmp"
-    spilled.parent.mkdir(parents=True)
-    spilled.touch()
-    label(bars, tmp_path / "out")
-    assert not list((tmp_path / "out" / FOLDER).glob("spill_*"))
+    """Wherever it lies; and what another run is using stays."""
+    places = (tmp_path / "out" / FOLDER, tmp_path / "shared")
+    for place in places:
+        dead = spill_folder(place)
+        dead.mkdir(parents=True)
+        (dead / "owner.lock").touch()
+        (dead / "duckdb_temp_storage-0.tmp").touch()
+    with owned(spill_folder(tmp_path / "shared")):
+        label(bars, tmp_path / "out")
+        label(bars, tmp_path / "other", run={"temp_dir": str(tmp_path / "shared")})
+        assert [len(list(place.glob("*spill*"))) for place in places] == [0, 1]
+    assert not list((tmp_path / "shared").iterdir())
 
 
 def test_a_held_output_says_who_holds_it(bars: Path, tmp_path: Path) -> None:

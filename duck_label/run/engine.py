@@ -6,11 +6,8 @@ business of `labeling`.
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from duck_label.bars.plan import whole_days, without
 from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
-from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.errors import ConfigError, InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
@@ -34,9 +31,8 @@ from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
 from duck_label.run.watch import manager
 from duck_label.storage.places import load
+from duck_label.storage.scratch import owned, spill_folder
 
-# Names of folders to spill to begin with it.
-_SPILL = "spill_"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | str | None
 Inputs = str | Path | Sequence[str | Path]
@@ -163,8 +159,7 @@ class WeightedLabelingEngine:
                 ledger.renew(checked)
                 summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
                 return summary
-            with ledger, _folder(spill):
-                _remove_leftovers(ledger.folder, spill)
+            with ledger, owned(spill):
                 if not overwrite:
                     refuse_conflict(ledger, source, self.config)
                 labeling = Labeling(
@@ -209,8 +204,7 @@ class WeightedLabelingEngine:
         return Ledger(output, self.config.run.temp_dir)
 
     def _spill(self, ledger: Ledger) -> Path:
-        parent = Path(self.config.run.temp_dir or ledger.folder)
-        return parent.absolute() / f"{_SPILL}{os.getpid()}"
+        return spill_folder(Path(self.config.run.temp_dir or ledger.folder))
 
     def _database(self, budget: MemoryBudget, spill: Path) -> Database:
         most = self.config.run.max_temp_size
@@ -222,28 +216,6 @@ class WeightedLabelingEngine:
             if ledger.output.holds(file.path):
                 raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
         return source
-
-
-@contextmanager
-def _folder(path: Path) -> Iterator[None]:
-    """A folder to spill to, tried before the work and removed after it."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot hold spilled data: {error.strerror}: pass another --temp-dir"
-        ) from error
-    try:
-        yield
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _remove_leftovers(records: Path, spill: Path) -> None:
-    """Remove what runs that were killed spilled into a folder that this run holds."""
-    for leftover in records.glob(f"{_SPILL}*"):
-        if leftover.name != spill.name:
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:

@@ -1,14 +1,66 @@
-"""A temporary folder: what does not fit in memory lies there, and is gone afterwards."""
+"""A temporary folder: what does not fit in memory lies there, and is gone afterwards.
+
+Folders of runs have names of their own, by no process's number: containers that share a disk, and
+runs of one process, would have the same. Each holds a file that its owner locks, which the system
+unlocks when the owner dies; so what a run left that was killed is told from what is in use.
+"""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputError
 from duck_label.storage.places import settled
+
+_PREFIX = "duck_label_spill_"
+_OWNER = "owner.lock"
+
+
+def spill_folder(parent: Path) -> Path:
+    """The path of a folder to spill to that nobody else has; it is not made yet."""
+    return parent.absolute() / f"{_PREFIX}{uuid4().hex}"
+
+
+@contextmanager
+def owned(path: Path) -> Iterator[None]:
+    """A folder to spill to, tried before the work and removed after it; so are those of the dead.
+
+    Raises:
+        OutputError: if it cannot be made.
+    """
+    lock = FileLock(path / _OWNER, timeout=0)
+    try:
+        path.mkdir(parents=True)
+        lock.acquire()
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot hold spilled data: {error.strerror}: pass another --temp-dir"
+        ) from error
+    try:
+        _remove_leftovers(path.parent)
+        yield
+    finally:
+        lock.release()
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Remove what runs that were killed spilled, by whose locks they are known to be dead."""
+    for owner in parent.glob(f"{_PREFIX}*/{_OWNER}"):
+        lock = FileLock(owner, timeout=0)
+        try:
+            lock.acquire()
+        except (Timeout, OSError):
+            continue
+        lock.release()
+        shutil.rmtree(owner.parent, ignore_errors=True)
 
 
 @contextmanager
