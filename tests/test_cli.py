@@ -199,6 +199,7 @@ order = "largest-first"
 threads = 1
 workers = 2
 chunk_timeout = 3600
+store_patience = 90.0
 engine = "ray"
 ray_address = "ray-head:6379"
 temp_dir = "scratch"
