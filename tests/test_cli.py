@@ -293,7 +293,11 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, her
     write_sample(here / "bars.parquet", days=10)
     command = [sys.executable, "-m", "duck_label", "run", "bars.parquet", "-o", "out"]
     command += ["--chunk", "30000", "-v"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # Started by nohup, as these tests may be, a run would not end with its terminal.
+    before = signal.signal(number, signal.SIG_DFL)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    signal.signal(number, before)
+    with process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("2024-03-1"):  # the first chunk is done

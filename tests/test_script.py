@@ -108,6 +108,8 @@ def test_the_script_is_the_text_that_a_run_executes(
     back = re.sub(r"\(?getvariable\('((?!tally)\w+)'\)", r"$\1", text).replace("$part))", "$part)")
     steps = {query for query in executed if query.startswith("-- Purpose:")}
     steps -= {query for query in steps if "temp table `duplicates`" in query}
+    # What is asked of finished labels makes none.
+    steps -= {query for query in steps if "-- In:         the part files" in query}
     assert len(steps) == len(STEPS)
     bare = re.sub(r"\(?\$(\w+)\)?", r"$\1", back)
     for query in steps:

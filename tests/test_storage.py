@@ -550,7 +550,8 @@ def test_credentials_are_nowhere_written(
     def hook(asked: Asked) -> str | None:  # noqa: ARG001
         nonlocal count
         count += 1
-        return "denied" if count >= 12 else None
+        # How many requests there are depends on what is remembered of the store by then.
+        return "denied" if count >= 2 else None
 
     with server.failing(hook):
         said.append(call("run", inputs, "-o", str(tmp_path / "out"), "-v", "--debug"))
