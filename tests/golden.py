@@ -1,9 +1,12 @@
 # mypy: disable-error-code="import-untyped"
-"""The golden cases in `golden/`: bars, the rules they are labeled under, and the expected rows.
+"""The golden cases: bars, the rules they are labeled under, and the expected rows.
 
-Also `differences`, which tells where two labeled tables part.
+Those in `golden/` are of fixed ticks; those in `golden2/` are of every trade that the contract
+knows, each with a configuration file. Also `differences`, which tells where two labeled tables
+part.
 """
 
+import tomllib
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -37,6 +40,13 @@ _OVERRIDES: dict[str, dict[str, Any]] = {
 
 CASES: tuple[str, ...] = tuple(_OVERRIDES)
 
+# How the names of what is computed begin; all others are columns of the bars.
+_OWN = ("label", "weight", "mae", "mfe", "seconds", "exit", "return", "stop", "target")
+_OVERLAP = ("uniqueness", "attribution")
+
+TRADES = Path(__file__).with_name("golden2")
+TRADE_CASES: tuple[str, ...] = tuple(sorted(file.stem for file in TRADES.glob("*.toml")))
+
 
 def config_overrides(case: str) -> dict[str, Any]:
     """What the case sets beside the defaults, keyed as in the configuration file."""
@@ -60,13 +70,39 @@ def expected(case: str) -> pa.Table:
     return pq.read_table(FOLDER / f"{case}.expected.parquet")
 
 
+def trade_config(case: str) -> dict[str, Any]:
+    """The configuration of a case of `golden2/`, as its file holds it."""
+    return tomllib.loads((TRADES / f"{case}.toml").read_text())
+
+
+def trade_tables(case: str) -> tuple[pa.Table, pa.Table | None, pa.Table]:
+    """Bars, events if there are any, and the expectation of a case of `golden2/`."""
+    events = TRADES / f"{case}.events.parquet"
+    expected = pq.read_table(TRADES / f"{case}.expected.parquet")
+    for number, name in enumerate(expected.column_names):
+        column = expected[name]
+        if pa.types.is_floating(column.type):
+            # It says null with a NaN, and labels in doubles.
+            known = pc.if_else(pc.is_nan(column), None, column)
+            known = known.cast(pa.int8()) if name.startswith("label_") else known
+            if name.split("_")[0] not in (*_OWN, *_OVERLAP):
+                known = column
+            expected = expected.set_column(number, name, known)
+    return (
+        pq.read_table(TRADES / f"{case}.bars.parquet"),
+        pq.read_table(events) if events.exists() else None,
+        expected,
+    )
+
+
 def differences(
     actual: pa.Table, expected: pa.Table, columns: Sequence[str] | None = None
 ) -> list[str]:
     """Say where two tables with the same sort differ, a line per column, the first ten columns.
 
-    Everything must match exactly, type included, but weights may be one ulp apart and text may be
-    kept any way (ENUM, large). A `symbol` that is empty throughout may be absent from `actual`.
+    Everything must match exactly, type included, but weights may be one ulp apart, uniqueness and
+    attribution 1e-12, and text may be kept any way (ENUM, large). A `symbol` that is empty
+    throughout may be absent from `actual`.
     """
     if len(actual) != len(expected):
         return [f"{len(actual)} rows, expected {len(expected)}"]
@@ -87,6 +123,9 @@ def _column_differences(name: str, actual: pa.Table, expected: pa.Table) -> list
     if name.startswith("weight_"):
         a, b = (weight.fill_null(0).to_numpy() for weight in (got, want))
         differ &= (a != np.nextafter(b, np.float32(np.inf))) & (a != np.nextafter(b, np.float32(0)))
+    if name.startswith(("uniqueness_", "attribution_")):
+        a, b = (worth.fill_null(0).to_numpy() for worth in (got, want))
+        differ &= np.abs(a - b) > 1e-12
     if pa.types.is_floating(got.type):
         both_nan = pc.and_(pc.is_nan(got), pc.is_nan(want))
         differ &= ~both_nan.fill_null(False).to_numpy()
