@@ -70,6 +70,12 @@ def _path(value: object) -> object:
     return os.path.expanduser(value) if isinstance(value, str) else value
 
 
+def _symbol_from(value: object) -> object:
+    if str(value).count("{symbol}") != 1:
+        raise ValueError("expected {symbol} once, as in {symbol}_1m.parquet")
+    return value
+
+
 def _session(value: object) -> object:
     match = re.fullmatch(r"([01]\d|2[0-3]):(00|15|30|45) (\S+)", str(value).strip())
     if match is None:
@@ -324,6 +330,11 @@ class LabelingConfig(_Model):
     session_start: Annotated[str, BeforeValidator(_session)] = Field(
         default="17:00 America/New_York",
         description="when a trading day begins; statistics by session count by it",
+    )
+    symbol_from: Annotated[str, BeforeValidator(_symbol_from)] | None = Field(
+        default=None,
+        description="where the name of a file tells its symbol; * stands for anything else",
+        examples=["{symbol}_1m.parquet"],
     )
     columns: dict[str, str] = Field(
         default_factory=dict, description="our column name = the name in the files"

@@ -42,6 +42,8 @@ VIEWS = (
 # What can become of a trade, in the order of a tally.
 OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
 
+# How the names begin that queries give to columns of their own.
+RESERVED = "duck_label_"
 # The number of a bar after all others: where a barrier is not touched.
 _NEVER = 2**31 - 1
 # Bars that share a question where they enter at one price.
@@ -67,6 +69,8 @@ class BarColumns:
     time_type: str
     # Those of `PRICES`, in that order.
     price_types: tuple[str, ...] = ("DOUBLE",) * len(PRICES)
+    # Columns that the paths of the files tell and the files do not, the last of the input's.
+    keys: tuple[str, ...] = ()
 
     @property
     def in_nanoseconds(self) -> bool:
@@ -157,9 +161,12 @@ def context(
         source = _once(source, bars, input_columns)
     return {
         "source": source,
-        "files_with_names": f"{_FILES}, filename = 'duck_label_file')",
+        "files_with_names": _files(bars, with_names=True),
+        "files": _NAMED_FILES,
+        "file_columns": len(input_columns) - len(bars.keys),
         "prices": PRICES,
         "input_columns": [identifier(name) for name in input_columns],
+        "keys": [(identifier(name), key_field(number)) for number, name in _numbered(bars.keys)],
         "output_columns": config.output_columns(),
         "timestamp": timestamp,
         "columns": {price: identifier(getattr(bars, price)) for price in PRICES},
@@ -242,16 +249,46 @@ def is_off_grid(
 
 
 _FILES = "read_parquet($files, union_by_name = true, hive_partitioning = false"
+_NAMED_FILES = f"{_FILES}, filename = 'duck_label_file')"
+
+
+def key_field(number: int) -> str:
+    """The field of the files' parameter that holds the value of a key, counted from 1.
+
+    To `read_parquet` the fields of a file beside its name are nothing; a join finds them there.
+    """
+    return f"{RESERVED}key_{number}"
+
+
+def _numbered(names: Sequence[str]) -> list[tuple[int, str]]:
+    return list(enumerate(names, start=1))
+
+
+def _files(bars: BarColumns, *, with_names: bool = False) -> str:
+    """The rows of the files, with what their paths say of them."""
+    if not bars.keys:
+        return _NAMED_FILES if with_names else f"{_FILES})"
+    own = "bars.*" if with_names else "bars.* exclude (duck_label_file)"
+    keys = ", ".join(
+        f"said.{key_field(number)}::varchar as {identifier(name)}"
+        for number, name in _numbered(bars.keys)
+    )
+    return (
+        f"(select {own}, {keys} from {_NAMED_FILES} as bars inner join "
+        "(select unnest($files, recursive := true)) as said "
+        "on bars.duck_label_file = said.filename)"
+    )
 
 
 def _source(bars: BarColumns, symbol_of: Callable[[str], str], *, has_quarantine: bool) -> str:
     if not has_quarantine:
-        return f"{_FILES})"
+        return _files(bars)
     # A bar is known by its symbol and time; a duplicate is quarantined with all its copies.
     timestamp = identifier(bars.timestamp)
     symbols = f"{symbol_of('source')} is not distinct from {symbol_of('bad')}"
     return (
-        f"(select source.* from {_FILES}) as source anti join read_parquet($quarantine) as bad "
+        f"(select source.* from {_files(bars)} as source "
+        f"anti join read_parquet($quarantine) as bad "
         f"on source.{timestamp} = bad.{timestamp} and {symbols})"
     )
 

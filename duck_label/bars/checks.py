@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from duck_label.bars.source import Source
+from duck_label.bars.source import Files, Source
 from duck_label.config import PRICES, Grid, LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import BadBarsError
@@ -58,7 +58,7 @@ def find_bad_bars(
     source: Source,
     context: Mapping[str, Any],
     ranges: Iterable[tuple[int, int]],
-    paths: Sequence[Mapping[str, str]] | None = None,
+    paths: Files | None = None,
 ) -> BadBars:
     """Check every bar of some files, or of all; duplicates in the whole input, in some ranges.
 

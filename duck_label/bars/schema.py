@@ -23,14 +23,12 @@ from duck_label.bars.widening import (
 from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
-from duck_label.queries import BarColumns
+from duck_label.queries import RESERVED, BarColumns
 from duck_label.storage.places import exactly, open_file
 
 # Whole names: a list of numbers is called DOUBLE[], and is none.
 _NUMBER = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 _TIME = re.compile(r"DATE|TIMESTAMP(?:_S|_MS|_NS|TZ_NS| WITH TIME ZONE)?")
-# Names that the checks give to columns of their own.
-_RESERVED = "duck_label_"
 
 
 @dataclass(frozen=True)
@@ -165,8 +163,8 @@ def _columns_of(
             raise InputError(
                 f"{path}: has a second column {own!r} but for upper and lower case: rename it"
             )
-        if name.startswith(_RESERVED):
-            raise InputError(f"{path}: column {name!r}: names with {_RESERVED} are ours: rename it")
+        if name.startswith(RESERVED):
+            raise InputError(f"{path}: column {name!r}: names with {RESERVED} are ours: rename it")
     return [(name, kind) for name, kind, *_ in described]
 
 
@@ -208,9 +206,14 @@ def suits(ours: str, kind: str) -> bool:
 
 
 def bar_columns(
-    columns: tuple[tuple[str, str], ...], config: LabelingConfig, path: str
+    columns: tuple[tuple[str, str], ...],
+    config: LabelingConfig,
+    path: str,
+    keys: tuple[str, ...] = (),
 ) -> BarColumns:
     """Which columns are those of a bar; `path` is the file that an error names.
+
+    Of the columns, `keys` stand in the paths of the files.
 
     Raises:
         InputError: for a column that is missing or has a wrong type.
@@ -250,4 +253,5 @@ def bar_columns(
         symbol=present.get("symbol"),
         time_type=kinds[timestamp],
         price_types=tuple(kinds[present[price]] for price in PRICES),
+        keys=keys,
     )

@@ -6,22 +6,21 @@ Reads footers only, never a bar. What the bars themselves must be like is the bu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 
 import duckdb
 
 from duck_label.bars.formats import refuse_others
+from duck_label.bars.keys import keys_of
 from duck_label.bars.schema import agreed, bar_columns, described
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, reason_of
 from duck_label.errors import ConfigError, InputError
-from duck_label.queries import BarColumns, identifier
+from duck_label.queries import BarColumns, identifier, key_field
 from duck_label.storage.places import (
-    anywhere,
     each,
     exactly,
     find_files,
@@ -37,6 +36,8 @@ _YEARS_IN_NANOSECONDS = (1678, 2262)
 _FOREVER = 2**63
 # Bytes of a file that are read at once to see whether it is another one.
 _BLOCK = 1 << 20
+# Files as a query's parameter: the name of each, and what its path says of its bars.
+Files = list[dict[str, str | None]]
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,16 @@ class Source:
     row_width: float
     # Whether files give a column types that differ: only all complete ones tell what it is.
     is_mixed: bool = False
+    # By file, what its path says of each of `bars.keys`.
+    said: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     # What is to be said of the input, a line each, and what only to those who ask.
     notes: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
 
     @property
-    def paths(self) -> list[dict[str, str]]:
+    def paths(self) -> Files:
         """All files, for a query."""
-        return exactly(dict.fromkeys([*(file.path for file in self.files), *self.complete]))
+        return self._named(dict.fromkeys([*(file.path for file in self.files), *self.complete]))
 
     @property
     def rows(self) -> int:
@@ -127,20 +130,31 @@ class Source:
         """The row groups of all files."""
         return [group for file in self.files for group in file.row_groups]
 
-    def paths_between(self, start: int, end: int) -> list[dict[str, str]]:
+    def paths_between(self, start: int, end: int) -> Files:
         """The files that may hold bars from `start` until before `end`, and the complete ones."""
-        return exactly(
+        return self._named(
             file.path
             for file in self.files
             if file.path in self.complete
             or any(group.first < end and group.last >= start for group in file.row_groups)
         )
 
+    def _named(self, paths: Iterable[str]) -> Files:
+        """Files for a query: their names, and what their paths say of their bars."""
+        if not self.bars.keys:
+            return exactly(paths)
+        return [
+            {**file, **{key_field(n): value for n, value in enumerate(self.said[path], start=1)}}
+            for file in exactly(paths)
+            if (path := file["filename"])
+        ]
+
     def among(self, paths: Sequence[str]) -> Source:
         """These files alone; a query over them sees all columns, if need be in others' files."""
         chosen = set(paths)
         files = tuple(file for file in self.files if file.path in chosen)
         own = {name for file in files for name in file.columns}
+        own.update(self.bars.keys)
         is_complete = own == {name for name, _ in self.columns} and not self.is_mixed
         return replace(self, files=files, complete=() if is_complete else self.complete)
 
@@ -165,10 +179,11 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     by_file = described(database, paths)
     agreement = agreed(database, by_file)
     paths = [path for path in paths if path not in agreement.empty]
-    bars = bar_columns(agreement.columns, config, paths[0])
-    if bars.symbol is None:
-        _refuse_symbols_of_folders(paths, config.column("symbol"))
+    keys = keys_of(database, {path: by_file[path] for path in paths}, config)
+    columns = (*agreement.columns, *((name, "VARCHAR") for name in keys.names))
+    bars = bar_columns(columns, config, paths[0], keys.names)
     taken = {name.casefold(): path for path in reversed(paths) for name, _ in by_file[path]}
+    taken |= {name.casefold(): paths[0] for name in keys.names}
     for name in config.output_columns():
         if name.casefold() in taken:
             raise ConfigError(
@@ -182,6 +197,7 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
             *prints[path],
             tuple(name for name, _ in by_file[path]),
             _within_years(path, bars, groups.get(path, ())),
+            keys.of(path),
         )
         for path in paths
     ]
@@ -191,35 +207,15 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     width = _uncompressed(database, paths) / rows
     return Source(
         tuple(files),
-        agreement.columns,
+        columns,
         bars,
         agreement.complete,
         width,
         agreement.is_mixed,
+        keys.said,
         found.notes,
         agreement.notes,
     )
-
-
-def _refuse_symbols_of_folders(paths: Sequence[str], column: str) -> None:
-    """Refuse bars of several symbols whose files do not tell them apart, but their folders do.
-
-    Raises:
-        InputError: naming a file of each of two symbols. Taken together they would be one series.
-    """
-    first: dict[str, str] = {}
-    for path in paths:
-        for folder in Path(anywhere(path)).parts[:-1]:
-            key, equals, value = folder.partition("=")
-            if equals and key.casefold() == column.casefold():
-                first.setdefault(value, path)
-    if len(first) > 1:
-        one, other = list(first.values())[:2]
-        raise InputError(
-            f"{one} and {other}: their folders say different symbols, the files themselves none: "
-            f"write a column {column!r} into the files, or label each folder into an output of its "
-            "own"
-        )
 
 
 def _uncompressed(database: Database, paths: list[str]) -> int:

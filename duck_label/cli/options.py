@@ -29,6 +29,7 @@ _KEYS = {
     "as_of": "as_of",
     "unresolved": "unresolved",
     "details": "details",
+    "symbol_from": "symbol_from",
     "on_bad_rows": "on_bad_rows",
     "on_duplicates": "on_duplicates",
     "on_off_grid": "on_off_grid",
@@ -122,6 +123,11 @@ def configuration(command: Command) -> Command:
             multiple=True,
             metavar="OURS=THEIRS",
             help="Name of a column in the files, such as timestamp=ts_event.",
+        ),
+        click.option(
+            "--symbol-from",
+            metavar="'{symbol}_1m.parquet'",
+            help="Where the name of a file tells its symbol, and nothing else does.",
         ),
         click.option("--tick-size", type=float, help="Points per tick.  [default: 0.25]"),
         click.option(

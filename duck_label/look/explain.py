@@ -134,7 +134,10 @@ class _Shelf:
         names = {ours: config.column(ours) for ours in BAR_COLUMNS}
         self.columns = BarColumns(
             timestamp=names["timestamp"],
-            **{price: names[price] for price in PRICES},
+            open=names["open"],
+            high=names["high"],
+            low=names["low"],
+            close=names["close"],
             volume=names["volume"] if names["volume"] in types else None,
             symbol=names["symbol"] if names["symbol"] in types else None,
             time_type=types[names["timestamp"]],

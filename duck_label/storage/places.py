@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from glob import glob
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import url2pathname
 
 from duck_label.errors import ConfigError, InputError
@@ -206,7 +206,7 @@ def identity(name: str) -> str:
     return name if is_url(name) else os.path.realpath(name)
 
 
-def exactly(names: Iterable[str]) -> list[dict[str, str]]:
+def exactly(names: Iterable[str]) -> list[dict[str, Any]]:
     """Files for a query, which reads those of these very names.
 
     A text is a pattern to DuckDB: where it holds a bracket, escaped or not, the whole folder is

@@ -12,6 +12,7 @@ import duckdb
 
 from duck_label import queries
 from duck_label.bars import checks
+from duck_label.bars.keys import folder_keys
 from duck_label.bars.plan import MOST_ROWS, pieces
 from duck_label.bars.schema import common_columns
 from duck_label.bars.source import Source, open_source
@@ -114,6 +115,7 @@ class _Examination:
         self._refusals: list[str] = []
         readable = self._readable(found.paths)
         columns = dict(common_columns(database, readable).columns)
+        columns |= {key: "VARCHAR" for path in readable for key in folder_keys(path)} | columns
         for ours, theirs in guess.guess_columns(columns, self._config).items():
             self._suggestion.add(f"columns.{ours}", theirs, "called so in the files")
         self._source = open_source(database, readable, self._suggestion.config())

@@ -7,17 +7,23 @@
 {%- macro placed_rows() -%}
 placed_rows as (
     select
-        {%- for column in input_columns %}
+        {%- for column in input_columns[:file_columns] %}
         column_{{ loop.index }} as {{ column }},
+        {%- endfor %}
+        {%- for column, field in keys %}
+        said.{{ field }}::varchar as {{ column }},
         {%- endfor %}
         duck_label_file,
         file_row_number as duck_label_row
     -- A column of the input may be called file_row_number too: only under another name it leaves DuckDB's in sight.
-    from {{ files_with_names }} as files (
-        {%- for _ in input_columns %}
+    from {{ files }} as files (
+        {%- for _ in input_columns[:file_columns] %}
         column_{{ loop.index }}{{ "," if not loop.last }}
         {%- endfor %}
     )
+    {%- if keys %}
+    inner join (select unnest($files, recursive := true)) as said on files.duck_label_file = said.filename
+    {%- endif %}
 )
 {%- endmacro -%}
 
