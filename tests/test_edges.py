@@ -774,12 +774,3 @@ def test_a_damaged_file_is_named_among_others(tmp_path: Path) -> None:
     victim.write_bytes(content)
     with pytest.raises(InputError, match=r"bars_001\.parquet: .*damaged"):
         label(tmp_path / "bars", tmp_path / "out")
-
-
-def test_symbols_that_only_folders_tell_are_never_one_series(tmp_path: Path) -> None:
-    bars = golden.bars("tiny")
-    for symbol in ("ES", "NQ"):
-        write(tmp_path / "bars" / f"symbol={symbol}", [bars])
-    with pytest.raises(InputError, match=r"symbol=ES.* and .*symbol=NQ.*different symbols"):
-        label(tmp_path / "bars", tmp_path / "out")
-    assert len(label(tmp_path / "bars" / "symbol=ES", tmp_path / "es")) == len(bars)

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from duck_label.bars.keys import three_ways
 from duck_label.bars.source import Files, Source
 from duck_label.config import PRICES, Grid, LabelingConfig
 from duck_label.database import Database
@@ -133,7 +134,7 @@ def complaint(
     for (file, rule), bars in bad.counts.items():
         lines.append(f"  {file}: {bars:,} x {rule}: {RULES[rule]}")
         lines += examples(database, source, context, file, rule)
-    if any(rule == "off_grid" for _, rule in bad.counts):
+    if _has(bad, "off_grid"):
         lines += [
             f"  {advice}" for advice in _fitting_increments(database, source, config, context)
         ]
@@ -141,6 +142,10 @@ def complaint(
         lines.append(
             f"  all rows of {times:,} of the times that are there twice are equal in every column, "
             "as in downloads that overlap: --on-duplicates first counts them once"
+        )
+    if source.bars.symbol is None and len(source.files) > 1 and _has(bad, "duplicate"):
+        lines.append(
+            f"  the files say no symbol: if they are of several instruments, {three_ways(config)}"
         )
     if 2 * bad.bars > source.rows:
         lines.append(
@@ -152,6 +157,10 @@ def complaint(
             "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
         )
     return BadBarsError("\n".join(lines))
+
+
+def _has(bad: BadBars, rule: str) -> bool:
+    return any(broken == rule for _, broken in bad.counts)
 
 
 def _repeated_times(database: Database, source: Source, context: Mapping[str, Any]) -> int:

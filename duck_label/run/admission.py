@@ -10,6 +10,7 @@ from typing import Any
 from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.checks import BadBars
+from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces, whole_days, without
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
@@ -25,13 +26,14 @@ from duck_label.run.changes import input_files, refuse_conflict
 class Bars:
     """The input as the steps see it: files, the names in them, and values all chunks share.
 
-    `news` is what joined the input since the folder was labeled.
+    `news` is what joined the input since the folder was labeled; `doubts` are lines to be told.
     """
 
     source: Source
     context: Mapping[str, Any]
     parameters: Mapping[str, Any]
     news: changes.News | None = None
+    doubts: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -70,7 +72,8 @@ def admit(
 
     Raises:
         BadBarsError: if there are bad bars and they are not to be quarantined.
-        InputError: if there is no good bar.
+        InputError: if there is no good bar, or they are of several instruments that nothing tells
+            apart.
     """
     names = [name for name, _ in source.columns]
     values = queries.parameters(config, source.bars)
@@ -83,8 +86,10 @@ def admit(
     has_too_many = bad_bars > 0 and config.on_bad_rows == "fail"
     has_quarantine = before is not None and ledger.quarantine.exists()
     aside = ledger.unfinished(ledger.quarantine.name)
-    bad = None
+    bad = mixed = None
     if before is None or new is not None or has_too_many:
+        mixed = mixture(database, source, config, raw)
+        refuse_mixture(mixed)
         bad = _check(database, source, config, raw, new, bad_bars)
         if bad:
             checks.quarantine(database, source, raw, aside)
@@ -135,7 +140,7 @@ def admit(
                 repeated,
             )
         )
-    return Bars(source, context, values, news)
+    return Bars(source, context, values, news, () if mixed is None else (str(mixed),))
 
 
 def known(database: Database, ledger: Ledger) -> Checked | None:

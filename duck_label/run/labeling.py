@@ -106,6 +106,9 @@ class Labeling:
             warning = told_rounded(checked.rounded)
             self.summary.warnings.append(warning)
             self.progress.note(f"warning: {warning}")
+        for doubt in bars.doubts:
+            self.summary.warnings.append(doubt)
+            self.progress.note(f"warning: {doubt}")
         if bars.news is not None:
             self.summary.chunks_stale = len(bars.news.stale)
             self.progress.note(f"note: {bars.news}")

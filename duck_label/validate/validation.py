@@ -13,6 +13,7 @@ import duckdb
 from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.keys import folder_keys
+from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS, pieces
 from duck_label.bars.schema import common_columns
 from duck_label.bars.source import Source, open_source
@@ -182,7 +183,10 @@ class _Examination:
         for detail in source.details:
             note(detail)
         overlapping = _overlapping(source)
-        if overlapping:
+        mixed = mixture(self._database, source, self._config, self._context(config, source))
+        if mixed is not None:
+            (self._refusals.append if mixed.alternates else note)(str(mixed))
+        elif overlapping:
             note(f"{overlapping:,} of {len(source.files):,} files overlap another in time")
         largest = max(group.rows for group in source.row_groups)
         if largest > MOST_ROWS:
