@@ -273,11 +273,14 @@ def _files(bars: BarColumns, *, with_names: bool = False) -> str:
         f"said.{key_field(number)}::varchar as {identifier(name)}"
         for number, name in _numbered(bars.keys)
     )
-    return (
-        f"(select {own}, {keys} from {_NAMED_FILES} as bars inner join "
-        "(select unnest($files, recursive := true)) as said "
-        "on bars.duck_label_file = said.filename)"
-    )
+    return f"""(
+        select
+            {own},
+            {keys}
+        from {_NAMED_FILES} as bars
+        inner join (select unnest($files, max_depth := 2)) as said
+            on bars.duck_label_file = said.filename
+    )"""
 
 
 def _source(bars: BarColumns, symbol_of: Callable[[str], str], *, has_quarantine: bool) -> str:

@@ -41,9 +41,7 @@ QUERIES = (
 NAMES = {"direction": "asc", "by": "month", "label": '"label_m"', "weight": '"weight_m"'}
 PLAIN = BarColumns("timestamp", "open", "high", "low", "close", None, None, "TIMESTAMP")
 RICH = BarColumns(
-    *("ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE"),
-    price_types=("FLOAT",) * 4,
-    keys=("s",),
+    "ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE", price_types=("FLOAT",) * 4
 )
 CASES = {
     "plain": (LabelingConfig(), PLAIN),
@@ -66,7 +64,7 @@ def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
         columns = {bars.timestamp: bars.time_type, "feature": "DOUBLE"}
         columns |= dict.fromkeys(("open", "high", "low", "close"), "DOUBLE")
         return render(query, views.context(folder("/labels", "_duck_label"), renamed, columns))
-    names = context(config, bars, ["timestamp", *bars.keys], has_quarantine=False)
+    names = context(config, bars, ["timestamp"], has_quarantine=False)
     return render(query, {**names, **NAMES})
 
 

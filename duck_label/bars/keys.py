@@ -191,7 +191,7 @@ def _make_sure_of_agreement(
                 $files, union_by_name = true, hive_partitioning = false,
                 filename = 'duck_label_file'
             ) as bars
-        inner join (select unnest($files, recursive := true)) as said
+        inner join (select unnest($files, max_depth := 2)) as said
             on bars.duck_label_file = said.filename
         where
             bars.{column}::varchar is distinct from said.duck_label_key::varchar

@@ -22,7 +22,7 @@ placed_rows as (
         {%- endfor %}
     )
     {%- if keys %}
-    inner join (select unnest($files, recursive := true)) as said on files.duck_label_file = said.filename
+    inner join (select unnest($files, max_depth := 2)) as said on files.duck_label_file = said.filename
     {%- endif %}
 )
 {%- endmacro -%}
