@@ -80,11 +80,16 @@ def _session(value: object) -> object:
     match = re.fullmatch(r"([01]\d|2[0-3]):(00|15|30|45) (\S+)", str(value).strip())
     if match is None:
         raise ValueError("expected a quarter of an hour and a time zone, such as 00:00 UTC")
-    try:
-        ZoneInfo(match[3])
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{match[3]!r} is no time zone; write it as America/New_York") from None
+    _zone(match[3])
     return match[0]
+
+
+def _zone(value: object) -> object:
+    try:
+        ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no time zone; write it as America/New_York") from None
+    return value
 
 
 Ticks = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)]
@@ -257,7 +262,7 @@ DEFAULT_MODES = tuple(
 
 @dataclass(frozen=True)
 class Grid:
-    """Prices as whole numbers: level = price * denominator / numerator.
+    """Prices as whole numbers: level = price * denominator / numerator, as the files write prices.
 
     `roll_gap` is the largest move between two closes that is no jump, in increments, or None.
     """
@@ -267,6 +272,13 @@ class Grid:
     denominator: int
     increments_per_tick: int
     roll_gap: int | None
+    # Points that one stands for in the files.
+    scale: Fraction = Fraction(1)
+
+    @property
+    def increment(self) -> Fraction:
+        """The price increment in points."""
+        return Fraction(self.numerator, self.denominator) * self.scale
 
 
 class LabelingConfig(_Model):
@@ -331,6 +343,25 @@ class LabelingConfig(_Model):
         default="17:00 America/New_York",
         description="when a trading day begins; statistics by session count by it",
     )
+    timestamp_unit: Literal["s", "ms", "us", "ns"] | None = Field(
+        default=None, description="of timestamps in whole numbers since 1970", examples=["ns"]
+    )
+    timestamp_format: str | None = Field(
+        default=None,
+        min_length=2,
+        description="of timestamps in text, as strptime has it",
+        examples=["%Y%m%d %H%M%S"],
+    )
+    timestamp_zone: Annotated[str, BeforeValidator(_zone)] | None = Field(
+        default=None,
+        description="where the clock hung, of timestamps without a zone; default: UTC",
+        examples=["America/Chicago"],
+    )
+    price_scale: Points | None = Field(
+        default=None,
+        description="what one stands for in prices that are whole numbers",
+        examples=[1e-9],
+    )
     symbol_from: Annotated[str, BeforeValidator(_symbol_from)] | None = Field(
         default=None,
         description="where the name of a file tells its symbol; * stands for anything else",
@@ -389,6 +420,11 @@ class LabelingConfig(_Model):
         for ours in self.columns:
             if ours not in BAR_COLUMNS:
                 raise ValueError(f"columns.{ours}: {unknown(ours, BAR_COLUMNS)}")
+        if self.timestamp_unit is not None and (self.timestamp_format or self.timestamp_zone):
+            raise ValueError(
+                "timestamp_unit is for whole numbers, which are in UTC: leave timestamp_format and "
+                "timestamp_zone out"
+            )
         if not self.modes:
             raise ValueError("modes: give at least one")
         names = [mode.name.casefold() for mode in self.modes]
@@ -401,6 +437,11 @@ class LabelingConfig(_Model):
                 raise ValueError(f"modes: {mode.name!r} cannot name a column")
         self.grids()
         return self
+
+    @property
+    def reads_times(self) -> bool:
+        """Whether timestamps are told to be numbers, text or those of a local clock."""
+        return any((self.timestamp_unit, self.timestamp_format, self.timestamp_zone))
 
     def session(self) -> tuple[str, int]:
         """The time zone of the sessions, and how many minutes later a session's date begins there.
@@ -438,8 +479,10 @@ class LabelingConfig(_Model):
             raise ValueError(
                 f"{where}price_increment = {increment} does not divide tick_size = {tick_size}"
             )
-        numerator, denominator = Fraction(increment).as_integer_ratio()
-        if numerator >= _MOST_INCREMENTS:
+        # As the files write prices: whole numbers of a scale, or points.
+        scale = Fraction(self.price_scale or 1)
+        numerator, denominator = (Fraction(increment) / scale).as_integer_ratio()
+        if max(numerator, denominator) >= _MOST_INCREMENTS:
             raise ValueError(f"{where}price_increment = {increment} has too many digits")
         ticks = max(max(mode.stop, mode.target) for mode in self.modes)
         if per_tick * Fraction(max(ticks, Decimal(1))) >= _MOST_INCREMENTS:
@@ -456,6 +499,7 @@ class LabelingConfig(_Model):
             denominator,
             per_tick.numerator,
             int(gap) if gap else None,
+            scale,
         )
 
     def barriers(self) -> dict[str, tuple[Decimal, ...]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from duck_label.columns import RESERVED, BarColumns, identifier, literal
 from duck_label.config import PRICES, LabelingConfig
 
 LABEL_STEPS = (
@@ -42,8 +42,6 @@ VIEWS = (
 # What can become of a trade, in the order of a tally.
 OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
 
-# How the names begin that queries give to columns of their own.
-RESERVED = "duck_label_"
 # The number of a bar after all others: where a barrier is not touched.
 _NEVER = 2**31 - 1
 # Bars that share a question where they enter at one price.
@@ -55,50 +53,12 @@ _NEAR, _PRECISION = "1e-6", "4.5e-16"
 LEVELS_OF_FLOAT = 2**23
 
 
-@dataclass(frozen=True)
-class BarColumns:
-    """The names that the files give to the columns of a bar, and the types of times and prices."""
-
-    timestamp: str
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str | None
-    symbol: str | None
-    time_type: str
-    # Those of `PRICES`, in that order.
-    price_types: tuple[str, ...] = ("DOUBLE",) * len(PRICES)
-    # Columns that the paths of the files tell and the files do not, the last of the input's.
-    keys: tuple[str, ...] = ()
-
-    @property
-    def in_nanoseconds(self) -> bool:
-        """Whether a clock unit is a nanosecond; else it is a microsecond."""
-        return self.time_type.endswith("_NS")
-
-    @property
-    def clocks_per_second(self) -> int:
-        """Clock units in a second."""
-        return 1_000_000_000 if self.in_nanoseconds else 1_000_000
-
-
 @cache
 def sql_folder() -> Path:
     """The folder of the SQL files: inside the installed package, or beside it in a checkout."""
     package = Path(str(files("duck_label")))
     shipped = package / "sql"
     return shipped if shipped.is_dir() else package.parent / "sql"
-
-
-def identifier(name: str) -> str:
-    """Quote a name so that DuckDB takes it for a column, whatever characters it is made of."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Quote a text so that DuckDB takes it for a value."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 @cache
@@ -156,6 +116,11 @@ def context(
         needs_cast = bars.time_type == "TIMESTAMPTZ_NS"
         return f"${parameter}::timestamptz_ns" if needs_cast else f"${parameter}"
 
+    scale = ""
+    if config.price_scale is not None:
+        numerator, denominator = config.price_scale.as_integer_ratio()
+        scale = f" * {numerator} / {denominator}"
+
     source = _source(bars, symbol_of, has_quarantine=has_quarantine)
     if is_admitted and config.on_duplicates == "first":
         source = _once(source, bars, input_columns)
@@ -174,18 +139,25 @@ def context(
             f"{table}.{identifier(getattr(bars, price))}::double "
             f"* {grid}.denominator / {grid}.numerator"
         ),
+        # As the files have it, but for whole numbers of a scale.
+        "points_of": lambda price, table: (
+            f"{table}.{identifier(getattr(bars, price))}::double{scale}"
+        ),
         # Of a FLOAT the shortest decimal that means it, which is the price that was written.
         "decimal_of": lambda price, table: (
             f"{table}.{identifier(getattr(bars, price))}"
-            f"{'::varchar' if types[price] == 'FLOAT' else ''}::double"
+            f"{'::varchar' if types[price] == 'FLOAT' else ''}::double{scale}"
         ),
         "is_off_grid": lambda price: is_off_grid(price, f"{price}_multiple", types[price]),
         "volume": identifier(bars.volume) if bars.volume else None,
         "has_symbol": bars.symbol is not None,
         "symbol_of": symbol_of,
+        "time": bars.time,
+        "within": bars.within,
+        "doubt": bars.doubt("source"),
         "clock": clock,
         "moment": moment,
-        "time_of": lambda clock: f"{utc(clock)}::{bars.time_type.lower()}",
+        "time_of": lambda clock: f"{utc(clock)}::{bars.touch_type.lower()}",
         "month_of": month_of,
         "block": lambda bar: f"{bar} // {BLOCK_BARS}",
         "block_bars": BLOCK_BARS,

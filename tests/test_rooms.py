@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 FLOORS = (
     ("errors", "tables"),
     ("config",),
-    ("settings", "queries", "sample"),
+    ("settings", "columns", "queries", "sample"),
     ("memory",),
     ("storage",),
     ("profile", "database"),

@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from duck_label import LabelingConfig
+from duck_label.columns import BarColumns
 from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
-from duck_label.queries import BarColumns, context, parameters, render
+from duck_label.queries import context, parameters, render
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 COLUMNS = BarColumns(

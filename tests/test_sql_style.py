@@ -6,7 +6,8 @@ import pytest
 from sqlfluff.core import FluffConfig, Linter
 
 from duck_label import LabelingConfig
-from duck_label.queries import LABEL_STEPS, VIEWS, BarColumns, context, render
+from duck_label.columns import BarColumns
+from duck_label.queries import LABEL_STEPS, VIEWS, context, render
 from duck_label.records import views
 from duck_label.storage.folders import folder
 

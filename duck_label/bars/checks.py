@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +12,16 @@ from typing import Any
 
 from duck_label.bars.keys import three_ways
 from duck_label.bars.source import Files, Source
+from duck_label.columns import identifier
 from duck_label.config import PRICES, Grid, LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import BadBarsError
-from duck_label.queries import LEVELS_OF_FLOAT, identifier, is_off_grid, render
+from duck_label.queries import LEVELS_OF_FLOAT, is_off_grid, render
 
 # The rules, and what a bar that breaks one is like.
 RULES = {
-    "null_timestamp": "the timestamp is null",
+    "null_timestamp": "the timestamp is null, or not written as timestamp_format says",
+    "doubtful_time": "the clock of timestamp_zone showed this time twice, or never",
     "null_symbol": "the symbol is null",
     "null_price": "a price is null",
     "not_finite": "a price is NaN or infinite",
@@ -33,6 +35,15 @@ RULES = {
     "duplicate": "another bar has the same symbol and timestamp",
 }
 _SHOWN = 5
+# Clock units in a microsecond, without and with nanoseconds.
+_MICROSECONDS = (1, 1000)
+# More hours of clocks that are put back than any input has years.
+_FEW_HOURS = 100
+_IN_UTC = (
+    "  write them in UTC, as pandas does, which knows the hours by their order: "
+    'df["timestamp"] = df["timestamp"].dt.tz_localize("{zone}", ambiguous="infer", '
+    'nonexistent="shift_forward").dt.tz_convert("UTC")'
+)
 # Steps that exchanges quote in, the coarsest first.
 _STEPS = [
     Fraction(digits, 10) * Fraction(10) ** power
@@ -68,11 +79,10 @@ def find_bad_bars(
     """
     own = database.rows(render("checks/bad_bars", context), {"files": paths or source.paths})
     files = {"files": source.paths}
-    timestamp = context["timestamp"]
     symbol = context["symbol_of"]("source")
     database.run(
         f"create or replace temp table duplicates as select {symbol} as symbol, "
-        f"source.{timestamp} as bar_time from {context['source']} as source limit 0",
+        f"{context['time']('source')} as bar_time from {context['source']} as source limit 0",
         files,
     )
     in_order = 1 in database.row(render("checks/in_order", context), files)
@@ -147,6 +157,7 @@ def complaint(
         lines.append(
             f"  the files say no symbol: if they are of several instruments, {three_ways(config)}"
         )
+    lines += _clock_advice(database, source, config, context, bad)
     if 2 * bad.bars > source.rows:
         lines.append(
             "Mend the input or its configuration: quarantine would leave "
@@ -157,6 +168,32 @@ def complaint(
             "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
         )
     return BadBarsError("\n".join(lines))
+
+
+def _clock_advice(
+    database: Database,
+    source: Source,
+    config: LabelingConfig,
+    context: Mapping[str, Any],
+    bad: BadBars,
+) -> Iterator[str]:
+    """What to do with hours that a local clock shows twice, or never."""
+    zone = config.timestamp_zone
+    if _has(bad, "doubtful_time"):
+        yield _IN_UTC.format(zone=zone)
+    elif zone is None and not source.bars.has_zone and _has(bad, "duplicate"):
+        clock = f"{context['clock']('bar_time')} // {_MICROSECONDS[source.bars.in_nanoseconds]}"
+        hours, nights, first = database.row(
+            f"select count(*), count_if(dayofweek(hour) = 0 and hour(hour) < 4), min(hour) "
+            f"from (select distinct date_trunc('hour', make_timestamp({clock})) as hour "
+            "from duplicates)"
+        )
+        if 0 < hours == nights <= _FEW_HOURS:
+            yield (
+                f"  all times that are there twice lie in the night of a Sunday, from {first} on, "
+                "as where a local clock is put back an hour: are the timestamps local? Then"
+            )
+            yield _IN_UTC.format(zone="America/New_York")
 
 
 def _has(bad: BadBars, rule: str) -> bool:
@@ -219,11 +256,11 @@ def _fitting_increments(
 def _fitting_increment(
     database: Database, source: Source, context: Mapping[str, Any], grid: Grid
 ) -> str | None:
-    tick_size = Fraction(grid.numerator * grid.increments_per_tick, grid.denominator)
+    tick_size = grid.increment * grid.increments_per_tick
     divisors = [tick_size / part for part in _PARTS]
-    current = Fraction(grid.numerator, grid.denominator)
+    current = grid.increment
     candidates = [current, *divisors, *_STEPS]
-    prices = ", ".join(f"source.{context['columns'][price]}::double" for price in PRICES)
+    prices = ", ".join(context["points_of"](price, "source") for price in PRICES)
     # FLOAT prices may stand in columns of DOUBLE.
     kinds = ("DOUBLE", "FLOAT")
     misfits = ", ".join(

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from urllib.parse import unquote
 
+from duck_label.columns import RESERVED, identifier
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.queries import RESERVED, identifier
 from duck_label.storage.places import anywhere, exactly
 
 # What stands in a path for a key that is null.

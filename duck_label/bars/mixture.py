@@ -64,7 +64,7 @@ def mixture(
     if not overlaps:
         return None
     grid = next(grid for grid in config.grids() if fnmatchcase("", grid.pattern))
-    gap = None if grid.roll_gap is None else grid.roll_gap * grid.numerator / grid.denominator
+    gap = None if grid.roll_gap is None else float(grid.roll_gap * grid.increment)
     query = render("checks/mixture", context)
     last = len(overlaps) - 1
     found = None

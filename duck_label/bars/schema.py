@@ -20,12 +20,17 @@ from duck_label.bars.widening import (
     wide_types,
     without_rows,
 )
+from duck_label.columns import RESERVED, WHOLE, BarColumns, WrittenTime
 from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
-from duck_label.queries import RESERVED, BarColumns
 from duck_label.storage.places import exactly, open_file
 
+# Nautilus Trader keeps fixed-point numbers of 16 (or 8) bytes, and says in the metadata of which.
+_NAUTILUS = (
+    ": are these the fixed-point bytes of a catalog of Nautilus Trader? Its own "
+    "ParquetDataCatalog(FOLDER).bars() reads them; write their prices as numbers, float(bar.open)"
+)
 # Whole names: a list of numbers is called DOUBLE[], and is none.
 _NUMBER = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 _TIME = re.compile(r"DATE|TIMESTAMP(?:_S|_MS|_NS|TZ_NS| WITH TIME ZONE)?")
@@ -198,6 +203,46 @@ def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:
     return names
 
 
+def written_time(name: str, kind: str, config: LabelingConfig, path: str) -> WrittenTime | None:
+    """How a column of a type writes times; None where they are timestamps that need no reading.
+
+    Raises:
+        InputError: for a type that holds no times as the configuration has it; `path` is named.
+    """
+    unit, form, zone = config.timestamp_unit, config.timestamp_format, config.timestamp_zone
+    told = f"{path}: column {name!r} is {kind}: "
+    if WHOLE.fullmatch(kind) and unit is not None:
+        return WrittenTime(kind, unit=unit)
+    if unit is not None:
+        raise InputError(f"{told}timestamp_unit is for whole numbers; leave it out")
+    if kind == "VARCHAR" and form is not None:
+        return WrittenTime(kind, format=form, zone=zone)
+    if form is not None:
+        raise InputError(f"{told}timestamp_format is for text; leave it out")
+    if WHOLE.fullmatch(kind):
+        raise InputError(f"{told}whole numbers are times with a timestamp_unit")
+    if kind == "VARCHAR":
+        raise InputError(
+            f"{told}text is a time with a timestamp_format, such as "
+            "--timestamp-format '%Y-%m-%d %H:%M:%S', and a timestamp_zone where it is local"
+        )
+    if not _TIME.fullmatch(kind):
+        raise InputError(f"{told}not a TIMESTAMP or DATE: convert it to UTC timestamps")
+    if zone is None:
+        return None
+    if kind == "DATE":
+        raise InputError(f"{told}dates have no clock; leave timestamp_zone out")
+    if kind in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
+        raise InputError(f"{told}it says its time zone itself; leave timestamp_zone out")
+    return WrittenTime(kind, zone=zone)
+
+
+def _time_type(kind: str, written: WrittenTime | None) -> str:
+    if written is None:
+        return kind
+    return "TIMESTAMP_NS" if written.in_nanoseconds else "TIMESTAMP"
+
+
 def suits(ours: str, kind: str) -> bool:
     """Whether a column of a type may be one of a bar's; a symbol may be of any."""
     if ours == "timestamp":
@@ -205,18 +250,11 @@ def suits(ours: str, kind: str) -> bool:
     return ours == "symbol" or _NUMBER.fullmatch(kind) is not None
 
 
-def bar_columns(
-    columns: tuple[tuple[str, str], ...],
-    config: LabelingConfig,
-    path: str,
-    keys: tuple[str, ...] = (),
-) -> BarColumns:
-    """Which columns are those of a bar; `path` is the file that an error names.
-
-    Of the columns, `keys` stand in the paths of the files.
+def refuse_missing(columns: tuple[tuple[str, str], ...], config: LabelingConfig, path: str) -> None:
+    """Make sure that there is a column for everything a bar must have.
 
     Raises:
-        InputError: for a column that is missing or has a wrong type.
+        InputError: naming all that are missing; `path` is the file that it names.
     """
     kinds = dict(columns)
     missing = []
@@ -233,25 +271,46 @@ def bar_columns(
         missing.append("`duck-label validate --write-config` guesses the names of all of them")
     if missing:
         raise InputError("\n".join(missing))
+
+
+def bar_columns(
+    columns: tuple[tuple[str, str], ...],
+    config: LabelingConfig,
+    path: str,
+    keys: tuple[str, ...] = (),
+) -> BarColumns:
+    """Which columns are those of a bar; `path` is the file that an error names.
+
+    Of the columns, `keys` stand in the paths of the files.
+
+    Raises:
+        InputError: for a column that is missing or has a wrong type.
+    """
+    refuse_missing(columns, config, path)
+    kinds = dict(columns)
     timestamp = config.column("timestamp")
-    if not _TIME.fullmatch(kinds[timestamp]):
-        raise InputError(
-            f"{path}: column {timestamp!r} is {kinds[timestamp]}, not a TIMESTAMP or DATE: "
-            "convert it to UTC timestamps"
-        )
+    written = written_time(timestamp, kinds[timestamp], config, path)
     present = {ours: config.column(ours) for ours in BAR_COLUMNS if config.column(ours) in kinds}
     for ours, theirs in present.items():
         is_number = ours in (*PRICES, "volume")
         if is_number and not _NUMBER.fullmatch(kinds[theirs]):
+            way = _NAUTILUS if ours in PRICES and kinds[theirs] == "BLOB" else ""
             raise InputError(
                 f"{path}: column {theirs!r} is {kinds[theirs]}, but the {ours} must be a number"
+                f"{way}"
+            )
+        if ours in PRICES and config.price_scale is not None and not WHOLE.fullmatch(kinds[theirs]):
+            raise InputError(
+                f"{path}: column {theirs!r} is {kinds[theirs]}: price_scale is for prices in whole "
+                "numbers; leave it out, or cast them"
             )
     return BarColumns(
         timestamp=timestamp,
         **{price: present[price] for price in PRICES},
         volume=present.get("volume"),
         symbol=present.get("symbol"),
-        time_type=kinds[timestamp],
+        time_type=_time_type(kinds[timestamp], written),
         price_types=tuple(kinds[present[price]] for price in PRICES),
         keys=keys,
+        written=written,
     )

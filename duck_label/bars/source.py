@@ -15,11 +15,12 @@ import duckdb
 
 from duck_label.bars.formats import refuse_others
 from duck_label.bars.keys import keys_of
-from duck_label.bars.schema import agreed, bar_columns, described
+from duck_label.bars.schema import agreed, bar_columns, described, refuse_missing
+from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, reason_of
 from duck_label.errors import ConfigError, InputError
-from duck_label.queries import BarColumns, identifier, key_field
+from duck_label.queries import key_field
 from duck_label.storage.places import (
     each,
     exactly,
@@ -34,6 +35,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = (1, 9999)
 _YEARS_IN_NANOSECONDS = (1678, 2262)
 _FOREVER = 2**63
+_YEAR_2100 = 4_102_444_800
+# The most that a clock is put forward or back, in microseconds: a good bar may lie so much earlier
+# than the first of a file, if that is of an hour that a local clock skips.
+_SKIP = 7_200_000_000
 # Bytes of a file that are read at once to see whether it is another one.
 _BLOCK = 1 << 20
 # Files as a query's parameter: the name of each, and what its path says of its bars.
@@ -181,6 +186,8 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     paths = [path for path in paths if path not in agreement.empty]
     keys = keys_of(database, {path: by_file[path] for path in paths}, config)
     columns = (*agreement.columns, *((name, "VARCHAR") for name in keys.names))
+    refuse_missing(columns, config, paths[0])
+    _refuse_numbers(database, paths, dict(columns)[config.column("timestamp")], config)
     bars = bar_columns(columns, config, paths[0], keys.names)
     taken = {name.casefold(): path for path in reversed(paths) for name, _ in by_file[path]}
     taken |= {name.casefold(): paths[0] for name in keys.names}
@@ -216,6 +223,41 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         found.notes,
         agreement.notes,
     )
+
+
+def _refuse_numbers(
+    database: Database, paths: Sequence[str], kind: str, config: LabelingConfig
+) -> None:
+    """Refuse times in whole numbers of no unit.
+
+    Raises:
+        InputError: naming the coarsest unit in which all bars lie before 2100.
+    """
+    if not WHOLE.fullmatch(kind) or config.timestamp_unit is not None:
+        return
+    name = config.column("timestamp")
+    (latest,) = database.row(
+        f"select max({identifier(name)}) from read_parquet($files, union_by_name = true, "
+        "hive_partitioning = false)",
+        {"files": exactly(paths)},
+    )
+    unit = coarsest_unit(latest or 0)
+    try:
+        last = _EPOCH + timedelta(microseconds=(latest or 0) * 1_000_000 // PER_SECOND[unit])
+        puts = f" puts the latest bar at {last:%Y-%m-%d %H:%M:%S}"
+    except OverflowError:
+        puts = " is the finest"
+    raise InputError(
+        f"{paths[0]}: column {name!r} is {kind}: whole numbers are times with a unit, and "
+        f'timestamp_unit = "{unit}" (--timestamp-unit {unit}){puts}. '
+        "`duck-label validate --write-config` writes it"
+    )
+
+
+def coarsest_unit(latest: int) -> str:
+    """The coarsest unit in which a number of it since 1970 lies before 2100."""
+    units = [unit for unit, per_second in PER_SECOND.items() if latest < _YEAR_2100 * per_second]
+    return units[0] if units else "ns"
 
 
 def _uncompressed(database: Database, paths: list[str]) -> int:
@@ -254,7 +296,12 @@ def _within_years(path: str, bars: BarColumns, groups: Sequence[Stretch]) -> tup
 
 def _row_groups(database: Database, paths: list[str], bars: BarColumns) -> dict[str, list[Stretch]]:
     """The row groups of every file; one that keeps no statistics counts as one whole group."""
-    to_clock = f"epoch_us(value::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'})"
+    written = bars.written
+    if written is not None and written.format is not None:
+        # Text does not lie in the order of its times.
+        return _measured(database, paths, bars)
+    early = _SKIP if written is not None and written.zone is not None else 0
+    to_clock = _clock_of(bars)
     groups: dict[str, list[Stretch]] = {}
     without_statistics = set()
     for path, rows, first, last in database.rows(
@@ -272,25 +319,43 @@ def _row_groups(database: Database, paths: list[str], bars: BarColumns) -> dict[
         if first is None or last is None:
             without_statistics.add(path)
         else:
-            groups.setdefault(path, []).append(Stretch(first, last, rows))
-    for path in without_statistics:
-        groups[path] = _measured(database, path, bars)
+            groups.setdefault(path, []).append(Stretch(first - early, last, rows))
+    if without_statistics:
+        groups |= _measured(database, sorted(without_statistics), bars)
     return groups
 
 
-def _measured(database: Database, path: str, bars: BarColumns) -> list[Stretch]:
-    timestamp = identifier(bars.timestamp)
-    column = f"{timestamp}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
-    first, last, rows, is_finite = database.row(
-        f"select epoch_us(min({column})), epoch_us(max({column})), count(*), "
+def _clock_of(bars: BarColumns) -> str:
+    """SQL for the microseconds since 1970 of a `value`, the text of a statistic."""
+    written = bars.written
+    if written is None:
+        return f"epoch_us(value::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'})"
+    if written.unit is not None:
+        return f"(value::hugeint * 1000000 // {PER_SECOND[written.unit]})::bigint"
+    return f"epoch_us({written.read('value')})"
+
+
+def _measured(
+    database: Database, paths: Sequence[str], bars: BarColumns
+) -> dict[str, list[Stretch]]:
+    """The bars of files, read to find their times: one stretch of each."""
+    column = bars.time("bars")
+    if bars.written is None:
+        column = f"{column}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
+    found = database.rows(
+        f"select duck_label_file, epoch_us(min({column})), epoch_us(max({column})), count(*), "
         f"coalesce(isfinite(min({column})) and isfinite(max({column})), true) "
-        "from read_parquet($files, hive_partitioning = false)",
-        {"files": exactly([path])},
+        "from read_parquet($files, union_by_name = true, hive_partitioning = false, "
+        "filename = 'duck_label_file') as bars group by all",
+        {"files": exactly(paths)},
     )
-    if not is_finite:
-        return [Stretch(-_FOREVER, _FOREVER, rows)]
-    # Without a single time there is no range; the checks will name the nulls.
-    return [Stretch(first or 0, last or 0, rows)]
+    stretches = {}
+    for path, first, last, rows, is_finite in found:
+        if not is_finite:
+            first, last = -_FOREVER, _FOREVER
+        # Without a single time there is no range; the checks will name the nulls.
+        stretches[path] = [Stretch(first or 0, last or 0, rows)]
+    return stretches
 
 
 # Whoever meets these was not failed by a file.

@@ -93,9 +93,8 @@ def run(
     """Label Parquet files, folders and globs of bars into part files.
 
     Folders are searched to any depth for .parquet, .parq and .pq files, in upper or lower case;
-    names that begin with _ or . and outputs of other runs are left out, and so are columns that
-    only the names of folders have; where these tell several symbols (symbol=ES/), and the files
-    none, nothing is labeled.
+    names that begin with _ or . and outputs of other runs are left out. Folders such as symbol=ES/
+    give their bars a column.
     A Delta table is read through its log, at its current version (needs duck-label[delta]).
     Any of them, and the output, may lie in a store: s3://, gs://, az:// or another URL of fsspec.
 

@@ -30,6 +30,10 @@ _KEYS = {
     "unresolved": "unresolved",
     "details": "details",
     "symbol_from": "symbol_from",
+    "timestamp_unit": "timestamp_unit",
+    "timestamp_format": "timestamp_format",
+    "timestamp_zone": "timestamp_zone",
+    "price_scale": "price_scale",
     "on_bad_rows": "on_bad_rows",
     "on_duplicates": "on_duplicates",
     "on_off_grid": "on_off_grid",
@@ -123,6 +127,26 @@ def configuration(command: Command) -> Command:
             multiple=True,
             metavar="OURS=THEIRS",
             help="Name of a column in the files, such as timestamp=ts_event.",
+        ),
+        click.option(
+            "--timestamp-unit",
+            type=click.Choice(["s", "ms", "us", "ns"]),
+            help="Of timestamps that are whole numbers since 1970.",
+        ),
+        click.option(
+            "--timestamp-format",
+            metavar="'%Y%m%d %H%M%S'",
+            help="Of timestamps that are text, as strptime has it.",
+        ),
+        click.option(
+            "--timestamp-zone",
+            metavar="America/Chicago",
+            help="Where the clock hung, of timestamps without a zone.  [default: UTC]",
+        ),
+        click.option(
+            "--price-scale",
+            type=float,
+            help="What one stands for in prices of whole numbers: 1e-9.",
         ),
         click.option(
             "--symbol-from",

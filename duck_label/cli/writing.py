@@ -83,7 +83,7 @@ def _as_text(result: Any) -> Any:
 
     By position: two columns may have one name.
     """
-    from duck_label.queries import identifier  # loads Jinja, which `--help` can do without
+    from duck_label.columns import identifier  # loads Jinja, which `--help` can do without
 
     columns = []
     for place, (name, kind) in enumerate(zip(result.columns, result.types, strict=True), start=1):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, TradingMode, unknown
+from duck_label.bars.schema import bar_columns
+from duck_label.columns import identifier
+from duck_label.config import LabelingConfig, TradingMode, unknown
 from duck_label.errors import ConfigError, InputError
 from duck_label.look.inspect import Output
 from duck_label.look.walk import BARS_BEFORE, Bar, Trade, Walk
-from duck_label.queries import BarColumns, context, identifier, render
+from duck_label.queries import context, render
 from duck_label.records.ledger import Ledger
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -131,18 +132,7 @@ class _Shelf:
         self._output = output
         self._config = config
         types = output.columns()
-        names = {ours: config.column(ours) for ours in BAR_COLUMNS}
-        self.columns = BarColumns(
-            timestamp=names["timestamp"],
-            open=names["open"],
-            high=names["high"],
-            low=names["low"],
-            close=names["close"],
-            volume=names["volume"] if names["volume"] in types else None,
-            symbol=names["symbol"] if names["symbol"] in types else None,
-            time_type=types[names["timestamp"]],
-            price_types=tuple(types[names[price]] for price in PRICES),
-        )
+        self.columns = bar_columns(tuple(types.items()), config, output.folder)
         self._context = context(config, self.columns, list(types), has_quarantine=False)
         self._covered = _merged((c.start, c.end) for c in Ledger(output.folder).chunks())
 
@@ -162,9 +152,9 @@ class _Shelf:
         return rows[0], rows[0][self.columns.symbol] if self.columns.symbol else None
 
     def _rows(self, start: datetime, end: datetime) -> list[dict[str, Any]]:
-        timestamp, moment = self._context["timestamp"], self._context["moment"]
+        time, moment = self.columns.time("labels"), self._context["moment"]
         found = self._output.sql(
-            f"from labels where {timestamp} >= {moment('start')} and {timestamp} < {moment('end')}",
+            f"from labels where {time} >= {moment('start')} and {time} < {moment('end')}",
             start=self._parameter(start),
             end=self._parameter(end),
         )
@@ -260,9 +250,9 @@ class _Shelf:
     def _bounds(self) -> tuple[datetime, datetime]:
         """From the first labeled bar until after the last."""
         clock = self._context["clock"]
-        timestamp = self._context["timestamp"]
+        time = self.columns.time("labels")
         ((first, last),) = self._output.sql(
-            f"select {clock(f'min({timestamp})')}, {clock(f'max({timestamp})')} from labels"
+            f"select {clock(f'min({time})')}, {clock(f'max({time})')} from labels"
         ).fetchall()
         return self._time(first), self._time(last) + _MICROSECOND
 
@@ -270,8 +260,7 @@ class _Shelf:
         return _EPOCH + clock // (self.columns.clocks_per_second // 1_000_000) * _MICROSECOND
 
     def _parameter(self, time: datetime) -> datetime:
-        has_zone = re.match("TIMESTAMP WITH TIME ZONE|TIMESTAMPTZ", self.columns.time_type)
-        return time if has_zone else time.replace(tzinfo=None)
+        return time if self.columns.has_zone else time.replace(tzinfo=None)
 
 
 def _merged(ranges: Any) -> list[tuple[datetime, datetime]]:

@@ -13,10 +13,11 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from duck_label.columns import identifier
 from duck_label.errors import ConfigError, OutputError
 from duck_label.look.means import Means
 from duck_label.look.stats import Statistics, statistics
-from duck_label.queries import identifier, render
+from duck_label.queries import render
 from duck_label.records.ledger import Ledger
 from duck_label.records.runs import read_runs
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from duck_label.bars.plan import whole_days
 from duck_label.bars.source import Source
+from duck_label.columns import literal
 from duck_label.config import LabelingConfig
 from duck_label.database import PREPARATION
-from duck_label.queries import LABEL_STEPS, context, literal, parameters, render
+from duck_label.queries import LABEL_STEPS, context, parameters, render
 
 STEPS = ("input/grids", "input/spans", *LABEL_STEPS)
 CHECKS = ("checks/bad_bars", "checks/duplicates", "checks/judged_bars")

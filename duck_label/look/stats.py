@@ -14,11 +14,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from duck_label.columns import identifier
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.look.means import Means
 from duck_label.look.quality import Check, Evidence, judge, worst
-from duck_label.queries import OUTCOMES, identifier, render
+from duck_label.queries import OUTCOMES, render
 from duck_label.records.ledger import ChunkRecord, Ledger, Rounded
 from duck_label.run.admission import quarantined
 

@@ -101,7 +101,7 @@ class Walk:
         price = target = stop = None
         if entry is not None:
             price = float(Fraction(self._levels[self.signal + 1].open) * self._increment)
-            tick = self.grid.increments_per_tick * self.grid.numerator / self.grid.denominator
+            tick = float(self.grid.increments_per_tick * self._increment)
             target = price + sign * float(mode.target) * tick
             stop = price - sign * float(mode.stop) * tick
         last = path[-1] if path and outcome not in ("roll", "none") else None
@@ -180,12 +180,12 @@ class Walk:
 
     def _level(self, price: float) -> int:
         """The nearest level; of two that are as near in DOUBLE, the one further from zero."""
-        multiple = price * self.grid.denominator / self.grid.numerator
+        multiple = price * self._increment.denominator / self._increment.numerator
         return int(Decimal(multiple).to_integral_value(ROUND_HALF_UP))
 
     @property
     def _increment(self) -> Fraction:
-        return Fraction(self.grid.numerator, self.grid.denominator)
+        return self.grid.increment
 
     @cached_property
     def _jumps(self) -> set[int]:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from glob import escape
 from typing import Any
 
+from duck_label.bars.schema import written_time
+from duck_label.columns import identifier, literal
 from duck_label.config import BAR_COLUMNS, LabelingConfig
-from duck_label.queries import VIEWS, identifier, literal, render
+from duck_label.queries import VIEWS, render
 from duck_label.storage.folders import Folder
 from duck_label.storage.places import RECORDS
 
@@ -68,12 +70,19 @@ def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) 
     further = [
         name for name in columns if name not in theirs.values() and name.casefold() not in taken
     ]
+    timestamp = identifier(theirs["timestamp"])
+    written = written_time(
+        theirs["timestamp"], columns[theirs["timestamp"]], config, output.address()
+    )
     return {
         "folder": _folder(output),
         "modes": config.modes,
         "details": config.details,
         "further_columns": [identifier(name) for name in further],
         **{ours: identifier(name) if name in columns else None for ours, name in theirs.items()},
+        "timestamp": timestamp
+        if written is None
+        else f"timezone('UTC', {written.read(timestamp)})",
     }
 
 

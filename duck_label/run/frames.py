@@ -73,6 +73,7 @@ class _Pandas:
 
     def __init__(self, df: Any, config: LabelingConfig, pandas: Any) -> None:
         self._df, self._pandas, self._timestamp = df, pandas, config.column("timestamp")
+        self._reads_times = config.reads_times
         # Only a configuration that may leave labels out gives them an extension type, so that
         # types do not depend on the bars.
         may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
@@ -97,7 +98,7 @@ class _Pandas:
     def attach(self, labels: dict[str, Any]) -> Any:
         added = pa.table(labels).to_pandas(types_mapper=self._types.get)
         added.index = self._df.index
-        for name in added:
+        for name in () if self._reads_times else added:
             if name.startswith("touch_time_"):
                 added[name] = added[name].astype(self._values(self._timestamp).dtype)
         labeled = self._pandas.concat([self._df, added], axis="columns")
@@ -169,7 +170,10 @@ def _frame(df: Any, config: LabelingConfig) -> _Frame:
 
 
 def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tuple[Any, str]:
-    """Write the bars; returns the type of their timestamp and the name of the row number."""
+    """Write the bars; returns the type of their timestamp and the name of the row number.
+
+    The type is None where timestamps are numbers, text or a local clock's: a touch has its own.
+    """
     columns = _bars(frame, config, table)
     # Longer than each of the other names, and therefore none of them.
     row = f"row_{'_'.join(columns)}"
@@ -178,6 +182,8 @@ def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tup
         pq.write_table(bars, path, row_group_size=2**17)  # enough of them for all threads
     except pa.ArrowException as error:  # Parquet has not every type
         raise InputError(f"{table}: cannot be written as Parquet: {error}") from error
+    if config.reads_times:
+        return None, row
     time_type = columns[config.column("timestamp")].type
     return time_type.value_type if pa.types.is_dictionary(time_type) else time_type, row
 
@@ -235,7 +241,7 @@ def _read(
             outcomes = pa.array(_OUTCOMES)
             codes = pc.index_in(values, outcomes).cast(pa.int8())
             values = pa.DictionaryArray.from_arrays(codes, outcomes)
-        elif name.startswith("touch_time_"):
+        elif name.startswith("touch_time_") and time_type is not None:
             values = values.cast(time_type)
         labels[name] = values
     return labels

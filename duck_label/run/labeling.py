@@ -247,12 +247,12 @@ class Labeling:
 
 
 def _refuse_emptiness(database: Database, bars: Bars, wanted: tuple[int, int]) -> None:
-    source, timestamp = bars.context["source"], bars.context["timestamp"]
+    source, time = bars.context["source"], bars.context["time"]("source")
     start, end = (bars.source.moment(clock) for clock in wanted)
     found = database.rows(
         f"select 1 from {source} as source "
-        f"where source.{timestamp} >= {bars.context['moment']('start')} "
-        f"and source.{timestamp} < {bars.context['moment']('end')} limit 1",
+        f"where {time} >= {bars.context['moment']('start')} "
+        f"and {time} < {bars.context['moment']('end')} limit 1",
         {**bars.between(*wanted), "start": start, "end": end},
     )
     if not found:

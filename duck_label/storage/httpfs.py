@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import duckdb
 from fsspec.config import conf
 
-from duck_label.queries import literal
+from duck_label.columns import literal
 
 
 def serves(connection: duckdb.DuckDBPyConnection, scheme: str) -> bool:

@@ -27,6 +27,7 @@ from duck_label.storage.scratch import scratch
 from duck_label.validate import suggestion as guess
 from duck_label.validate.suggestion import Suggestion
 from duck_label.validate.survey import SymbolReport, survey
+from duck_label.validate.units import guess_units
 
 _MOST_QUARANTINED = 0.05
 
@@ -119,6 +120,9 @@ class _Examination:
         columns |= {key: "VARCHAR" for path in readable for key in folder_keys(path)} | columns
         for ours, theirs in guess.guess_columns(columns, self._config).items():
             self._suggestion.add(f"columns.{ours}", theirs, "called so in the files")
+        units = guess_units(database, readable, columns, self._suggestion.config())
+        for key, value, reason in units:
+            self._suggestion.add(key, value, reason)
         self._source = open_source(database, readable, self._suggestion.config())
         self._reports = survey(database, self._source, self._suggestion.config())
 

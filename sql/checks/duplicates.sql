@@ -6,11 +6,11 @@
 insert into duplicates
 select
     {{ symbol_of("source") }} as symbol,
-    source.{{ timestamp }} as bar_time
+    {{ time("source") }} as bar_time
 from {{ source }} as source
 where
-    source.{{ timestamp }} >= {{ moment("chunk_from") }}
-    and source.{{ timestamp }} < {{ moment("chunk_until") }}
+    {{ time("source") }} >= {{ moment("chunk_from") }}
+    and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
     {%- if has_symbol %}
     and {{ symbol_of("source") }} is not null
     {%- endif %}

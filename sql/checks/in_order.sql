@@ -9,8 +9,8 @@
 with
 neighbours as (
     select
-        source.{{ timestamp }} as bar_time,
-        lag(source.{{ timestamp }}) over () as previous_time,
+        {{ time("source") }} as bar_time,
+        lag({{ time("source") }}) over () as previous_time,
         {{ symbol_of("source") }} as symbol,
         lag({{ symbol_of("source") }}) over () as previous_symbol
     from {{ source }} as source

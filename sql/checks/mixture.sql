@@ -9,7 +9,7 @@
 with
 bars as (
     select
-        source.{{ timestamp }} as bar_time,
+        {{ time("source") }} as bar_time,
         source.duck_label_file as file,
         {{ decimal_of("close", "source") }} as close,
         hash(
@@ -20,8 +20,8 @@ bars as (
         ) as content
     from {{ files_with_names }} as source
     where
-        source.{{ timestamp }} >= {{ moment("chunk_from") }}
-        and source.{{ timestamp }} < {{ moment("chunk_until") }}
+        {{ time("source") }} >= {{ moment("chunk_from") }}
+        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
         and source.duck_label_file in ($one, $other)
     order by
         bar_time,

@@ -9,10 +9,10 @@ select
     duplicates.bar_time
 from {{ source }} as source
 inner join duplicates
-    on source.{{ timestamp }} = duplicates.bar_time and {{ symbol_of("source") }} = duplicates.symbol
+    on {{ time("source") }} = duplicates.bar_time and {{ symbol_of("source") }} = duplicates.symbol
 where
-    source.{{ timestamp }} >= {{ moment("chunk_from") }}
-    and source.{{ timestamp }} < {{ moment("chunk_until") }}
+    {{ time("source") }} >= {{ moment("chunk_from") }}
+    and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
 group by all
 having
     count(distinct row(

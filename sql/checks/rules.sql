@@ -33,7 +33,10 @@ rows_with_prices as (
         {%- for name in place %}
         source.{{ name }},
         {%- endfor %}
-        source.{{ timestamp }} as bar_time,
+        {{ time("source") }} as bar_time,
+        {%- if doubt %}
+        {{ doubt.replace(" or ", "\n        or ") }} as is_doubtful,
+        {%- endif %}
         {{ symbol_of("source") }} as symbol,
         {%- if volume %}
         source.{{ volume }} as volume,
@@ -54,6 +57,9 @@ rows_on_trial as (
         {{ name }},
         {%- endfor %}
         bar_time,
+        {%- if doubt %}
+        is_doubtful,
+        {%- endif %}
         symbol,
         {%- if volume %}
         volume,
@@ -84,6 +90,9 @@ rows_on_trial as (
     ("low_too_high", "low_level > open_level or low_level > close_level"),
     ("beyond_grid", any_price("isfinite(?) and abs(?_level) > 9007199254740992")),
 ] -%}
+{%- if doubt -%}
+    {%- set rules = rules + [("doubtful_time", "is_doubtful")] -%}
+{%- endif -%}
 {%- if not rounds_prices -%}
     {%- set rules = rules + [("off_grid", any_price("?_is_off"))] -%}
 {%- endif -%}

@@ -5,11 +5,11 @@
 -- Parameters: $files; $range_from, $range_until (half open); $clocks_per_second
 with
 bars as (
-    select {{ clock("source." ~ timestamp) }} // ($clocks_per_second::bigint // 1000000) as clock
+    select {{ clock(time("source")) }} // ($clocks_per_second::bigint // 1000000) as clock
     from {{ source }} as source
     where
-        source.{{ timestamp }} >= {{ moment("range_from") }}
-        and source.{{ timestamp }} < {{ moment("range_until") }}
+        {{ time("source") }} >= {{ moment("range_from") }}
+        and {{ time("source") }} < {{ moment("range_until") }}{{- within("source", "range_from", "range_until") }}
 )
 
 select

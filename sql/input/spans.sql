@@ -6,9 +6,9 @@
 create or replace temp table spans as
 select
     {{ symbol_of("source") }} as symbol,
-    min(source.{{ timestamp }}) as first_time,
-    max(source.{{ timestamp }}) as last_time,
+    min({{ time("source") }}) as first_time,
+    max({{ time("source") }}) as last_time,
     count(*) as bars
 from {{ source }} as source
-where source.{{ timestamp }} is not null
+where {{ time("source") }} is not null
 group by {{ symbol_of("source") }};

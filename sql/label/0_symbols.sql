@@ -9,6 +9,6 @@ select
     count(*) as bars
 from {{ source }} as source
 where
-    source.{{ timestamp }} >= {{ moment("chunk_from") }}
-    and source.{{ timestamp }} < {{ moment("chunk_until") }}
+    {{ time("source") }} >= {{ moment("chunk_from") }}
+    and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
 group by all;

@@ -15,16 +15,16 @@ with
 bars_before as (
     select
         symbols.symbol,
-        source.{{ timestamp }} as bar_time,
+        {{ time("source") }} as bar_time,
         row_number() over (
             partition by symbols.symbol
-            order by source.{{ timestamp }} desc
+            order by {{ time("source") }} desc
         ) as distance
     from {{ source }} as source
     inner join symbols on {{ symbol_of("source") }} = symbols.symbol
     where
-        source.{{ timestamp }} >= {{ moment("search_from") }}
-        and source.{{ timestamp }} < {{ moment("chunk_from") }}
+        {{ time("source") }} >= {{ moment("search_from") }}
+        and {{ time("source") }} < {{ moment("chunk_from") }}{{- within("source", "search_from", "chunk_from") }}
 ),
 
 margins_before as (
@@ -40,15 +40,15 @@ margins_before as (
 bars_after as (
     select
         symbols.symbol,
-        source.{{ timestamp }} as bar_time,
+        {{ time("source") }} as bar_time,
         row_number() over following as distance,
-        first_value({{ clock("source." ~ timestamp) }}) over following as entry_clock
+        first_value({{ clock(time("source")) }}) over following as entry_clock
     from {{ source }} as source
     inner join symbols on {{ symbol_of("source") }} = symbols.symbol
     where
-        source.{{ timestamp }} >= {{ moment("chunk_until") }}
-        and source.{{ timestamp }} < {{ moment("search_until") }}
-    window following as (partition by symbols.symbol order by source.{{ timestamp }})
+        {{ time("source") }} >= {{ moment("chunk_until") }}
+        and {{ time("source") }} < {{ moment("search_until") }}{{- within("source", "chunk_until", "search_until") }}
+    window following as (partition by symbols.symbol order by {{ time("source") }})
 ),
 
 margins_after as (

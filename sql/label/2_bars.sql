@@ -14,9 +14,9 @@ with
 bars_on_the_grid as (
     select
         series.series,
-        {{ clock("source." ~ timestamp) }} as clock,
-        source.{{ timestamp }} >= {{ moment("chunk_from") }}
-        and source.{{ timestamp }} < {{ moment("chunk_until") }} as is_wanted,
+        {{ clock(time("source")) }} as clock,
+        {{ time("source") }} >= {{ moment("chunk_from") }}
+        and {{ time("source") }} < {{ moment("chunk_until") }} as is_wanted,
         {%- for price in ("open", "high", "low", "close") %}
         round({{ level_of(price, "source", "series") }})::bigint as {{ price }}
         {{- "," if not loop.last }}
@@ -24,10 +24,10 @@ bars_on_the_grid as (
     from {{ source }} as source
     inner join series on {{ symbol_of("source") }} = series.symbol
     where
-        source.{{ timestamp }} >= {{ moment("read_from") }}
-        and source.{{ timestamp }} <= {{ moment("read_to") }}
-        and source.{{ timestamp }} >= series.read_from
-        and source.{{ timestamp }} <= series.read_to
+        {{ time("source") }} >= {{ moment("read_from") }}
+        and {{ time("source") }} <= {{ moment("read_to") }}{{- within("source", "read_from", "read_to") }}
+        and {{ time("source") }} >= series.read_from
+        and {{ time("source") }} <= series.read_to
 ),
 
 bars_with_their_neighbours as (

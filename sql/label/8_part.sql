@@ -18,10 +18,10 @@ copy (
         {%- endfor %}
     from {{ source }} as source
     inner join series on {{ symbol_of("source") }} = series.symbol
-    inner join labels on series.series = labels.series and {{ clock("source." ~ timestamp) }} = labels.clock
+    inner join labels on series.series = labels.series and {{ clock(time("source")) }} = labels.clock
     where
-        source.{{ timestamp }} >= {{ moment("chunk_from") }}
-        and source.{{ timestamp }} < {{ moment("chunk_until") }}
+        {{ time("source") }} >= {{ moment("chunk_from") }}
+        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
     order by labels.series, labels.bar
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS

@@ -12,15 +12,15 @@ with
 bars_and_the_last_ones_before as (
     select
         {{ symbol_of("source") }}::varchar as symbol,
-        {{ clock("source." ~ timestamp) }} as clock,
+        {{ clock(time("source")) }} as clock,
         {{ decimal_of("close", "source") }} as close,
         {{ decimal_of("high", "source") }} as high,
         {{ decimal_of("low", "source") }} as low,
         true as is_new
     from {{ source }} as source
     where
-        source.{{ timestamp }} >= {{ moment("chunk_from") }}
-        and source.{{ timestamp }} < {{ moment("chunk_until") }}
+        {{ time("source") }} >= {{ moment("chunk_from") }}
+        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
 
     union all
 

@@ -1,0 +1,179 @@
+"""What the files call the columns of a bar, and how they write its times: names and text in SQL.
+
+Times may be written as timestamps, as whole numbers since 1970, as text, or as a local clock showed
+them. Inside, a time that is no timestamp of its own is a TIMESTAMP in UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from duck_label.config import PRICES
+
+# How the names begin that queries give to columns of their own.
+RESERVED = "duck_label_"
+# Whole numbers of each unit in a second.
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+WHOLE = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER")
+_ZONED = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+# By how much clocks are put back, in minutes.
+_SHIFTS = (30, 60, 120)
+
+
+def identifier(name: str) -> str:
+    """Quote a name so that DuckDB takes it for a column, whatever characters it is made of."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Quote a text so that DuckDB takes it for a value."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class WrittenTime:
+    """How the files write times that are no timestamps: one of a unit, a format and a zone.
+
+    A format and a zone may go together. `kind` is the type of the column in the files.
+    """
+
+    kind: str
+    unit: str | None = None
+    format: str | None = None
+    zone: str | None = None
+
+    @property
+    def in_nanoseconds(self) -> bool:
+        """Whether its times can lie between two microseconds."""
+        if self.unit is not None:
+            return self.unit == "ns"
+        if self.format is not None:
+            return "%n" in self.format.replace("%%", "")
+        return self.kind == "TIMESTAMP_NS"
+
+    def read(self, column: str) -> str:
+        """The time of a column's value, in UTC; null where it cannot be read."""
+        suffix, clock = ("_ns", "epoch_ns") if self.in_nanoseconds else ("", "epoch_us")
+        if self.unit is not None:
+            factor = PER_SECOND["ns" if self.in_nanoseconds else "us"] // PER_SECOND[self.unit]
+            number = f"{column}::bigint" if factor == 1 else f"{column}::bigint * {factor}"
+            return f"make_timestamp{suffix}({number})"
+        local = self._local(column)
+        if self.zone is not None:
+            return f"make_timestamp{suffix}({clock}(timezone({literal(self.zone)}, {local})))"
+        if self.format is not None and _has_offset(self.format):
+            return f"make_timestamp{suffix}({clock}({local}))"
+        return local
+
+    def zoned(self, column: str) -> str:
+        """The time of a column's value with its time zone, whatever zone the reader is in."""
+        return f"timezone('UTC', {self.read(column)})"
+
+    def is_doubtful(self, column: str) -> str | None:
+        """Whether a local clock showed a time twice, or never; None where no clock is asked.
+
+        DuckDB takes the later of two for a time that was shown twice, and for one that was skipped
+        the time that the clock would have shown had nobody touched it.
+        """
+        if self.zone is None:
+            return None
+        zone, local = literal(self.zone), self._local(column)
+        there = f"timezone({zone}, {local})"
+        shown = [f"timezone({zone}, {there}) <> {local}"]
+        shown += [f"timezone({zone}, {there} - to_minutes({shift})) = {local}" for shift in _SHIFTS]
+        return " or ".join(shown)
+
+    def _local(self, column: str) -> str:
+        if self.format is not None:
+            return f"try_strptime({column}, {literal(self.format)})"
+        return f"{column}::timestamp{'_ns' if self.in_nanoseconds else ''}"
+
+    def within(self, column: str, start: str, end: str) -> str | None:
+        """What holds for every value from one time to another, for the statistics of row groups."""
+        if self.unit is not None:
+            per_second = PER_SECOND[self.unit]
+            if per_second < PER_SECOND["us"]:
+                scale = f" // {PER_SECOND['us'] // per_second}"
+            else:
+                scale = f" * {per_second // PER_SECOND['us']}" if self.unit == "ns" else ""
+            first, last = (f"epoch_us({time}::timestamp){scale}" for time in (start, end))
+            return f"{column} >= {first} and {column} <= {last}"
+        if self.format is None:
+            # No clock is a day and a half from that of UTC.
+            first = f"{start}::timestamp - interval 36 hours"
+            last = f"{end}::timestamp + interval 36 hours"
+            return f"{column} >= {first} and {column} <= {last}"
+        return None
+
+
+def _has_offset(form: str) -> bool:
+    return re.search("%[zZ]", form.replace("%%", "")) is not None
+
+
+@dataclass(frozen=True)
+class BarColumns:
+    """The names that the files give to the columns of a bar, and the types of times and prices.
+
+    `time_type` is that of the times that queries compare, not of the column, where times are
+    `written` in another way.
+    """
+
+    timestamp: str
+    open: str
+    high: str
+    low: str
+    close: str
+    volume: str | None
+    symbol: str | None
+    time_type: str
+    # Those of `PRICES`, in that order.
+    price_types: tuple[str, ...] = ("DOUBLE",) * len(PRICES)
+    # Columns that the paths of the files tell and the files do not, the last of the input's.
+    keys: tuple[str, ...] = ()
+    written: WrittenTime | None = None
+
+    @property
+    def in_nanoseconds(self) -> bool:
+        """Whether a clock unit is a nanosecond; else it is a microsecond."""
+        return self.time_type.endswith("_NS")
+
+    @property
+    def has_zone(self) -> bool:
+        """Whether the times that queries compare have a time zone."""
+        return self.time_type in _ZONED
+
+    @property
+    def touch_type(self) -> str:
+        """The type of the times that labeling adds: that of the column, or one with a time zone."""
+        if self.written is None:
+            return self.time_type
+        return "TIMESTAMPTZ_NS" if self.in_nanoseconds else "TIMESTAMP WITH TIME ZONE"
+
+    @property
+    def clocks_per_second(self) -> int:
+        """Clock units in a second."""
+        return 1_000_000_000 if self.in_nanoseconds else 1_000_000
+
+    def time(self, table: str) -> str:
+        """The time of a bar in a table that has the column of the files."""
+        column = f"{table}.{identifier(self.timestamp)}"
+        return column if self.written is None else self.written.read(column)
+
+    def doubt(self, table: str) -> str | None:
+        """Whether a local clock showed the time of a bar twice, or never; None without one."""
+        if self.written is None:
+            return None
+        return self.written.is_doubtful(f"{table}.{identifier(self.timestamp)}")
+
+    def within(self, table: str, start: str, end: str) -> str:
+        """What lets whole row groups be passed over, beside a condition on times; may be empty.
+
+        DuckDB holds the statistics of a column against a condition on it, not on what is made
+        of it.
+        """
+        if self.written is None:
+            return ""
+        column = f"{table}.{identifier(self.timestamp)}"
+        condition = self.written.within(column, f"${start}", f"${end}")
+        return "" if condition is None else f"\n        and {condition}"
