@@ -45,6 +45,8 @@ import pyarrow.parquet as pq
 Market = Literal["calm", "volatile"]
 
 TICK: Final = 0.25  # points
+START: Final = date(2024, 3, 12)
+SEED: Final = 7  # of a sample that begins at START
 ROW_GROUP_ROWS: Final = 122_880  # as in DuckDB's own tables, where one group is one unit of work
 _TIME: Final = pa.timestamp("us", tz="UTC")
 _PRICES: Final = [(name, pa.float64()) for name in ("open", "high", "low", "close")]
@@ -111,8 +113,8 @@ def write_sample(
     path: Path,
     *,
     days: int = 5,
-    seed: int = 7,
-    start: date = date(2024, 3, 12),
+    seed: int | None = None,
+    start: date = START,
     market: Market = "calm",
     overwrite: bool = False,
 ) -> SampleSummary:
@@ -120,13 +122,16 @@ def write_sample(
 
     The first session is the first to open at 18:00 New York time on `start` or later. The default
     start puts a roll before the second session and a weekend after the third. A longer sample with
-    the same seed, start and market begins with the bars of a shorter one.
+    the same seed, start and market begins with the bars of a shorter one. Without a seed every
+    start has its own, so that files of different months are independent of each other.
 
     Holds a few sessions in memory, however long the sample. The file appears under its name only
     when it is whole. Raises FileExistsError when it is there already and `overwrite` is false.
     """
     if days < 1:
         raise ValueError(f"days must be at least 1, not {days}")
+    if seed is None:
+        seed = _seed(start)
     if seed < 0:
         raise ValueError(f"seed must be at least 0, not {seed}")
     if market not in _MARKETS:
@@ -141,6 +146,11 @@ def write_sample(
     finally:
         partial.unlink(missing_ok=True)
     return summary
+
+
+def _seed(start: date) -> int:
+    """A seed for each start, which is the same on every machine."""
+    return (SEED + start.toordinal() - START.toordinal()) % 2**32
 
 
 def _write(path: Path, sessions: Iterator[_Session], seed: int, nature: _Nature) -> SampleSummary:

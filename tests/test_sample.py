@@ -205,6 +205,16 @@ def test_the_seed_and_nothing_else_decides(tmp_path: Path) -> None:
     assert not other.equals(bars)
 
 
+def test_another_start_has_another_seed(tmp_path: Path) -> None:
+    """So that a model finds nothing of March's bars in April's."""
+    _, march = made(tmp_path, days=1, start=date(2024, 3, 18))
+    _, april = made(tmp_path, days=1, start=date(2024, 4, 1))
+    _, told = made(tmp_path, days=1, start=date(2024, 4, 1), seed=27)
+    assert not march["close"][:1000].equals(april["close"][:1000])
+    assert april.equals(told)
+    assert made(tmp_path, days=1, start=date(1970, 1, 1))[1].num_rows > 0
+
+
 @pytest.mark.parametrize(
     ("market", "digest"),
     [

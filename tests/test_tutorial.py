@@ -65,6 +65,20 @@ def test_the_tutorial_does_what_it_says(shell: dict[str, str], tmp_path: Path) -
     assert counts is not None
     learned, tested = (int(count.replace(",", "")) for count in counts.groups())
     assert 3 < learned / tested < 5
-    rates = re.search(r"all bars win (.*)%, the best tenth (.*)%", ended.stdout)
-    assert rates is not None
-    assert all(0 < float(rate) < 60 for rate in rates.groups())
+    found = re.findall(
+        r"^(.+): ([\d,]+) labels, (.+)% win; worth (\d+) trades\n"
+        r" +([+-].+) ticks a trade, standard error (.+)$",
+        ended.stdout,
+        flags=re.MULTILINE,
+    )
+    assert [name for name, *_ in found] == ["all bars", "the best tenth"]
+    wins, labels, trades, ticks, errors = (
+        [float(row[column].replace(",", "")) for row in found] for column in (2, 1, 3, 4, 5)
+    )
+    # What the page claims: more wins of the best tenth, and yet nothing that could be told from
+    # zero, by a standard error that counts few of the labels.
+    assert f"{labels[1]:,.0f} independent trades" in PAGE.read_text(encoding="utf-8")
+    assert wins[1] > wins[0] + 2
+    assert all(abs(mean) < 2 * error for mean, error in zip(ticks, errors, strict=True))
+    assert labels[1] / trades[1] > 50
+    assert all(0.3 < error < 1.5 for error in errors)

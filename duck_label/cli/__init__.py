@@ -195,7 +195,9 @@ def init(folder: Path, force: bool) -> None:
 @main.command()
 @click.argument("path", type=HomePath(dir_okay=False), metavar="OUT.parquet")
 @click.option("--days", type=click.IntRange(1), default=5, show_default=True, help="Sessions.")
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Of chance.")
+@click.option(
+    "--seed", type=click.IntRange(0), show_default="one for each --start", help="Of chance."
+)
 @click.option("--start", type=Moment(), default="2024-03-12", show_default=True, help="First day.")
 @click.option(
     "--market",
@@ -206,7 +208,9 @@ def init(folder: Path, force: bool) -> None:
 )
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @debug
-def sample(path: Path, days: int, seed: int, start: date, market: Any, overwrite: bool) -> None:
+def sample(
+    path: Path, days: int, seed: int | None, start: date, market: Any, overwrite: bool
+) -> None:
     """Write one-second bars that look like real ones: sessions, gaps and a contract roll.
 
     \b
