@@ -42,6 +42,10 @@ def _off(value: object) -> object:
     return 0 if value in (None, "none", "off") else value
 
 
+def _off_by_name(value: object) -> object:
+    return value if value is None else _off(value)
+
+
 def _chunk(value: object) -> object:
     text = str(value)
     if not _CHUNK.fullmatch(text):
@@ -99,6 +103,9 @@ Points = Annotated[
     BeforeValidator(_decimal),
     Field(gt=0, max_digits=34, decimal_places=15),
 ]
+RollGap = Annotated[
+    Decimal, BeforeValidator(_decimal), Field(ge=0, max_digits=34, decimal_places=15)
+]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 HomePath = Annotated[str, BeforeValidator(_path)]
 Threshold = Annotated[float, BeforeValidator(_off), Field(ge=0, le=10, allow_inf_nan=False)]
@@ -128,13 +135,16 @@ class TradingMode(_Model):
 
 
 class Instrument(_Model):
-    """The price grid of the symbols that match a pattern."""
+    """The price grid, and the size of a roll, of the symbols that match a pattern."""
 
     tick_size: Points | None = Field(
         default=None, description="default: the top-level tick_size", examples=[0.1]
     )
     price_increment: Points | None = Field(
         default=None, description="default: its tick_size", examples=[0.1]
+    )
+    roll_gap_points: Annotated[RollGap | None, BeforeValidator(_off_by_name)] = Field(
+        default=None, description="default: the top-level roll_gap_points", examples=[12.5]
     )
 
 
@@ -312,12 +322,9 @@ class LabelingConfig(_Model):
         description="the horizon in bars instead of seconds",
         examples=[900],
     )
-    roll_gap_points: Annotated[
-        Decimal,
-        BeforeValidator(_off),
-        BeforeValidator(_decimal),
-        Field(ge=0, max_digits=34, decimal_places=15),
-    ] = Field(default=Decimal("20.0"), description="a larger move between closes is a roll; 0: off")
+    roll_gap_points: Annotated[RollGap, BeforeValidator(_off)] = Field(
+        default=Decimal("20.0"), description="a larger move between closes is a roll; 0: off"
+    )
     as_of: datetime | date | None = Field(
         default=None,
         description="the reference date of the decay; default: the latest timestamp",
@@ -373,7 +380,7 @@ class LabelingConfig(_Model):
     weights: Weights = Field(default_factory=Weights)
     modes: tuple[TradingMode, ...] = Field(default=DEFAULT_MODES)
     instruments: dict[str, Instrument] = Field(
-        default_factory=dict, description="price grids by symbol pattern; the first match holds"
+        default_factory=dict, description="grids and rolls by symbol pattern; the first match holds"
     )
     memory: Memory = Field(default_factory=Memory)
     run: Run = Field(default_factory=Run)
@@ -467,13 +474,19 @@ class LabelingConfig(_Model):
                 or instrument.tick_size
                 or self.price_increment
                 or self.tick_size,
+                self.roll_gap_points
+                if instrument.roll_gap_points is None
+                else instrument.roll_gap_points,
             )
             for pattern, instrument in self.instruments.items()
         ]
-        patterns.append(("*", "", self.tick_size, self.price_increment or self.tick_size))
+        increment = self.price_increment or self.tick_size
+        patterns.append(("*", "", self.tick_size, increment, self.roll_gap_points))
         return [self._grid(*pattern) for pattern in patterns]
 
-    def _grid(self, pattern: str, where: str, tick_size: Decimal, increment: Decimal) -> Grid:
+    def _grid(
+        self, pattern: str, where: str, tick_size: Decimal, increment: Decimal, points: Decimal
+    ) -> Grid:
         per_tick = Fraction(tick_size) / Fraction(increment)
         if per_tick.denominator != 1:
             raise ValueError(
@@ -490,7 +503,7 @@ class LabelingConfig(_Model):
                 f"{where}price_increment = {increment} is too fine to count a tick_size = "
                 f"{tick_size} and barriers of {ticks} ticks in"
             )
-        gap = Fraction(self.roll_gap_points) / Fraction(increment)
+        gap = Fraction(points) / Fraction(increment)
         # No two prices are that far apart.
         gap = min(gap, Fraction(_MOST_INCREMENTS))
         return Grid(

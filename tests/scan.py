@@ -46,6 +46,9 @@ DEFAULT_MODES: tuple[Mode, ...] = tuple(
 )
 
 
+Instrument = tuple[str, float | None, float | None] | tuple[str, float | None, float | None, float]
+
+
 @dataclass(frozen=True)
 class Rules:
     """Every setting that can change a label, with the contract's default."""
@@ -66,8 +69,8 @@ class Rules:
     optimal_seconds: float = 300
     velocity_span_seconds: float = 600
     floor: float = 0.5
-    # (symbol pattern, tick_size, price_increment), the first match wins
-    instruments: tuple[tuple[str, float | None, float | None], ...] = ()
+    # (symbol pattern, tick_size, price_increment, roll_gap_points), the first match wins
+    instruments: tuple[Instrument, ...] = ()
 
 
 def scan(bars: pa.Table, rules: Rules, *, compiled: bool = False) -> pa.Table:
@@ -143,7 +146,7 @@ def _compiled_walk() -> Walk:
 
 def _label(bars: pa.Table, rules: Rules, reference: int, walk: Walk) -> pa.Table:
     """The rows of one symbol, whose bars come sorted."""
-    tick, increment = _grid(bars, rules)
+    tick, increment, gap = _grid(bars, rules)
     per_tick = tick / increment
     open_, high, low, close = (
         _on_grid(bars[name], increment) for name in ("open", "high", "low", "close")
@@ -156,7 +159,7 @@ def _label(bars: pa.Table, rules: Rules, reference: int, walk: Walk) -> pa.Table
         timeout = min(timeout, math.ceil(_exact(rules.timeout_seconds) * per_second))
     else:
         timeout_bars = min(rules.timeout_bars, n)
-    rolled = _rolled(close, rules, increment)
+    rolled = _rolled(close, gap, increment)
     months_ago = np.maximum(reference - _months(bars["timestamp"]), 0)
     decay = np.exp(-rules.decay_rate * months_ago)
 
@@ -203,12 +206,12 @@ def _positive_float(weight: Floats) -> NDArray[np.float32]:
     return np.clip(weight, float(narrow.tiny), float(narrow.max)).astype(np.float32)
 
 
-def _rolled(close: Ints, rules: Rules, increment: Fraction) -> Flags:
+def _rolled(close: Ints, points: float | None, increment: Fraction) -> Flags:
     """Which bars a price jump affects: the one before it to the fifth after it."""
     rolled = np.zeros(len(close), np.bool_)
-    if rules.roll_gap_points:
+    if points:
         # Closes differ by whole increments: a whole number is above the gap when above its floor.
-        gap = math.floor(_exact(rules.roll_gap_points) / increment)
+        gap = math.floor(_exact(points) / increment)
         for jump in np.flatnonzero(np.abs(np.diff(close)) > gap) + 1:
             rolled[jump - 1 : jump + 6] = True
     return rolled
@@ -224,19 +227,20 @@ def _series(bars: pa.Table) -> Iterator[pa.Table]:
         yield bars.slice(start, stop - start)
 
 
-def _grid(bars: pa.Table, rules: Rules) -> tuple[Fraction, Fraction]:
-    """The tick size and price increment of one symbol."""
-    tick, increment = rules.tick_size, rules.price_increment
+def _grid(bars: pa.Table, rules: Rules) -> tuple[Fraction, Fraction, float | None]:
+    """The tick size, the price increment and the roll gap of one symbol."""
+    tick, increment, gap = rules.tick_size, rules.price_increment, rules.roll_gap_points
     if "symbol" in bars.column_names and len(bars):
         symbol = str(bars["symbol"][0])
-        for pattern, own_tick, own_increment in rules.instruments:
+        for pattern, own_tick, own_increment, *own_gap in rules.instruments:
             if fnmatchcase(symbol, pattern):
                 # An increment belongs to the tick size it came with, so one's own tick size
                 # does not go with the increment of everything else.
                 increment = own_increment or (increment if own_tick is None else None)
                 tick = own_tick or tick
+                gap = own_gap[0] if own_gap else gap
                 break
-    return _exact(tick), _exact(tick if increment is None else increment)
+    return _exact(tick), _exact(tick if increment is None else increment), gap
 
 
 def _exact(number: float) -> Fraction:

@@ -144,7 +144,7 @@ def test_keys_of_an_instrument_are_layered_one_by_one(here: Path) -> None:
     key = "instruments.'A.B'.price_increment"
     loaded = json.loads(run("config", "--set", f"{key}=0.05", "--json").stdout)
     assert loaded["config"]["instruments"] == {
-        "A.B": {"tick_size": "0.1", "price_increment": "0.05"}
+        "A.B": {"tick_size": "0.1", "price_increment": "0.05", "roll_gap_points": None}
     }
     assert loaded["origins"]["instruments.A.B.tick_size"] == "duck_label.toml"
     assert loaded["origins"]["instruments.A.B.price_increment"] == "--set"
@@ -189,6 +189,7 @@ target = 3
 
 [instruments."GC*"]
 tick_size = 0.1
+roll_gap_points = 7.5
 
 [memory]
 limit = "1GB"

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
@@ -587,6 +588,25 @@ def test_instruments_by_the_first_pattern_that_matches(tmp_path: Path) -> None:
     instruments = {"GC*": {"tick_size": 0.1}, "G*": {"tick_size": 5}}
     rules = Rules(instruments=(("GC*", 0.1, None), ("G*", 5.0, None)))
     agree(pa.concat_tables([gold, other]), tmp_path, rules, instruments=instruments)
+
+
+def test_instruments_have_rolls_of_their_own(tmp_path: Path) -> None:
+    """A gap of 2.5 points in gold, none in NQ, and in ES, which matches nothing, that of all."""
+    tables = [walk(300, seed=n, symbol=[s] * 300) for n, s in enumerate(("GCZ4", "NQ", "ES"))]
+    # One move of 3 points in each.
+    for number, table in enumerate(tables):
+        for name in ("open", "high", "low", "close"):
+            prices = table[name].to_numpy() + np.where(np.arange(300) < 100, 0, 3)
+            tables[number] = table = replaced(table, name, pa.array(prices))
+    instruments = {"GC*": {"roll_gap_points": 2.5}, "N*": {"roll_gap_points": "off"}}
+    rules = Rules(
+        roll_gap_points=0.5, instruments=(("GC*", None, None, 2.5), ("N*", None, None, 0.0))
+    )
+    labeled = agree(
+        pa.concat_tables(tables), tmp_path, rules, roll_gap_points=0.5, instruments=instruments
+    )
+    is_rolled = pc.equal(labeled["outcome_low_vol_long"], "roll")
+    assert set(labeled.filter(is_rolled)["symbol"].to_pylist()) == {"GCZ4", "ES"}
 
 
 def spoil(path: Path, how: str) -> None:

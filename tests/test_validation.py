@@ -20,9 +20,10 @@ from duck_label.cli import main
 from duck_label.config import LabelingConfig
 from duck_label.errors import InputError
 from duck_label.settings import load
-from duck_label.validate.price_grids import INCREMENTS, Fit, SymbolGrid, grid, instruments
-from duck_label.validate.suggestion import guess_columns, modes, roll_gap
-from duck_label.validate.survey import Move
+from duck_label.validate.families import families, main_family, roll_gap, roll_gaps
+from duck_label.validate.price_grids import INCREMENTS, Fit, SymbolGrid, grid
+from duck_label.validate.suggestion import common_ticks, guess_columns, modes
+from duck_label.validate.survey import Move, SymbolReport
 from duck_label.validate.validation import Validation, validate
 from labeling import write
 
@@ -132,10 +133,37 @@ def test_instruments_on_other_grids_get_their_own(tmp_path: Path) -> None:
 
 def test_a_pattern_for_contracts_never_takes_another_grid() -> None:
     fine, coarse = (SymbolGrid(Decimal(t), Decimal(t), 0) for t in ("0.1", "0.5"))
-    grids = {"AH4": fine, "BH4": coarse, "BM4": fine}
-    common, others = instruments(grids, {"AH4": 9, "BH4": 1, "BM4": 1})
-    assert common == fine
-    assert others == {"BH4": coarse}
+    found = families([report("AH4", 9, fine), report("BH4", 1, coarse), report("BM4", 1, fine)])
+    assert {family.pattern: family.grid for family in found} == {
+        "A[FGHJKMNQUVXZ][0-9]*": fine,
+        "BH4": coarse,
+        "BM4": fine,
+    }
+    assert main_family(found).pattern == "A[FGHJKMNQUVXZ][0-9]*"
+    # The spread looks like a contract to a pattern: GCG4 and GCJ4 are named one by one.
+    found = families(
+        [report("GCG4", 9, fine), report("GCJ4", 8, fine), report("GCG4-J4", 1, coarse)]
+    )
+    assert [family.pattern for family in found] == ["GCG4", "GCJ4", "GCG4-J4"]
+
+
+def report(
+    symbol: str, bars: int, found: SymbolGrid | None, moves: tuple[Move, ...] = ()
+) -> SymbolReport:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("interval_seconds", "missing_share", "longest_pause_seconds", "typical_height")
+    )
+    counts = dict.fromkeys(("sessions", "sunday_bars", "odd_spacings", "pauses"), 0)
+    return SymbolReport(
+        symbol=symbol,
+        bars=bars,
+        first=START,
+        last=START,
+        grid=found,
+        largest_moves=moves,
+        **counts,
+        **nothing,
+    )
 
 
 def fit(off: Callable[[Decimal], int], prices: int = 10_000) -> Fit:
@@ -286,6 +314,30 @@ def test_a_roll_gap_spares_the_ordinary_moves_of_every_symbol() -> None:
     assert 8.75 < found[0] < 12.5
 
 
+def test_families_whose_rolls_are_of_another_size_get_gaps_of_their_own() -> None:
+    """Rolls of 53 points in ES; of 0.004 in a currency; and bitcoin, which moves by hundreds."""
+    cents = SymbolGrid(Decimal("0.01"), Decimal("0.01"), 0)
+    panel = [
+        report("ESH4", 9, cents, (move(53, True), move(3.75, True), move(1.25))),
+        report("6EH4", 5, cents, (move(0.004, True), move(0.0005))),
+        report("BTC", 5, cents, (move(679), move(559), move(500))),
+        report("EURUSD", 5, cents, (move(0.0005),)),
+    ]
+    common, others = roll_gaps(families(panel), Decimal(20))
+    assert common is None  # 20 points suit ES, and the currency without rolls
+    assert others.keys() == {"6E[FGHJKMNQUVXZ][0-9]*", "BTC"}
+    assert 0.0005 < others["6E[FGHJKMNQUVXZ][0-9]*"][0] < 0.004
+    assert others["BTC"][0] == 0
+
+
+def test_ticks_of_more_steps_where_symbols_move_by_very_different_numbers() -> None:
+    assert common_ticks({"ES": 10, "NQ": 30}, 10) == (10, {})
+    # 15 ticks of a currency were a stop of 0.015 in gold, which moves by 800.
+    assert common_ticks({"EURUSD": 15, "XAUUSD": 800}, 15) == (15, {"XAUUSD": 50})
+    # Most bars are of what moves most: its own ticks grow too.
+    assert common_ticks({"BTC": 6000, "ES": 10}, 6000) == (10, {"BTC": 500})
+
+
 def test_modes_scale_with_the_moves_and_stay_where_they_suit() -> None:
     assert modes(10) is None
     scaled = modes(100)
@@ -384,11 +436,12 @@ def test_one_object_and_tables_tell_the_same(here: Path) -> None:
         ("lean_es_1m", {"": "0.25"}),
         ("lean_gcz3_1s", {"": "0.1"}),
         ("lean_coinbase_btcusd_1s", {"": "0.01"}),
-        ("lean_fx_5sym_1s", {"": "0.00001", "OANDA:XAUUSD": "0.001"}),
+        ("lean_fx_5sym_1s", {"": "0.00001", "OANDA:XAUUSD": "0.05"}),
         ("bitfinex_btcusd_2017_1m", {"": "0.01"}),
     ],
 )
 def test_real_bars_get_the_configuration_of_an_expert(file: str, ticks: dict[str, str]) -> None:
+    """Gold moves by fifty times more steps of 0.001 than currencies by theirs: its ticks grow."""
     path = str(DATA / f"{file}.parquet")
     assert command("validate", path, "--write-config").exit_code == 0
     config = load({}).config

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -25,7 +23,6 @@ INCREMENTS = tuple(
 _FEW, _MOST = 0.001, 0.05
 # Of a grid, the finest part that is still one.
 _FINEST = 1000
-_CONTRACT = re.compile(r"(.*[A-Z])([FGHJKMNQUVXZ])(\d{1,4})")
 
 
 @dataclass(frozen=True)
@@ -72,43 +69,3 @@ def grid(fit: Fit) -> SymbolGrid | None:
     fewest = min(off for _, off in dividing)
     step, off = next((s, o) for s, o in dividing if o <= fewest + _FEW * fit.prices)
     return SymbolGrid(tick, step, off) if off <= _MOST * fit.prices else None
-
-
-def instruments(
-    grids: Mapping[str, SymbolGrid], bars: Mapping[str, int]
-) -> tuple[SymbolGrid, dict[str, SymbolGrid]]:
-    """The grid of most bars, and those of other symbols by a pattern that matches only them."""
-
-    def key(found: SymbolGrid) -> tuple[Decimal, Decimal]:
-        return found.tick_size, found.price_increment
-
-    weights: Counter[tuple[Decimal, Decimal]] = Counter()
-    for symbol, found in grids.items():
-        weights[key(found)] += bars[symbol]
-    common = weights.most_common(1)[0][0]
-    others: dict[str, SymbolGrid] = {}
-    for symbol, found in sorted(grids.items()):
-        if key(found) != common:
-            others.setdefault(_pattern(symbol, grids, found), found)
-    return next(found for found in grids.values() if key(found) == common), others
-
-
-def _pattern(symbol: str, grids: Mapping[str, SymbolGrid], found: SymbolGrid) -> str:
-    """All contracts of a future where they share the grid, else the symbol itself."""
-    contract = _CONTRACT.fullmatch(symbol)
-    if contract is not None:
-        kin = [
-            other
-            for name, other in grids.items()
-            if (m := _CONTRACT.fullmatch(name)) is not None and m[1] == contract[1]
-        ]
-        if all(
-            (k.tick_size, k.price_increment) == (found.tick_size, found.price_increment)
-            for k in kin
-        ):
-            return f"{_literal(contract[1])}[FGHJKMNQUVXZ][0-9]*"
-    return _literal(symbol)
-
-
-def _literal(text: str) -> str:
-    return re.sub(r"([\[*?])", r"[\1]", text)

@@ -6,11 +6,11 @@ Only keys that nobody set are guessed. Nothing here reads a bar: that is done in
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import pairwise
+from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Any
 
 import tomlkit
@@ -19,8 +19,9 @@ from tomlkit.items import Float, Trivia
 from duck_label.bars.schema import suits
 from duck_label.config import BAR_COLUMNS, DEFAULT_MODES, LabelingConfig
 from duck_label.settings import Settings, nested
-from duck_label.validate.price_grids import SymbolGrid, instruments
-from duck_label.validate.survey import Move, SymbolReport, horizon_seconds
+from duck_label.validate.families import Family, families, main_family, roll_gaps
+from duck_label.validate.price_grids import SymbolGrid
+from duck_label.validate.survey import SymbolReport, horizon_seconds
 
 # What vendors and libraries call our columns, in lower case.
 _NAMES = {
@@ -35,10 +36,10 @@ _NAMES = {
     "volume": "vol total_volume tick_volume trade_volume volume_traded qty quantity size v",
     "symbol": "ticker sym instrument raw_symbol instrument_id contract code pair product s",
 }
-# So many times larger than all ordinary ones, a move is a roll: across a pause, and anywhere.
-_STANDS_APART, _STANDS_ALONE = 2, 10
 # The default targets are 1.2, 1.6 and 2 times what ES moves in a third of the horizon.
 _TYPICAL_TICKS, _TOLERANCE = 10, 1.5
+# Symbols that move by so many times more steps than others want larger ticks.
+_TOO_FAR_APART = 4
 # Fewer do not tell how much an instrument moves.
 _ENOUGH_BARS = 1000
 # Markets that never close have a seventh of their bars on Sundays; others open early at times.
@@ -147,46 +148,6 @@ def guess_columns(columns: Mapping[str, str], config: LabelingConfig) -> dict[st
     return guessed
 
 
-def roll_gap(moves: Iterable[Sequence[Move]], default: Decimal) -> tuple[Decimal, str] | None:
-    """A gap between the ordinary moves and the rolls of all symbols; None where the default does.
-
-    `moves` are the largest of each symbol, largest first.
-    """
-    ordinary, rolls = 0.0, []
-    for largest in moves:
-        apart = _standing_apart(largest)
-        rolls += [move.points for move in largest[:apart]]
-        ordinary = max([ordinary, *(move.points for move in largest[apart : apart + 1])])
-    smallest_roll = min(rolls, default=None)
-    if ordinary <= default and (smallest_roll is None or default < smallest_roll):
-        return None
-    if smallest_roll is not None and ordinary < smallest_roll:
-        between = _round_between(ordinary, smallest_roll)
-        return between, f"{len(rolls)} moves stand apart, from {smallest_roll:g} points on"
-    return Decimal(0), f"off: ordinary moves reach {ordinary:g}, and no roll stands apart from them"
-
-
-def _standing_apart(largest: Sequence[Move]) -> int:
-    """How many of a symbol's largest moves stand apart from the rest, where the break is widest."""
-    apart, widest = 0, 0.0
-    for place, (move, following) in enumerate(pairwise(largest), start=1):
-        are_pauses = all(other.is_across_pause for other in largest[:place])
-        ratio = move.points / following.points
-        if ratio >= (_STANDS_APART if are_pauses else _STANDS_ALONE) and ratio > widest:
-            apart, widest = place, ratio
-    return apart
-
-
-def _round_between(low: float, high: float) -> Decimal:
-    """The roundest number above `low` and below `high`, near the middle of their ratio."""
-    middle = (max(low, high / 100) * high) ** 0.5
-    for digits in range(1, 16):
-        rounded = Decimal(f"{middle:.{digits}g}")
-        if low < rounded < high:
-            return rounded.normalize()
-    return Decimal(str(middle))
-
-
 def modes(typical_ticks: float) -> list[dict[str, Any]] | None:
     """The default modes for an instrument that moves otherwise than ES; None where they suit.
 
@@ -211,13 +172,9 @@ def suggest(
     if not reports:
         return
     add, given = suggestion.add, suggestion.values
-    grids = {report.symbol: report.grid for report in reports if report.grid is not None}
-    has_grid = any(
-        key in ("tick_size", "price_increment") or key.startswith("instruments.") for key in given
-    )
-    if grids and not has_grid:
-        _suggest_grids(grids, {report.symbol: report.bars for report in reports}, suggestion)
-    main = _main(reports)
+    found = families(reports)
+    family = main_family(found)
+    main = family.members[0]
     interval = main.interval_seconds
     if (
         interval is not None
@@ -229,25 +186,15 @@ def suggest(
         add("timeout_seconds", seconds, f"60 bars, of {interval:g} seconds each")
         add("weights.optimal_seconds", seconds // 3, "a third of the horizon, as for 900")
         add("weights.velocity_span_seconds", seconds * 2 // 3, "two thirds, as for 900")
-    if "roll_gap_points" not in given:
-        gap = roll_gap([report.largest_moves for report in reports], in_force.roll_gap_points)
-        if gap is not None:
-            add("roll_gap_points", *gap)
     if main.sunday_bars > _SUNDAYS * main.bars and "session_start" not in given:
         add("session_start", "00:00 UTC", "there are bars on Sundays: a market that never closes")
-    if "modes" not in given and main.bars >= _ENOUGH_BARS:
-        config = suggestion.config()
-        typical = typical_ticks(main, in_force, config)
-        scaled = None if typical is None else modes(typical)
-        if scaled is not None:
-            third = horizon_seconds(config) // 3
-            add("modes", scaled, f"prices move {typical:,.0f} ticks in {third:,} seconds (median)")
+    _suggest_instruments(found, family, in_force, suggestion)
 
 
 def typical_ticks(
     report: SymbolReport, surveyed: LabelingConfig, config: LabelingConfig
 ) -> float | None:
-    """How many ticks prices move in a third of the horizon: heights were surveyed for another.
+    """How many steps prices move in a third of the horizon: heights were surveyed for another.
 
     Prices wander with the root of time.
     """
@@ -257,29 +204,110 @@ def typical_ticks(
     return float(report.typical_height * longer**0.5) / float(report.grid.tick_size)
 
 
-def _suggest_grids(
-    grids: Mapping[str, SymbolGrid], bars: Mapping[str, int], suggestion: Suggestion
+def ticks_under(
+    report: SymbolReport, surveyed: LabelingConfig, config: LabelingConfig
+) -> float | None:
+    """How many ticks of a configuration a symbol moves in a third of its horizon."""
+    steps = typical_ticks(report, surveyed, config)
+    if steps is None or report.grid is None:
+        return None
+    grid = next(grid for grid in config.grids() if fnmatchcase(report.symbol, grid.pattern))
+    tick = Fraction(grid.numerator * grid.increments_per_tick, grid.denominator)
+    return float(steps * Fraction(report.grid.tick_size) / tick)
+
+
+def _suggest_instruments(
+    found: Sequence[Family], main: Family, in_force: LabelingConfig, suggestion: Suggestion
 ) -> None:
-    common, others = instruments(grids, bars)
-    suggestion.add("tick_size", common.tick_size, "points per tick: the step of moves inside a bar")
-    if common.price_increment != common.tick_size:
-        reason = "the grid of the prices: finer than a tick, as after an adjustment"
-        suggestion.add("price_increment", common.price_increment, reason)
-    for pattern, found in others.items():
-        keys = {"tick_size": found.tick_size}
-        if found.price_increment != found.tick_size:
-            keys["price_increment"] = found.price_increment
-        suggestion.add(f"instruments.{pattern}", keys, "another grid")
+    """Grids, rolls and modes: of most bars, and of the families that want others."""
+    given = set(suggestion.values)
+    has_patterns = any(key.startswith("instruments.") for key in given)
+    has_grid = has_patterns or bool({"tick_size", "price_increment"} & given)
+    config = suggestion.config()
+    heights = {
+        family.pattern: ticks
+        for family in found
+        if family.members[0].bars >= _ENOUGH_BARS
+        and (ticks := typical_ticks(family.members[0], in_force, config)) is not None
+    }
+    typical = heights.get(main.pattern)
+    factors: dict[str, int] = {}
+    if typical is not None and "modes" not in given:
+        if not has_grid:
+            typical, factors = common_ticks(heights, typical)
+        else:
+            typical *= float(main.grid.tick_size / in_force.tick_size) if main.grid else 1.0
+    common, gaps = (
+        (None, {}) if "roll_gap_points" in given else roll_gaps(found, in_force.roll_gap_points)
+    )
+    if main.grid is not None and not has_grid:
+        keys, reason = _grid_keys(main.grid, factors.get(main.pattern, 1))
+        suggestion.add("tick_size", keys["tick_size"], reason)
+        if "price_increment" in keys:
+            suggestion.add("price_increment", keys["price_increment"], _FINER)
+    if common is not None:
+        suggestion.add("roll_gap_points", *common)
+    base = main.grid
+    for family in () if has_patterns else found:
+        if has_grid:
+            keys, reasons = {}, []
+        elif family.grid is None:
+            continue  # on no grid: the top-level values hold
+        else:
+            factor = factors.get(family.pattern, 1)
+            keys, reason = _grid_keys(family.grid, factor)
+            is_other = base is None or keys != _grid_keys(base, factors.get(main.pattern, 1))[0]
+            reasons = ([reason if factor > 1 else "another grid"]) if is_other else []
+        if family.pattern in gaps:
+            gap, why = gaps[family.pattern]
+            keys["roll_gap_points"] = gap
+            reasons.append(f"rolls: {why}")
+        if reasons:
+            suggestion.add(f"instruments.{family.pattern}", keys, "; ".join(reasons))
+    scaled = None if typical is None or "modes" in given else modes(typical)
+    if scaled is not None:
+        third = horizon_seconds(config) // 3
+        suggestion.add(
+            "modes", scaled, f"prices move {typical:,.0f} ticks in {third:,} seconds (median)"
+        )
 
 
-def _main(reports: Sequence[SymbolReport]) -> SymbolReport:
-    """The symbol with most bars among those of the most common tick."""
-    bars: Counter[Decimal | None] = Counter()
-    for report in reports:
-        bars[_tick(report)] += report.bars
-    tick = bars.most_common(1)[0][0]
-    return max((r for r in reports if _tick(r) == tick), key=lambda report: report.bars)
+_FINER = "the grid of the prices: finer than a tick, as after an adjustment"
 
 
-def _tick(report: SymbolReport) -> Decimal | None:
-    return None if report.grid is None else report.grid.tick_size
+def _grid_keys(grid: SymbolGrid, factor: int) -> tuple[dict[str, Decimal], str]:
+    """The keys of a grid, whose ticks are `factor` steps of the moves inside a bar; why."""
+    keys = {"tick_size": grid.tick_size * factor}
+    if grid.price_increment != keys["tick_size"]:
+        keys["price_increment"] = grid.price_increment
+    if factor == 1:
+        return keys, "points per tick: the step of moves inside a bar"
+    return keys, (
+        f"{factor:,} steps of {grid.tick_size:f}, so that the stops of all symbols suit; for ticks "
+        "of its own, label it apart (--symbol)"
+    )
+
+
+def common_ticks(heights: Mapping[str, float], main: float) -> tuple[float, dict[str, int]]:
+    """How far all symbols typically move, in ticks, and of how many steps a tick of each is.
+
+    Modes are in ticks, the same for every symbol: where symbols move by very different numbers of
+    steps, a tick of more steps is what makes one stop suit all.
+    """
+    if max(heights.values()) <= _TOO_FAR_APART * min(heights.values()):
+        return main, {}
+    # A tick cannot be less than a step, and fewer ticks than those of the default modes are few.
+    typical = min(main, max(_TYPICAL_TICKS, min(heights.values())))
+    return typical, {
+        pattern: factor
+        for pattern, height in heights.items()
+        if (factor := _round_factor(height / typical)) > 1
+    }
+
+
+def _round_factor(ratio: float) -> int:
+    """The whole number of one digit, 1, 2 or 5, that is nearest in ratio."""
+    if ratio <= 1:
+        return 1
+    power: int = 10 ** (len(str(int(ratio))) - 1)
+    return min((power * digit for digit in (1, 2, 5, 10)), key=lambda n: max(n / ratio, ratio / n))

@@ -217,14 +217,13 @@ class _Examination:
         ticks = {
             r.symbol: t
             for r in self._reports
-            if (t := guess.typical_ticks(r, self._config, config)) is not None
+            if (t := guess.ticks_under(r, self._config, config)) is not None
         }
         if ticks and max(ticks.values()) > 4 * min(ticks.values()):
             most, least = max(ticks, key=ticks.__getitem__), min(ticks, key=ticks.__getitem__)
             note(
                 f"{most} moves {ticks[most]:,.0f} ticks where {least} moves {ticks[least]:,.0f}: "
-                "no stop and target suit both; label them apart, or give one a larger tick_size "
-                "and its price_increment"
+                "no stop and target suit both; label them apart (--symbol)"
             )
 
     def _bad_bars(
