@@ -1,7 +1,8 @@
 # mypy: disable-error-code="import-untyped"
 """Labels of bars of every type of time, with a bar in the last moment of a month."""
 
-from datetime import date
+import json
+from datetime import date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,20 +18,28 @@ from duck_label.look.inspect import saved_queries
 TYPES = {
     "date": pa.date32(),
     **{unit: pa.timestamp(unit) for unit in ("ms", "us", "ns")},
-    **{f"{unit}_utc": pa.timestamp(unit, "UTC") for unit in ("ms", "us", "ns")},
+    **{f"{unit}_utc": pa.timestamp(unit, "UTC") for unit in ("us", "ns")},
+    "ns_int96": pa.timestamp("ns"),
+    # What nanoseconds cannot count.
+    "us_utc_old": pa.timestamp("us", "UTC"),
 }
+PER_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 # Bars of each month; the last of March is the last moment there is in it.
 MARCH, APRIL = 4, 3
 
 
+def year(kind: str) -> int:
+    return 1600 if kind.endswith("old") else 2024
+
+
 def bars(kind: str) -> pa.Table:
-    """Seconds (days, of dates) around the end of March 2024, prices that rise by 10 ticks a bar."""
-    april = (date(2024, 4, 1) - date(1970, 1, 1)).days
+    """Seconds (days, of dates) around the end of March, prices that rise by 10 ticks a bar."""
+    april = (date(year(kind), 4, 1) - date(1970, 1, 1)).days
     if kind == "date":
         times = [april + day for day in range(-MARCH, APRIL)]
         column = pa.array(times, pa.int32()).cast(TYPES[kind])
     else:
-        second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[kind[:2]]
+        second = PER_SECOND[kind.partition("_")[0]]
         times = [april * 86400 * second + bar * second for bar in range(-MARCH, APRIL)]
         times[MARCH - 1] = april * 86400 * second - 1
         column = pa.array(times, pa.int64()).cast(TYPES[kind])
@@ -42,8 +51,12 @@ def bars(kind: str) -> pa.Table:
 
 @pytest.fixture(scope="module", params=TYPES)
 def labels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param)
-    pq.write_table(bars(request.param), folder / "bars.parquet")
+    folder = tmp_path_factory.mktemp(request.param) / request.param
+    folder.mkdir()
+    is_int96 = request.param.endswith("int96")
+    pq.write_table(
+        bars(request.param), folder / "bars.parquet", use_deprecated_int96_timestamps=is_int96
+    )
     config = LabelingConfig(details=True, timeout_seconds=7 * 86400, roll_gap_points=0)
     WeightedLabelingEngine(config).process_files(folder / "bars.parquet", folder / "labels")
     return folder
@@ -53,7 +66,8 @@ def test_months_and_decay_go_by_the_moment_of_the_bar(labels: Path) -> None:
     with duck_label.open(labels / "labels") as output:
         months = output.sql("@win_rates_by_month").fetchall()
         decays = output.sql("select weight_low_vol_short from labels order by timestamp").fetchall()
-    assert {(row[0], row[2]) for row in months} == {("2024-03", MARCH), ("2024-04", APRIL)}
+    found = {(row[0], row[2]) for row in months}
+    assert found == {(f"{year(labels.name)}-03", MARCH), (f"{year(labels.name)}-04", APRIL)}
     aged = 0.951229424500714  # exp(-0.05), of a bar a month before the last
     assert [value for (value,) in decays] == pytest.approx([aged] * MARCH + [1.0] * APRIL)
 
@@ -61,23 +75,59 @@ def test_months_and_decay_go_by_the_moment_of_the_bar(labels: Path) -> None:
 def test_hours_go_by_the_moment_of_the_bar(labels: Path) -> None:
     with duck_label.open(labels / "labels") as output:
         rows = output.sql("@win_rates_by_hour").fetchall()
+        ((last, kind),) = output.sql(
+            "select max(utc), any_value(typeof(utc)) from labels_long where utc < $april",
+            april=datetime(year(labels.name), 4, 1),  # noqa: DTZ001 - as `utc` is
+        ).fetchall()
     hours = {(row[0], row[2]) for row in rows}
-    is_date = labels.name.startswith("date")
+    is_date = labels.name == "date"
     assert hours == ({(0, MARCH + APRIL)} if is_date else {(23, MARCH), (0, APRIL)})
+    parts = {"date": 0, "ms": 999000}.get(labels.name, 999999)
+    assert (last.microsecond, kind) == (parts, "TIMESTAMP")
+
+
+def test_statistics_go_by_the_moment_of_the_bar(labels: Path) -> None:
+    result = CliRunner().invoke(main, ["stats", str(labels / "labels"), "--by", "month", "--json"])
+    groups = json.loads(result.stdout)["groups"]
+    found = [(group["name"], group["bars"]) for group in groups]
+    assert found == [(f"{year(labels.name)}-03", MARCH), (f"{year(labels.name)}-04", APRIL)]
+    end = "T00:00:00" if labels.name == "date" else "T23:59:59"
+    assert groups[0]["last"].startswith(f"{year(labels.name)}-03-31{end}")
 
 
 def test_every_look_takes_every_type(labels: Path) -> None:
     with duck_label.open(labels / "labels") as output:
         for view in ("labels", "labels_long"):
             assert output.sql(f"from {view}").fetchall()
+            assert len(output.sql(f"from {view}").df())
         for saved in saved_queries():
             output.sql(f"@{saved}").fetchall()
     for arguments in (
-        ("stats", labels / "labels"),
-        ("stats", labels / "labels", "--by", "month"),
         ("stats", labels / "labels", "--by", "session"),
-        ("sql", labels / "labels", "from labels_long"),
+        ("sql", labels / "labels", "from labels_long", "--format", "json"),
         ("report", labels / "labels", "-o", labels / "report.html"),
     ):
         result = CliRunner().invoke(main, [str(argument) for argument in arguments])
         assert result.exit_code == 0, (arguments, result.output)
+
+
+def test_the_last_moment_of_a_month_is_explained_and_drawn(labels: Path) -> None:
+    parts = {"date": "", "ms": "T23:59:59.999"}
+    moment = parts.get(labels.name, "T23:59:59.999999")
+    asked = ["--at", f"{year(labels.name)}-03-31{moment}", "--mode", "low_vol_long"]
+    drawn = ["--plot", str(labels / "bar.svg")]
+    result = CliRunner().invoke(main, ["explain", str(labels / "labels"), *asked, *drawn])
+    assert result.exit_code == 0, result.output
+    assert ": agrees\n" in result.stdout
+    assert f"{year(labels.name)}-03-31" in (labels / "bar.svg").read_text()
+
+
+def test_frames_keep_the_zone(labels: Path) -> None:
+    """DuckDB leaves it out of times in nanoseconds."""
+    with duck_label.open(labels / "labels") as output:
+        frame = output.sql("select timestamp, touch_time, timestamp from labels_long").df()
+        arrow = output.sql("select timestamp from labels").to_arrow_table()
+    zones = [getattr(kind, "tz", None) for kind in frame.dtypes]
+    expected = "UTC" if "utc" in labels.name else None
+    assert [zone and str(zone) for zone in zones] == [expected] * 3
+    assert getattr(arrow.schema.field("timestamp").type, "tz", None) == expected

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -332,9 +332,19 @@ class Relation:
                 result = method(*arguments, **options)
             if isinstance(result, duckdb.DuckDBPyRelation):
                 return Relation(result, self._complaints)
+            if type(result).__name__ == "DataFrame" and hasattr(result, "isetitem"):
+                _keep_zones(result, self._relation.types)
             return result
 
         return call
+
+
+def _keep_zones(frame: Any, types: Sequence[Any]) -> None:
+    """Give the times of a pandas frame the zone that DuckDB leaves out where they are in ns."""
+    for place, kind in enumerate(map(str, types)):
+        times = frame.iloc[:, place]
+        if kind == "TIMESTAMPTZ_NS" and times.dt.tz is None:
+            frame.isetitem(place, times.dt.tz_localize("UTC"))
 
 
 def open_output(

@@ -25,7 +25,7 @@ LABEL_VIEWS = VIEWS[:2]
 RECORD_VIEWS = VIEWS[2:]
 # What `labels_long` calls its columns; a column of the input under one of these names stays out.
 _LONG = (
-    *("mode", "direction", "stop_ticks", "target_ticks", "label", "weight"),
+    *("utc", "mode", "direction", "stop_ticks", "target_ticks", "label", "weight"),
     *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
 )
 
@@ -70,20 +70,28 @@ def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) 
     further = [
         name for name in columns if name not in theirs.values() and name.casefold() not in taken
     ]
-    timestamp = identifier(theirs["timestamp"])
-    written = written_time(
-        theirs["timestamp"], columns[theirs["timestamp"]], config, output.address()
-    )
+    timestamp, kind = identifier(theirs["timestamp"]), columns[theirs["timestamp"]]
+    written = written_time(theirs["timestamp"], kind, config, output.address())
     return {
         "folder": _folder(output),
         "modes": config.modes,
         "details": config.details,
         "further_columns": [identifier(name) for name in further],
         **{ours: identifier(name) if name in columns else None for ours, name in theirs.items()},
-        "timestamp": timestamp
-        if written is None
-        else f"timezone('UTC', {written.read(timestamp)})",
+        "timestamp": timestamp if written is None else written.zoned(timestamp),
+        "utc": _utc(timestamp, kind) if written is None else _utc(written.read(timestamp)),
     }
+
+
+def _utc(time: str, kind: str = "TIMESTAMP") -> str:
+    """A time as a TIMESTAMP in UTC, down to the microsecond.
+
+    Casts round nanoseconds up, into the next day and month; and of a time with a zone, the day and
+    hour are those of whoever asks.
+    """
+    if kind in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"):
+        time = f"timezone('UTC', {time})"
+    return f"make_timestamp(epoch_us({time}))"
 
 
 def _folder(output: Folder) -> str:

@@ -3,8 +3,7 @@
 -- In:         `labels_long`
 -- Out:        hour, mode, bars, winners, win_rate
 select
-    -- Of times in nanoseconds DuckDB rounds days up, and with a zone it has no epoch_us: epoch_ns helps with both.
-    hour(make_timestamp(epoch_us(make_timestamp_ns(epoch_ns(timestamp))))) as hour,
+    hour(utc) as hour,
     mode,
     count(label) as bars,
     sum(label)::bigint as winners,

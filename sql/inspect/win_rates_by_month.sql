@@ -3,8 +3,7 @@
 -- In:         `labels_long`
 -- Out:        month, mode, bars, winners, win_rate
 select
-    -- Of times in nanoseconds DuckDB rounds days up, and with a zone it has no epoch_us: epoch_ns helps with both.
-    strftime(make_timestamp(epoch_us(make_timestamp_ns(epoch_ns(timestamp)))), '%Y-%m') as month,
+    strftime(utc, '%Y-%m') as month,
     mode,
     count(label) as bars,
     sum(label)::bigint as winners,
