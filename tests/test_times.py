@@ -5,6 +5,7 @@ import json
 from datetime import date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ import duck_label
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.look.inspect import saved_queries
+from labeling import label
 
 TYPES = {
     "date": pa.date32(),
@@ -51,7 +53,7 @@ def bars(kind: str) -> pa.Table:
 
 @pytest.fixture(scope="module", params=TYPES)
 def labels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param) / request.param
+    folder: Path = tmp_path_factory.mktemp(request.param) / request.param
     folder.mkdir()
     is_int96 = request.param.endswith("int96")
     pq.write_table(
@@ -131,3 +133,56 @@ def test_frames_keep_the_zone(labels: Path) -> None:
     expected = "UTC" if "utc" in labels.name else None
     assert [zone and str(zone) for zone in zones] == [expected] * 3
     assert getattr(arrow.schema.field("timestamp").type, "tz", None) == expected
+
+
+def seconds_of_2024(unit: str) -> pa.Array:
+    start = 1_704_448_800  # 2024-01-05 10:00
+    second = {"s": 1, **PER_SECOND}[unit]
+    return pa.array([(start + bar) * second for bar in range(5)], pa.int64())
+
+
+@pytest.mark.parametrize(
+    ("written", "taken", "more"),
+    [
+        ("us", pa.timestamp("ns"), {"use_deprecated_int96_timestamps": True}),
+        ("us", pa.timestamp("ns", "UTC"), {}),
+        ("ms", pa.timestamp("us"), {}),
+        ("s", pa.timestamp("ms"), {}),
+        ("ms", pa.timestamp("ns"), {}),
+        ("s", pa.timestamp("us", "UTC"), {}),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "validate"])
+def test_a_lost_unit_is_told_as_one(
+    command: str, written: str, taken: pa.DataType, more: dict[str, bool], tmp_path: Path
+) -> None:
+    times = seconds_of_2024(written).cast(taken)
+    table = bars("us").slice(0, 5).set_column(0, "timestamp", times)
+    path = tmp_path / "bars.parquet"
+    pq.write_table(table, path, **more)
+    asked = ["run", path, "-o", tmp_path / "labels"] if command == "run" else [command, path]
+    result = CliRunner().invoke(main, list(map(str, asked)))
+    assert result.exit_code == 3
+    said = " ".join(result.stderr.split())
+    assert f"{path}: column 'timestamp' holds times of January 1970 alone" in said
+    assert f'are "{written}", which puts the first bar into January 2024' in said
+    # What it says to do gives the times back.
+    recipe = said.partition("gives it back: ")[2]
+    df = pd.read_parquet(path)
+    exec(recipe, {"df": df, "pd": pd})  # noqa: S102
+    assert df["timestamp"].iloc[0] == pd.Timestamp("2024-01-05 10:00", tz=taken.tz)
+    assert (df["timestamp"].dt.tz is None) == (taken.tz is None)
+
+
+def test_a_unit_that_was_told_wrong_is_told_so(tmp_path: Path) -> None:
+    table = bars("us").slice(0, 5).set_column(0, "timestamp", seconds_of_2024("ms"))
+    pq.write_table(table, tmp_path / "bars.parquet")
+    with pytest.raises(duck_label.InputError, match='set timestamp_unit = "ms"'):
+        label(tmp_path / "bars.parquet", tmp_path / "labels", timestamp_unit="us")
+
+
+def test_bars_that_begin_in_1970_are_bars(tmp_path: Path) -> None:
+    day = 86_400_000_000
+    times = pa.array([bar * day + 34_200_000_000 for bar in range(5)]).cast(pa.timestamp("us"))
+    pq.write_table(bars("us").slice(0, 5).set_column(0, "timestamp", times), tmp_path / "b.parquet")
+    assert label(tmp_path / "b.parquet", tmp_path / "labels").num_rows == 5

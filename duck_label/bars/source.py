@@ -16,6 +16,7 @@ import duckdb
 from duck_label.bars.formats import refuse_others
 from duck_label.bars.keys import keys_of
 from duck_label.bars.schema import agreed, bar_columns, described, refuse_missing
+from duck_label.bars.years import refuse_unlikely
 from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, reason_of
@@ -31,9 +32,6 @@ from duck_label.storage.places import (
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# The years, the last not included, whose days can be told in a datetime, or counted in nanoseconds.
-_YEARS = (1, 9999)
-_YEARS_IN_NANOSECONDS = (1678, 2262)
 _FOREVER = 2**63
 _YEAR_2100 = 4_102_444_800
 # The most that a clock is put forward or back, in microseconds: a good bar may lie so much earlier
@@ -198,12 +196,15 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
                 "it is labeled, or rename the mode or the column"
             )
     groups = _row_groups(database, paths, bars)
+    for path, own in ((path, groups[path]) for path in paths if path in groups):
+        first, last = min(group.first for group in own), max(group.last for group in own)
+        refuse_unlikely(database, path, bars, first, last)
     files = [
         BarFile(
             path,
             *prints[path],
             tuple(name for name, _ in by_file[path]),
-            _within_years(path, bars, groups.get(path, ())),
+            tuple(groups.get(path, ())),
             keys.of(path),
         )
         for path in paths
@@ -276,22 +277,6 @@ def _fingerprint(path: str) -> tuple[int, int | str]:
             return refuse_others(path, file), version(file)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _within_years(path: str, bars: BarColumns, groups: Sequence[Stretch]) -> tuple[Stretch, ...]:
-    """The row groups, whose days all have a name and can be compared with the timestamps.
-
-    Raises:
-        InputError: for times that are infinite, or in years that are not.
-    """
-    years = _YEARS_IN_NANOSECONDS if bars.in_nanoseconds else _YEARS
-    earliest, end = ((datetime(year, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds() for year in years)
-    if any(group.first < earliest * 1e6 or group.last >= end * 1e6 for group in groups):
-        raise InputError(
-            f"{path}: column {bars.timestamp!r} holds times that are infinite or outside of the "
-            f"years {years[0]} to {years[1] - 1}: mend them, or leave them out"
-        )
-    return tuple(groups)
 
 
 def _row_groups(database: Database, paths: list[str], bars: BarColumns) -> dict[str, list[Stretch]]:

@@ -1,8 +1,8 @@
 -- Purpose:    the labeled bars with one name for each thing, whatever the modes and the input's columns are called
 -- Grain:      one row per bar and mode
 -- In:         `labels`
--- Out:        view `labels_long`; `utc` is the timestamp in UTC as a plain TIMESTAMP, whatever its type, without parts of
---             a microsecond; null is what the output does not hold: the details of a run without --details, the
+-- Out:        view `labels_long`; `utc` is the timestamp in UTC as a plain TIMESTAMP, whatever its type, without parts
+--             of a microsecond; null is what the output does not hold: the details of a run without --details, the
 --             symbol of an input without one
 create or replace view labels_long as
 {%- for mode in modes %}
