@@ -559,6 +559,15 @@ class LabelingConfig(_Model):
         return None if when is None else 12 * when.year + when.month
 
 
+_WAY_AROUND = "docs/limits.md tells the way around"
+# What people ask of a key that it cannot do.
+_LIMITS: Mapping[str, str] = {
+    "stop": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
+    "target": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
+    "direction": f"; {_WAY_AROUND} for a side of each bar's own",
+}
+
+
 def unknown(name: str, known: tuple[str, ...] | list[str]) -> str:
     """Say that a name is unknown, with the nearest one that is not."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -576,13 +585,16 @@ def _explain_one(item: dict[str, Any], model: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         *parents, name = (str(part) for part in item["loc"])
         known = list(_model_at(model, parents).model_fields)
-        return f"{'.'.join([*parents, ''])}{name}: {unknown(name, known)}"
+        hint = unknown(name, known)
+        limit = "" if hint.endswith("?") else f" ({_WAY_AROUND} where there is no key)"
+        return f"{'.'.join([*parents, ''])}{name}: {hint}{limit}"
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "value_error" and not path:
         return message
     has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
     given = f", not {item['input']!r}" if has_value else ""
-    return f"{path}: {message[0].lower()}{message[1:]}{given}"
+    limit = _LIMITS.get(str(item["loc"][-1]), "") if item["loc"] and has_value else ""
+    return f"{path}: {message[0].lower()}{message[1:]}{given}{limit}"
 
 
 def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:

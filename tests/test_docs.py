@@ -6,12 +6,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import duckdb
 import pytest
 from cogapp import Cog
 
+from duck_label import ConfigError, LabelingConfig
 from duck_label.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +34,7 @@ def type_commands(text: str, folder: Path) -> None:
     """Run the `duck-label` commands of a page in a folder, one after another."""
     commands = [line[2:] for block in blocks("console", text) for line in block.splitlines()]
     typed = [shlex.split(command) for command in commands if command.startswith("duck-label")]
-    assert len(typed) >= 3
+    assert typed
     for _, *arguments in typed:
         program = [sys.executable, "-m", "duck_label", *arguments]
         ended = subprocess.run(program, cwd=folder, check=False, capture_output=True, text=True)
@@ -41,18 +43,43 @@ def type_commands(text: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where a reader has typed all `duck-label` commands of the README, in order."""
+    """Where a reader has typed all commands of the README, in order."""
     folder = tmp_path_factory.mktemp("reader")
+    made = subprocess.run(["make", "-n", "-B", "label"], cwd=ROOT, check=True, capture_output=True)
+    # What `make label` does, but for the environment.
+    (folder / "sample").mkdir()
+    steps = re.findall(r"^\S+/(duck-label .+)$", made.stdout.decode(), flags=re.MULTILINE)
+    type_commands("".join(f"```console\n$ {step}\n```\n" for step in steps), folder)
     type_commands(README, folder)
     return folder
 
 
-def test_the_two_commands_are_targets_of_the_makefile() -> None:
-    commands = blocks("console")[0].split("$ ")[1:]
-    assert [command.strip() for command in commands] == ["make label", "make test"]
+def test_the_first_commands_work_in_a_shell_that_knows_nothing_yet() -> None:
+    commands = [line.removeprefix("$ ") for line in blocks("console")[0].splitlines()]
+    made, activated, *_, tested = commands
+    assert (made, tested) == ("make label", "make test")
+    printed = {}
     for target in ("label", "test"):
         dry = subprocess.run(["make", "-n", target], cwd=ROOT, check=False, capture_output=True)
         assert dry.returncode == 0
+        printed[target] = dry.stdout.decode()
+    # The environment of the Makefile, whose bin is on nobody's path until it is activated.
+    assert activated == ". .venv/bin/activate"
+    assert f"printf 'For `duck-label` itself in this shell: {activated}" in printed["label"]
+    assert printed["label"].count(".venv/bin/duck-label run") == 1
+    assert all(command.split()[0] == "duck-label" for command in commands[2:-1])
+
+
+def test_the_five_rows_at_the_top_are_those_of_the_sample(folder: Path) -> None:
+    header, *rows = (line.split() for line in blocks("text")[0].splitlines())
+    assert len(rows) == 5
+    columns = ", ".join(header)
+    for day, time, *values in rows:
+        query = (
+            f"select {columns} from read_parquet('{folder}/labels/*.parquet') where timestamp = "
+        )
+        ((_, *found),) = duckdb.execute(query + f"timestamptz '{day} {time}+00'").fetchall()
+        assert found == [float(value) for value in values]
 
 
 def test_python_of_the_readme(folder: Path) -> None:
@@ -149,3 +176,17 @@ def test_links_lead_somewhere() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize(
+    ("values", "row"),
+    [
+        ({"modes": [{"name": "x", "direction": "long", "stop": "0.1%", "target": 8}]}, "percent"),
+        ({"modes": [{"name": "x", "direction": "side", "stop": 4, "target": 8}]}, "meta-labels"),
+        ({"commission": 2}, "| costs |"),
+    ],
+)
+def test_errors_that_meet_a_limit_lead_to_its_page(values: dict[str, Any], row: str) -> None:
+    with pytest.raises(ConfigError, match=r"docs/limits\.md tells the way around"):
+        LabelingConfig(**values)
+    assert row in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
