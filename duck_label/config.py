@@ -337,6 +337,10 @@ class LabelingConfig(_Model):
     on_bad_rows: Literal["fail", "quarantine"] = Field(
         default="fail", description="stop at bad bars, or set them aside and label the rest"
     )
+    max_bad_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        default=0.05,
+        description="the share of a symbol's bars that quarantine may set aside; ten always",
+    )
     on_duplicates: Literal["fail", "first"] = Field(
         default="fail",
         description="rows of one symbol and time are bad, or equal ones count once",
@@ -529,7 +533,9 @@ class LabelingConfig(_Model):
 
     def label_identity(self) -> dict[str, Any]:
         """The part of the configuration that labels depend on, as plain JSON values."""
-        identity = self.model_dump(mode="json", exclude={"memory", "run", "on_bad_rows", "as_of"})
+        identity = self.model_dump(
+            mode="json", exclude={"memory", "run", "on_bad_rows", "max_bad_share", "as_of"}
+        )
         return identity | {"as_of": self.reference_month()}
 
     def recorded(self) -> dict[str, Any]:

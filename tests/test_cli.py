@@ -163,6 +163,7 @@ timestamp_zone = "America/Chicago"
 price_scale = 1e-9
 symbol_from = "{symbol}.parquet"
 on_bad_rows = "quarantine"
+max_bad_share = 0.25
 on_off_grid = "round"
 on_duplicates = "first"
 allow_nonpositive_prices = true

@@ -1,6 +1,7 @@
 # mypy: disable-error-code="import-untyped"
 """The odd ends of bar data: all of them label as the scan does, or are one clear message."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -580,11 +581,62 @@ def test_only_bad_bars_are_bad_input(tmp_path: Path) -> None:
         label(bars, tmp_path / "out", on_bad_rows="quarantine")
 
 
-def test_instruments_by_the_first_pattern_that_matches(tmp_path: Path) -> None:
-    gold, other = walk(200, symbol=["GCZ4"] * 200), walk(200, seed=2, symbol=["ES"] * 200)
+def in_tenths(bars: pa.Table) -> pa.Table:
+    """Gold: prices in steps of 0.1, of which one in five lies on a grid of 0.25 too."""
     for name in ("open", "high", "low", "close"):
-        tenths = [round(0.4 * p, 1) for p in gold[name].to_pylist()]
-        gold = replaced(gold, name, pa.array(tenths))
+        bars = replaced(bars, name, pa.array([round(0.4 * p, 1) for p in bars[name].to_pylist()]))
+    return bars
+
+
+def test_no_more_than_a_twentieth_of_a_symbol_is_set_aside(tmp_path: Path) -> None:
+    """One symbol of three is on another grid: a seventh of all bars, and most of its own."""
+    tables = [
+        walk(1000, symbol=["ES"] * 1000),
+        walk(1000, seed=2, symbol=["NQ"] * 1000),
+        in_tenths(walk(300, symbol=["GC"] * 300)),
+    ]
+    bars = write(tmp_path / "bars", [pa.concat_tables(tables)])
+    configs: list[dict[str, Any]] = [{}, {"on_bad_rows": "quarantine"}]
+    for config in configs:
+        with pytest.raises(BadBarsError) as raised:
+            label(bars, tmp_path / "out", **config)
+        message = str(raised.value)
+        assert re.search(
+            r"\d+ of the 300 bars of GC \(\d\d\.\d%\) are bad, mainly off_grid", message
+        )
+        assert "--max-bad-share 0." in message
+    assert "max_bad_share = 0.05" in message
+    share = re.search(r"--max-bad-share (\S+)", message)
+    assert share is not None
+    allowed: dict[str, Any] = {"on_bad_rows": "quarantine", "max_bad_share": float(share[1])}
+    left = len(label(bars, tmp_path / "out", **allowed))
+    assert 2000 < left < 2150
+
+
+def test_a_handful_of_bad_bars_is_set_aside_whatever_their_share(tmp_path: Path) -> None:
+    bars = walk(40)
+    spoilt = bars.append_column("volume", pa.array([-1] * 10 + [1] * 30))
+    labeled = label(write(tmp_path / "few", [spoilt]), tmp_path / "out", on_bad_rows="quarantine")
+    assert len(labeled) == 30
+    spoilt = bars.append_column("volume", pa.array([-1] * 11 + [1] * 29))
+    with pytest.raises(
+        BadBarsError, match=r"11 of the 40 bars \(27.5%\) are bad, mainly negative_"
+    ):
+        label(write(tmp_path / "many", [spoilt]), tmp_path / "more", on_bad_rows="quarantine")
+
+
+def test_most_bars_off_the_grid_are_told_their_steps(tmp_path: Path) -> None:
+    """Half of prices in steps of 0.05 lie on 0.1, but hardly a bar does: the tick is wrong."""
+    bars = walk(400)
+    for name in ("open", "high", "low", "close"):
+        bars = replaced(bars, name, pa.array([round(0.2 * p, 2) for p in bars[name].to_pylist()]))
+    with pytest.raises(BadBarsError, match=r"steps are of 0\.05, .*validate --write-config"):
+        label(write(tmp_path / "bars", [bars]), tmp_path / "out", tick_size=0.1)
+
+
+def test_instruments_by_the_first_pattern_that_matches(tmp_path: Path) -> None:
+    gold = in_tenths(walk(200, symbol=["GCZ4"] * 200))
+    other = walk(200, seed=2, symbol=["ES"] * 200)
     instruments = {"GC*": {"tick_size": 0.1}, "G*": {"tick_size": 5}}
     rules = Rules(instruments=(("GC*", 0.1, None), ("G*", 5.0, None)))
     agree(pa.concat_tables([gold, other]), tmp_path, rules, instruments=instruments)

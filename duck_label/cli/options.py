@@ -35,6 +35,7 @@ _KEYS = {
     "timestamp_zone": "timestamp_zone",
     "price_scale": "price_scale",
     "on_bad_rows": "on_bad_rows",
+    "max_bad_share": "max_bad_share",
     "on_duplicates": "on_duplicates",
     "on_off_grid": "on_off_grid",
     "allow_nonpositive_prices": "allow_nonpositive_prices",
@@ -188,6 +189,11 @@ def configuration(command: Command) -> Command:
             "--on-bad-rows",
             type=click.Choice(["fail", "quarantine"]),
             help="Stop at bad bars, or set them aside.  [default: fail]",
+        ),
+        click.option(
+            "--max-bad-share",
+            type=float,
+            help="Share of a symbol's bars that may be set aside; ten always.  [default: 0.05]",
         ),
         click.option(
             "--on-duplicates",

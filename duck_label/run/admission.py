@@ -10,6 +10,7 @@ from typing import Any
 from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.checks import BadBars
+from duck_label.bars.complaint import complaint
 from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces, whole_days, without
 from duck_label.bars.source import Source
@@ -71,7 +72,7 @@ def admit(
     change are forgotten. Leaves the temp tables `grids` and `spans`.
 
     Raises:
-        BadBarsError: if there are bad bars and they are not to be quarantined.
+        BadBarsError: if there are bad bars and they are not to be quarantined, or too many.
         InputError: if there is no good bar, or they are of several instruments that nothing tells
             apart.
     """
@@ -205,7 +206,7 @@ def _check(
     """The bad bars of the input, or None where it has those that are known and no more.
 
     Raises:
-        BadBarsError: if there are any and they are not to be quarantined.
+        BadBarsError: if there are any and they are not to be quarantined, or too many.
     """
     ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
     bad = None
@@ -220,8 +221,10 @@ def _check(
             return None
     if bad is None or config.on_bad_rows == "quarantine":
         bad = checks.find_bad_bars(database, source, raw, ranges)
-    if bad and config.on_bad_rows == "fail":
-        raise checks.complaint(database, source, config, raw, bad)
+    if bad:
+        most = checks.excess(database, source, raw, bad, config.max_bad_share)
+        if config.on_bad_rows == "fail" or most is not None:
+            raise complaint(database, source, config, raw, bad, most)
     return bad
 
 

@@ -219,7 +219,9 @@ def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
 def _in_python(message: str, path: Path, table: str) -> str:
     """A complaint about the file, as one about the table and the configuration."""
     message = message.replace(str(path), table)
-    return message.replace("pass --on-bad-rows quarantine", 'set on_bad_rows="quarantine"')
+    message = message.replace("pass --on-bad-rows quarantine", 'set on_bad_rows="quarantine"')
+    message = message.replace('"quarantine" --max-bad-share ', '"quarantine" and max_bad_share=')
+    return message.replace("pass --max-bad-share ", "set max_bad_share=")
 
 
 def _read(

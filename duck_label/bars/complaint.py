@@ -1,0 +1,249 @@
+"""The error that tells of bad bars: which, where, and what to do, so far as prices tell it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+from duck_label.bars.checks import RULES, BadBars, Excess, examples
+from duck_label.bars.keys import three_ways
+from duck_label.bars.source import Source
+from duck_label.config import PRICES, Grid, LabelingConfig
+from duck_label.database import Database
+from duck_label.errors import BadBarsError
+from duck_label.queries import LEVELS_OF_FLOAT, is_off_grid, render
+
+# Clock units in a microsecond, without and with nanoseconds.
+_MICROSECONDS = (1, 1000)
+# More hours of clocks that are put back than any input has years.
+_FEW_HOURS = 100
+_IN_UTC = (
+    "  write them in UTC, as pandas does, which knows the hours by their order: "
+    'df["timestamp"] = df["timestamp"].dt.tz_localize("{zone}", ambiguous="infer", '
+    'nonexistent="shift_forward").dt.tz_convert("UTC")'
+)
+# Steps that exchanges quote in, the coarsest first.
+_STEPS = [
+    Fraction(digits, 10) * Fraction(10) ** power
+    for power in range(2, -10, -1)
+    for digits in (50, 25, 20, 10)
+]
+# Into so many parts somebody might divide a tick: decimals of it, and bonds' eighths and so on.
+_PARTS = sorted({f * 10**power for f in (1, 2, 4, 5, 25) for power in range(9)} | {8, 16, 32, 64})
+
+
+def complaint(
+    database: Database,
+    source: Source,
+    config: LabelingConfig,
+    context: Mapping[str, Any],
+    bad: BadBars,
+    most: Excess | None,
+) -> BadBarsError:
+    """The error that names the files, the rules, the counts and the first offending rows.
+
+    `most` is what is more than may be set aside.
+    """
+    lines = [f"{bad.bars:,} bad bars in the input; nothing was labeled"]
+    if most is not None and config.on_bad_rows == "quarantine":
+        lines = [
+            f"{most} are bad, mainly {_main_rule(bad)}; nothing was labeled: quarantine sets "
+            f"aside no more than max_bad_share = {config.max_bad_share:g} of a symbol's bars"
+        ]
+    for (file, rule), bars in bad.counts.items():
+        lines.append(f"  {file}: {bars:,} x {rule}: {RULES[rule]}")
+        lines += examples(database, source, context, file, rule)
+    if _has(bad, "off_grid"):
+        lines += [
+            f"  {advice}" for advice in _fitting_increments(database, source, config, context)
+        ]
+    if not context["keeps_first"] and (times := _repeated_times(database, source, context)):
+        lines.append(
+            f"  all rows of {times:,} of the times that are there twice are equal in every column, "
+            "as in downloads that overlap: --on-duplicates first counts them once"
+        )
+    if _may_be_of_two(source, bad):
+        lines.append(
+            f"  the files say no symbol: if they are of several instruments, {three_ways(config)}"
+        )
+    lines += _clock_advice(database, source, config, context, bad)
+    lines.append(_way_on(source, config, bad, most))
+    return BadBarsError("\n".join(lines))
+
+
+def _way_on(source: Source, config: LabelingConfig, bad: BadBars, most: Excess | None) -> str:
+    """What to do about bad bars, where quarantine is a way and where it is none."""
+    mend = "Mend the input or its configuration"
+    if bad.bars == source.rows:
+        return f"{mend}: there is no good bar in the input"
+    if 2 * bad.bars > source.rows:
+        left = source.rows - bad.bars
+        return f"{mend}: quarantine would leave {left:,} of {source.rows:,} bars"
+    if _may_be_of_two(source, bad):
+        return (
+            "Say which bars are whose: quarantine would set aside all rows of a time, those of "
+            "every instrument"
+        )
+    if most is not None:
+        share = math.ceil(1000 * most.share) / 1000
+        way = f"--max-bad-share {share:g} to set them aside all the same and label the rest"
+        if config.on_bad_rows == "quarantine":
+            return f"{mend}, or pass {way}"
+        return (
+            f"{mend}, as {most} are bad, mainly {_main_rule(bad)}, or pass --on-bad-rows "
+            f"quarantine {way}"
+        )
+    return "Mend the input, or pass --on-bad-rows quarantine to set them aside and label the rest"
+
+
+def _main_rule(bad: BadBars) -> str:
+    rules: Counter[str] = Counter()
+    for (_, rule), bars in bad.counts.items():
+        rules[rule] += bars
+    return rules.most_common(1)[0][0]
+
+
+def _may_be_of_two(source: Source, bad: BadBars) -> bool:
+    """Whether rows of one time may be of two instruments, which nothing tells apart."""
+    return source.bars.symbol is None and len(source.files) > 1 and _has(bad, "duplicate")
+
+
+def _clock_advice(
+    database: Database,
+    source: Source,
+    config: LabelingConfig,
+    context: Mapping[str, Any],
+    bad: BadBars,
+) -> Iterator[str]:
+    """What to do with hours that a local clock shows twice, or never."""
+    zone = config.timestamp_zone
+    if _has(bad, "doubtful_time"):
+        yield _IN_UTC.format(zone=zone)
+    elif zone is None and not source.bars.has_zone and _has(bad, "duplicate"):
+        clock = f"{context['clock']('bar_time')} // {_MICROSECONDS[source.bars.in_nanoseconds]}"
+        hours, nights, first = database.row(
+            f"select count(*), count_if(dayofweek(hour) = 0 and hour(hour) < 4), min(hour) "
+            f"from (select distinct date_trunc('hour', make_timestamp({clock})) as hour "
+            "from duplicates)"
+        )
+        if 0 < hours == nights <= _FEW_HOURS:
+            yield (
+                f"  all times that are there twice lie in the night of a Sunday, from {first} on, "
+                "as where a local clock is put back an hour: are the timestamps local? Then"
+            )
+            yield _IN_UTC.format(zone="America/New_York")
+
+
+def _has(bad: BadBars, rule: str) -> bool:
+    return any(broken == rule for _, broken in bad.counts)
+
+
+def _repeated_times(database: Database, source: Source, context: Mapping[str, Any]) -> int:
+    """At how many times of `duplicates`, by symbol, all rows are equal in every column."""
+    if database.row("select count(*) from duplicates") == (0,):
+        return 0
+    clock = context["clock"]
+    first, last = database.row(
+        f"select {clock('min(bar_time)')}, {clock('max(bar_time)')} from duplicates"
+    )
+    scale = source.bars.clocks_per_second // 1_000_000
+    values = {
+        "files": source.paths,
+        "chunk_from": source.moment(first // scale),
+        "chunk_until": source.moment(last // scale + 1),
+    }
+    database.run(render("checks/repeats", context), values)
+    (times,) = database.row("select count(*) from repeats")
+    return int(times)
+
+
+def _fitting_increments(
+    database: Database, source: Source, config: LabelingConfig, context: Mapping[str, Any]
+) -> list[str]:
+    """For every instrument with prices off its grid, the coarsest price_increment that fits."""
+    return [
+        advice
+        for grid in config.grids()
+        if (advice := _fitting_increment(database, source, context, grid)) is not None
+    ]
+
+
+def _fitting_increment(
+    database: Database, source: Source, context: Mapping[str, Any], grid: Grid
+) -> str | None:
+    tick_size = grid.increment * grid.increments_per_tick
+    divisors = [tick_size / part for part in _PARTS]
+    current = grid.increment
+    candidates = [current, *divisors, *_STEPS]
+    prices = ", ".join(context["points_of"](price, "source") for price in PRICES)
+    # FLOAT prices may stand in columns of DOUBLE.
+    kinds = ("DOUBLE", "FLOAT")
+    misfits = ", ".join(
+        f"count_if({is_off_grid('price', multiple, kind, f'{numerator}::double', denominator)})"
+        for numerator, denominator in (step.as_integer_ratio() for step in candidates)
+        for multiple in [f"(price * {denominator}::double / {numerator})"]
+        for kind in kinds
+    )
+    all_prices, largest, wide, *counts = database.row(
+        "select count(*), max(abs(price)), "
+        f"count_if(try_cast(price as float) is distinct from price), {misfits} "
+        f"from (select unnest([{prices}]) as price from {context['source']} as source "
+        f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
+        "where grids.pattern = $pattern) where isfinite(price)",
+        {"files": source.paths, "pattern": grid.pattern},
+    )
+    as_doubles, as_floats = counts[::2], counts[1::2]
+    has_floats = "FLOAT" in source.bars.price_types
+    off = (as_floats if has_floats else as_doubles)[0]
+    if off == 0:
+        return None
+    who = "" if grid.pattern == "*" else f"for {grid.pattern!r}, "
+    are_floats = wide == 0
+    # Every FLOAT lies on a grid that is fine enough: that says nothing of the prices.
+    telling = {
+        candidate: count
+        for candidate, *count in zip(candidates, as_doubles, as_floats, strict=True)
+        if not are_floats or largest < candidate * LEVELS_OF_FLOAT
+    }
+    step = next((step for step in _STEPS if step in telling and not telling[step][has_floats]), 0)
+    (bars_off,) = database.row(
+        f"select count(*) from ({render('checks/judged_bars', context)}) as source "
+        f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
+        "where grids.pattern = $pattern and list_contains(source.duck_label_rules, 'off_grid')",
+        {"files": source.paths, "pattern": grid.pattern},
+    )
+    if len(PRICES) * 2 * bars_off > all_prices and 0 < step < largest:
+        divisor = next((d for d in divisors if d in telling and not telling[d][has_floats]), 0)
+        nevertheless = (
+            f"; only if {float(tick_size):g} points are a tick all the same, price_increment = "
+            f"{float(divisor):.15g} would fit"
+        )
+        return (
+            f"{who}most bars, and {off / all_prices:.0%} of the prices, are off the grid: their "
+            "steps are of "
+            f"{float(step):.15g}, and tick_size = {float(tick_size):g} is hardly theirs. "
+            "duck-label validate --write-config FILE writes a configuration that suits them"
+            f"{nevertheless if divisor else ''}"
+        )
+    for candidate in (current, *divisors):
+        count = telling.get(candidate, (1, 1))
+        if count[has_floats] == 0:
+            return f"{who}price_increment = {float(candidate):.15g} would fit"
+        if are_floats and count[1] == 0:
+            return (
+                f"{who}the prices are 32-bit floats in columns of DOUBLE, and lie on a grid of "
+                f"{float(candidate):.15g} only as FLOAT: cast them to FLOAT, or pass "
+                "--on-off-grid round"
+            )
+    if are_floats:
+        return (
+            f"{who}the prices are 32-bit floats, too short for their grid: write them as "
+            "DOUBLE, or pass --on-off-grid round, which takes each for the nearest level"
+        )
+    return (
+        f"{who}no price_increment that divides tick_size = {float(tick_size):g} would fit: were "
+        "the prices adjusted by a factor, or are they of several instruments?"
+    )
