@@ -1,0 +1,240 @@
+"""The recipes of docs/how-do-i.md, typed over small files such as the vendors write."""
+
+import gzip
+import re
+import shlex
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from runpy import run_path
+from typing import Any
+from zipfile import ZipFile
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from duck_label.cli import main
+from duck_label.look.inspect import open_output
+
+PAGE = (Path(__file__).parents[1] / "docs" / "how-do-i.md").read_text(encoding="utf-8")
+RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE))
+BLOCK = re.compile(r"^```(\w+)(?: needs=(\w+))?\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+START = datetime(2024, 3, 4, 15, 0, tzinfo=UTC)  # 10:00 in New York
+BARS = 200
+# Cents of 1,000 bars and more: up a step at every fifth bar, then down again.
+CENTS = [10_000 + 25 * (bar // 5 if bar < BARS // 2 else (BARS - bar) // 5) for bar in range(BARS)]
+
+
+def times(step: timedelta, start: datetime = START) -> list[datetime]:
+    """When the bars open."""
+    return [start + bar * step for bar in range(BARS)]
+
+
+def prices(scale: float = 0.01, kind: Any = None) -> dict[str, pa.Array]:
+    """Bars that move by quarters of a dollar."""
+    level = [cents * scale for cents in CENTS]
+    columns = {"open": level, "high": [p + 25 * scale for p in level], "low": level, "close": level}
+    kind = kind or pa.float64()
+    return {name: pa.array(values).cast(kind) for name, values in columns.items()}
+
+
+def write(path: Path, columns: dict[str, Any]) -> None:
+    """A Parquet file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def plain(path: Path, start: datetime = START, **more: Any) -> None:
+    """One-second bars in our own names."""
+    seconds = pa.array(times(timedelta(seconds=1), start), pa.timestamp("us", "UTC"))
+    write(path, {"timestamp": seconds, **prices(), **more})
+
+
+def new_month(folder: Path) -> None:
+    plain(folder / "bars" / "2024-03.parquet")
+    assert CliRunner().invoke(main, shlex.split("run bars -o labels")).exit_code == 0
+    plain(folder / "bars" / "2024-04.parquet", datetime(2024, 4, 1, 15, tzinfo=UTC))
+
+
+def file_per_symbol(folder: Path) -> None:
+    for symbol in ("ES", "GC"):
+        # On both grids: a quarter and a tenth meet at every half.
+        halves = prices(0.02) if symbol == "GC" else prices()
+        seconds = pa.array(times(timedelta(seconds=1)), pa.timestamp("us", "UTC"))
+        write(folder / "bars" / f"{symbol}_1s.parquet", {"timestamp": seconds, **halves})
+
+
+def databento(folder: Path) -> None:
+    write(
+        folder / "bars" / "es.parquet",
+        {
+            "ts_event": pa.array(times(timedelta(seconds=1)), pa.timestamp("ns", "UTC")),
+            "rtype": pa.array([32] * BARS, pa.uint8()),
+            "publisher_id": pa.array([1] * BARS, pa.uint16()),
+            "instrument_id": pa.array([17077] * BARS, pa.uint32()),
+            **prices(),
+            "volume": pa.array([3] * BARS, pa.uint64()),
+            "symbol": ["ESH4"] * BARS,
+        },
+    )
+
+
+def zipped(path: Path, name: str, lines: list[str]) -> None:
+    """An archive with one text in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with ZipFile(path, "w") as archive:
+        archive.writestr(name, "\n".join(lines) + "\n")
+
+
+def binance(folder: Path) -> None:
+    for month, start, unit in (
+        ("2024-12", datetime(2024, 12, 31, 23, tzinfo=UTC), 1_000),
+        ("2025-01", datetime(2025, 1, 1, tzinfo=UTC), 1_000_000),
+    ):
+        lines = []
+        for time, cents in zip(times(timedelta(seconds=1), start), CENTS, strict=True):
+            begins, price = int(time.timestamp()) * unit, float(cents)
+            lines.append(
+                f"{begins},{price:.8f},{price + 25:.8f},{price:.8f},{price:.8f},0.51000000,"
+                f"{begins + unit - 1},51.00000000,7,0.20000000,20.00000000,0"
+            )
+        name = f"BTCUSDT-1s-{month}"
+        zipped(folder / "binance" / f"{name}.zip", f"{name}.csv", lines)
+
+
+def polygon(folder: Path) -> None:
+    (folder / "polygon").mkdir()
+    lines = ["ticker,volume,open,close,high,low,window_start,transactions"]
+    for ticker in ("AAPL", "SPY"):
+        for time, cents in zip(times(timedelta(minutes=1)), CENTS, strict=True):
+            price = cents / 100
+            nanoseconds = int(time.timestamp()) * 1_000_000_000
+            lines.append(f"{ticker},900,{price},{price},{price + 0.25},{price},{nanoseconds},12")
+    with gzip.open(folder / "polygon" / "2024-03-04.csv.gz", "wt") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def lean(folder: Path) -> None:
+    lines = []
+    for minute, cents in enumerate(CENTS):
+        low, high = cents * 100, (cents + 25) * 100
+        lines.append(f"{(600 + minute) * 60_000},{low},{high},{low},{low},900")
+    archive = folder / "data" / "equity" / "usa" / "minute" / "spy" / "20240304_trade.zip"
+    zipped(archive, "20240304_spy_minute_trade.csv", lines)
+
+
+def yfinance(folder: Path) -> None:
+    level = pd.Series([(cents + 1) / 100 for cents in CENTS]).astype("float32").astype("float64")
+    bars = pd.DataFrame(
+        {"Open": level, "High": level + 0.25, "Low": level, "Close": level, "Volume": 900}
+    ).assign(Dividends=0.0, **{"Stock Splits": 0.0, "Capital Gains": 0.0})
+    bars.index = pd.DatetimeIndex(times(timedelta(minutes=1)), name="Datetime").tz_convert(
+        "America/New_York"
+    )
+    bars.reset_index().to_parquet(folder / "bars.parquet")
+
+
+def freqtrade(folder: Path) -> None:
+    for pair in ("BTC_USDT", "ETH_USDT"):
+        frame = pd.DataFrame({name: column.to_pylist() for name, column in prices(1).items()})
+        frame.insert(
+            0, "date", pd.to_datetime(times(timedelta(minutes=1))).astype("datetime64[ms, UTC]")
+        )
+        path = folder / "user_data" / "data" / "binance" / f"{pair}-1m.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.assign(volume=1.5).to_parquet(path)
+
+
+def labels(folder: Path) -> None:
+    plain(folder / "bars.parquet")
+    assert CliRunner().invoke(main, shlex.split("run bars.parquet -o labels")).exit_code == 0
+
+
+# What lies in the folder before, and the bars, symbols and first time of the labels after.
+Made = tuple[Callable[[Path], None], int, set[str | None], datetime]
+LABEL: dict[str, Made] = {
+    "label a new month": (new_month, 2 * BARS, {None}, START),
+    "label one file per symbol": (file_per_symbol, 2 * BARS, {"ES", "GC"}, START),
+    "label Databento files": (databento, BARS, {"ESH4"}, START),
+    "label Binance files": (
+        binance,
+        2 * BARS,
+        {"BTCUSDT"},
+        datetime(2024, 12, 31, 23, tzinfo=UTC),
+    ),
+    "label Polygon (Massive) files": (polygon, 2 * BARS, {"AAPL", "SPY"}, START),
+    "label Lean (QuantConnect) files": (lean, BARS, {"SPY"}, START),
+    "label what yfinance downloads": (yfinance, BARS, {None}, START),
+    "label what freqtrade downloads": (freqtrade, 2 * BARS, {"BTC_USDT", "ETH_USDT"}, START),
+}
+READ = [name for name in RECIPES if name.startswith("read the labels")]
+
+
+def follow(recipe: str, folder: Path) -> None:
+    """Do what a recipe says, in the working folder."""
+    for language, needs, text in BLOCK.findall(recipe):
+        if language == "toml":
+            (folder / "duck_label.toml").write_text(text, encoding="utf-8")
+        elif language == "console":
+            for line in text.splitlines():
+                program, *arguments = shlex.split(line.removeprefix("$ "))
+                assert program == "duck-label"
+                ended = CliRunner().invoke(main, arguments)
+                assert ended.exit_code == 0, ended.stderr
+        elif language == "sql":
+            duckdb.sql(text)
+        elif language == "python":
+            compile(text, "recipe", "exec")
+            if not needs:
+                (folder / "recipe.py").write_text(text, encoding="utf-8")
+                run_path("recipe.py")
+
+
+@pytest.mark.parametrize("name", LABEL)
+def test_a_recipe_labels(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make, bars, symbols, first = LABEL[name]
+    (tmp_path / "duck_label.toml").write_text("as_of = 2024-12-31\n")
+    make(tmp_path)
+    follow(RECIPES[name], tmp_path)
+    with open_output("labels") as output:
+        found = output.sql("select symbol, utc, label from labels_long where mode = 'low_vol_long'")
+        rows = found.fetchall()
+    assert len(rows) == bars
+    assert {symbol for symbol, *_ in rows} == symbols
+    assert min(utc for _, utc, _ in rows) == first.replace(tzinfo=None)
+    assert {label for *_, label in rows} == {0, 1}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_recipe_reads(
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    labels(tmp_path)
+    follow(RECIPES[name], tmp_path)
+    blocks = BLOCK.findall(RECIPES[name])
+    if blocks[0][0] == "python":
+        assert capsys.readouterr().out == f"{BARS} bars\n"
+    elif blocks[0][0] == "yaml":
+        # As dbt-duckdb would: the source is its external location.
+        (location,) = re.findall(r'external_location: "(.+)"', blocks[0][2])
+        query = re.sub(r"\{\{.*?\}\}", location, blocks[1][2])
+        assert sum(count for _, count in duckdb.execute(query).fetchall()) == BARS
+    else:
+        views = re.findall(r"\S+/views\.sql", blocks[0][2])
+        assert len(views) == 2
+        connection = duckdb.connect()
+        connection.execute(Path(views[0]).read_text(encoding="utf-8"))
+        assert connection.sql("select count(*) from labels").fetchall() == [(BARS,)]
+
+
+def test_every_recipe_is_typed() -> None:
+    assert {*LABEL, *READ} == set(RECIPES)
