@@ -19,7 +19,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from duck_label.errors import ConfigError
 
@@ -78,6 +86,13 @@ def _symbol_from(value: object) -> object:
     if str(value).count("{symbol}") != 1:
         raise ValueError("expected {symbol} once, as in {symbol}_1m.parquet")
     return value
+
+
+def _in_order(values: tuple[str, ...]) -> tuple[str, ...]:
+    """In whatever order they are given, they ask for the same."""
+    if "" in values:
+        raise ValueError("expected names or patterns, such as ES or NQ*")
+    return tuple(sorted(set(values)))
 
 
 def _session(value: object) -> object:
@@ -377,6 +392,9 @@ class LabelingConfig(_Model):
         default=None,
         description="where the name of a file tells its symbol; * stands for anything else",
         examples=["{symbol}_1m.parquet"],
+    )
+    symbols: Annotated[tuple[str, ...], AfterValidator(_in_order)] = Field(
+        default=(), description="names or patterns of the symbols to label; default: all"
     )
     columns: dict[str, str] = Field(
         default_factory=dict, description="our column name = the name in the files"

@@ -96,7 +96,7 @@ def context(
     types = dict(zip(PRICES, bars.price_types, strict=True))
 
     def symbol_of(table: str) -> str:
-        return f"{table}.{identifier(bars.symbol)}" if bars.symbol else "''"
+        return _symbol_of(bars, table)
 
     def clock(time: str) -> str:
         return f"epoch_ns({time})" if bars.in_nanoseconds else f"epoch_us({time})"
@@ -121,7 +121,7 @@ def context(
         numerator, denominator = config.price_scale.as_integer_ratio()
         scale = f" * {numerator} / {denominator}"
 
-    source = _source(bars, symbol_of, has_quarantine=has_quarantine)
+    source = _source(bars, symbol_of, config.symbols, has_quarantine=has_quarantine)
     if is_admitted and config.on_duplicates == "first":
         source = _once(source, bars, input_columns)
     return {
@@ -255,14 +255,42 @@ def _files(bars: BarColumns, *, with_names: bool = False) -> str:
     )"""
 
 
-def _source(bars: BarColumns, symbol_of: Callable[[str], str], *, has_quarantine: bool) -> str:
-    if not has_quarantine:
+def all_symbols(bars: BarColumns) -> str:
+    """The symbol of every row of the files, of those that nobody asked for too."""
+    return f"select {_symbol_of(bars, 'bars')}::varchar as symbol from {_files(bars)} as bars"
+
+
+def _symbol_of(bars: BarColumns, table: str) -> str:
+    return f"{table}.{identifier(bars.symbol)}" if bars.symbol else "''"
+
+
+def _asked(bars: BarColumns, symbols: Sequence[str]) -> str:
+    """The rows of the symbols that are asked for."""
+    if not symbols or bars.symbol is None:
         return _files(bars)
+    symbol = f"{_symbol_of(bars, 'source')}::varchar"
+    # DuckDB holds a name against the statistics of row groups, and a pattern only where it is one.
+    tests = [
+        f"{symbol} {'glob' if set(text) & set('*?[') else '='} {literal(text)}" for text in symbols
+    ]
+    return f"(select source.* from {_files(bars)} as source where {' or '.join(tests)})"
+
+
+def _source(
+    bars: BarColumns,
+    symbol_of: Callable[[str], str],
+    symbols: Sequence[str],
+    *,
+    has_quarantine: bool,
+) -> str:
+    asked = _asked(bars, symbols)
+    if not has_quarantine:
+        return asked
     # A bar is known by its symbol and time; a duplicate is quarantined with all its copies.
     timestamp = identifier(bars.timestamp)
     symbols = f"{symbol_of('source')} is not distinct from {symbol_of('bad')}"
     return (
-        f"(select source.* from {_files(bars)} as source "
+        f"(select source.* from {asked} as source "
         f"anti join read_parquet($quarantine) as bad "
         f"on source.{timestamp} = bad.{timestamp} and {symbols})"
     )

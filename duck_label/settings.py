@@ -100,7 +100,11 @@ def to_toml(settings: Settings) -> str:
     """The configuration in force as a TOML file, each line with the origin of its value."""
     document = tomlkit.document()
     values = settings.config.model_dump(mode="python")
-    plain = {key: value for key, value in values.items() if not isinstance(value, dict | tuple)}
+    plain = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+        if not isinstance(value, dict) and key != "modes"
+    }
     _add(document, settings, "", plain)
     for name in ("columns", "weights", "instruments", "memory", "run"):
         table = tomlkit.table()

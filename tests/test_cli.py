@@ -164,6 +164,7 @@ price_scale = 1e-9
 symbol_from = "{symbol}.parquet"
 on_bad_rows = "quarantine"
 max_bad_share = 0.25
+symbols = ["ES", "NQ*"]
 on_off_grid = "round"
 on_duplicates = "first"
 allow_nonpositive_prices = true

@@ -16,6 +16,7 @@ import duckdb
 from duck_label.bars.formats import refuse_others
 from duck_label.bars.keys import keys_of
 from duck_label.bars.schema import agreed, bar_columns, described, refuse_missing
+from duck_label.bars.selection import LeftOut, left_out
 from duck_label.bars.years import refuse_unlikely
 from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier
 from duck_label.config import LabelingConfig
@@ -109,6 +110,8 @@ class Source:
     is_mixed: bool = False
     # By file, what its path says of each of `bars.keys`.
     said: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    # The bars of symbols that nobody asked for.
+    others: LeftOut = field(default_factory=LeftOut)
     # What is to be said of the input, a line each, and what only to those who ask.
     notes: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
@@ -120,8 +123,8 @@ class Source:
 
     @property
     def rows(self) -> int:
-        """The number of bars, bad ones included."""
-        return sum(file.rows for file in self.files)
+        """The number of bars that are asked for, bad ones included."""
+        return sum(file.rows for file in self.files) - self.others.bars
 
     @property
     def size(self) -> int:
@@ -143,7 +146,12 @@ class Source:
         )
 
     def _named(self, paths: Iterable[str]) -> Files:
-        """Files for a query: their names, and what their paths say of their bars."""
+        """Files for a query: their names, and what their paths say of their bars.
+
+        Files whose paths say that nobody asked for their bars are not read, if others are left.
+        """
+        paths = list(paths)
+        paths = [p for p in paths if p not in self.others.paths or p in self.complete] or paths
         if not self.bars.keys:
             return exactly(paths)
         return [
@@ -213,7 +221,7 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     if rows == 0:
         raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
     width = _uncompressed(database, paths) / rows
-    return Source(
+    source = Source(
         tuple(files),
         columns,
         bars,
@@ -221,9 +229,12 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         width,
         agreement.is_mixed,
         keys.said,
-        found.notes,
-        agreement.notes,
+        notes=found.notes,
+        details=agreement.notes,
     )
+    others = left_out(database, source.paths, bars, keys.said, config)
+    told = others.told(config.symbols)
+    return replace(source, others=others, notes=(*source.notes, *told))
 
 
 def _refuse_numbers(

@@ -154,6 +154,13 @@ def configuration(command: Command) -> Command:
             metavar="'{symbol}_1m.parquet'",
             help="Where the name of a file tells its symbol, and nothing else does.",
         ),
+        click.option(
+            "--symbol",
+            "symbols",
+            multiple=True,
+            metavar="NAME|PATTERN",
+            help="Label these symbols alone, such as ES or 'NQ*'.  [default: all]",
+        ),
         click.option("--tick-size", type=float, help="Points per tick.  [default: 0.25]"),
         click.option(
             "--price-increment", type=float, help="Grid of the prices.  [default: tick size]"
@@ -352,6 +359,8 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         if not equals:
             raise ConfigError(f"--column {text}: write OURS=THEIRS, such as timestamp=ts_event")
         options[f"columns.{ours}"] = theirs
+    if values["symbols"]:
+        options["symbols"] = list(values["symbols"])
     if values["modes"]:
         options["modes"] = [settings.parse_mode(text) for text in values["modes"]]
     assignments = [settings.parse_assignment(text) for text in values["assignments"]]

@@ -149,6 +149,7 @@ class WeightedLabelingEngine:
         spill = self._spill(ledger)
         with self._database(budget, spill) as database:
             source = self._source(database, inputs, ledger)
+            summary.symbols_left_out = source.others.symbols
             for note in source.notes:
                 self._progress.note(f"note: {note}")
             for detail in source.details:
@@ -184,8 +185,9 @@ class WeightedLabelingEngine:
         with `__arrow_c_stream__`, an Arrow Table. In pandas the timestamp may also be the index, or
         it and the symbol levels of it. Times without a zone are UTC.
 
-        With `on_bad_rows="quarantine"` bad bars stay, without labels, and a warning names them.
-        Where labels may be missing (`unresolved="null"` or quarantine), pandas has them as Int8.
+        With `on_bad_rows="quarantine"` bad bars stay, without labels, and a warning names them; so
+        do bars of symbols that are not among `symbols`. Where labels may be missing
+        (`unresolved="null"`, quarantine or `symbols`), pandas has them as Int8.
 
         Raises:
             TypeError: for something that is no table.

@@ -77,6 +77,7 @@ class _Pandas:
         # Only a configuration that may leave labels out gives them an extension type, so that
         # types do not depend on the bars.
         may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
+        may_be_null |= bool(config.symbols)
         self._types = {pa.int8(): pandas.Int8Dtype()} if may_be_null else {}
         if df.columns.nlevels > 1:
             raise InputError(_told_levels(df, config.column("open")))

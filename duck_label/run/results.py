@@ -89,6 +89,7 @@ class RunSummary:
     rows_resumed: int = 0
     rows_quarantined: int = 0
     rows_repeated: int = 0
+    symbols_left_out: int = 0
     prices_rounded: list[Rounded] = field(default_factory=list)
     chunks_labeled: int = 0
     chunks_resumed: int = 0

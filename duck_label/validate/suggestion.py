@@ -121,7 +121,7 @@ def given(settings: Settings) -> Suggestion:
         if inner and (not isinstance(value, dict) or inner not in value):
             continue  # a key inside a table that is listed as a whole
         value = value[inner] if inner else value
-        if key == "modes":
+        if isinstance(value, tuple):
             value = list(value)
         elif key.startswith("instruments."):
             value = {name: item for name, item in value.items() if item is not None}

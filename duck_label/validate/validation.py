@@ -124,6 +124,7 @@ class _Examination:
         for key, value, reason in units:
             self._suggestion.add(key, value, reason)
         self._source = open_source(database, readable, self._suggestion.config())
+        self._oddities += self._source.others.told(self._config.symbols)
         self._reports = survey(database, self._source, self._suggestion.config())
 
     def result(self) -> Validation:

@@ -1,0 +1,89 @@
+"""Which symbols of a panel are labeled, where only some are asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from duck_label.columns import BarColumns
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.errors import InputError
+from duck_label.queries import all_symbols
+
+# So many names tell what a symbol looks like.
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The symbols that nobody asked for, and their bars; of bars without a symbol, only these."""
+
+    symbols: int = 0
+    bars: int = 0
+    nameless: int = 0
+    # The files that hold nothing else, so far as their paths say so.
+    paths: frozenset[str] = frozenset()
+
+    def told(self, asked: Sequence[str]) -> list[str]:
+        """A line of it, where there is something to tell."""
+        if not self.bars:
+            return []
+        bars = f"{self.symbols:,} other symbols of {self.bars - self.nameless:,} bars"
+        nameless = f", and {self.nameless:,} bars without a symbol," if self.nameless else ""
+        return [f"{bars}{nameless} are left out: asked for are {', '.join(asked)}"]
+
+
+def left_out(
+    database: Database,
+    files: list[dict[str, str | None]],
+    bars: BarColumns,
+    said: Mapping[str, tuple[str | None, ...]],
+    config: LabelingConfig,
+) -> LeftOut:
+    """Hold the symbols that are asked for against those that are there.
+
+    Raises:
+        InputError: for a name or a pattern that no symbol matches, or bars without symbols.
+    """
+    if not config.symbols:
+        return LeftOut()
+    asked = " ".join(f"--symbol {pattern}" for pattern in config.symbols)
+    if bars.symbol is None:
+        raise InputError(
+            f"{asked}: the bars have no column {config.column('symbol')!r}: name it with "
+            "--column symbol=NAME, or leave --symbol out"
+        )
+    found = database.rows(
+        f"select symbol, count(*) from ({all_symbols(bars)}) as bars group by all",
+        {"files": files},
+    )
+    names = sorted(name for name, _ in found if name is not None)
+    for pattern in config.symbols:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            near = difflib.get_close_matches(pattern.rstrip("*?"), names, n=_SHOWN, cutoff=0.5)
+            which = f"near ones are {', '.join(near)}" if near else f"there are {_some(names)}"
+            raise InputError(
+                f"--symbol {pattern}: no symbol of the input is or matches it: {which}"
+            )
+
+    def is_asked(name: str | None) -> bool:
+        return name is not None and any(fnmatchcase(name, one) for one in config.symbols)
+
+    others = [(name, count) for name, count in found if not is_asked(name)]
+    nameless = sum(count for name, count in others if name is None)
+    place = bars.keys.index(bars.symbol) if bars.symbol in bars.keys else None
+    paths = [] if place is None else [p for p, says in said.items() if not is_asked(says[place])]
+    return LeftOut(
+        len(others) - (nameless > 0),
+        sum(count for _, count in others),
+        nameless,
+        frozenset(paths),
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else shown
