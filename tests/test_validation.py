@@ -20,6 +20,7 @@ from duck_label.cli import main
 from duck_label.config import LabelingConfig
 from duck_label.errors import InputError
 from duck_label.settings import load
+from duck_label.validate.comments import put_into, sets_nothing
 from duck_label.validate.families import families, main_family, roll_gap, roll_gaps
 from duck_label.validate.price_grids import INCREMENTS, Fit, SymbolGrid, grid
 from duck_label.validate.suggestion import common_ticks, guess_columns, modes
@@ -397,6 +398,45 @@ def test_a_configuration_is_not_overwritten_unless_forced(here: Path) -> None:
     assert command("validate", "bars", "--write-config", "--force").exit_code == 0
     # What the file had set is in force, and kept.
     assert tomllib.loads(path.read_text())["tick_size"] == 0.005
+
+
+def test_comments_of_a_configuration_that_sets_nothing_stay(here: Path) -> None:
+    """`init` before there are bars, then `validate --write-config`."""
+    assert command("init", ".").exit_code == 0
+    path = here / "duck_label.toml"
+    path.write_text("# Ours, of the desk.\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    before = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
+    bars = walk(2000, 0.01).rename_columns({"timestamp": "ts_event"})
+    write(here / "bars", [bars])
+    assert command("validate", "bars", "--write-config", "alone.toml").exit_code == 0
+    assert command("validate", "bars", "--write-config").exit_code == 0
+    text = path.read_text(encoding="utf-8")
+    assert tomllib.loads(text) == {
+        "weights": {},
+        "memory": {},
+        "run": {},
+    } | tomllib.loads((here / "alone.toml").read_text(encoding="utf-8"))
+    after = text.splitlines()
+    assert [line for line in after if line in before] == before
+    assert after[
+        after.index(next(line for line in before if line.startswith("# tick_size"))) + 1
+    ] == (next(line for line in after if line.startswith("tick_size")))
+    # Now it sets something, and is not replaced.
+    assert command("validate", "bars", "--write-config").exit_code == 2
+
+
+def test_keys_go_into_a_file_of_comments() -> None:
+    suggested = (
+        'tick_size = 0.1 # guessed\n\n[weights]\nfloor = 1\n\n# Why.\n[[modes]]\nname = "a"\n'
+    )
+    comments = "# Ours.\n\n# Of weights.\n[weights]\n# floor = 0.5\n# decay_rate = 0.05\n"
+    assert sets_nothing(comments)
+    assert not sets_nothing("# Ours.\n[memory]\nlimit = '1GB'\n")
+    assert not sets_nothing("no TOML")
+    assert put_into(comments, suggested) == (
+        "# Ours.\ntick_size = 0.1 # guessed\n\n# Of weights.\n[weights]\n# floor = 0.5\nfloor = 1\n"
+        '# decay_rate = 0.05\n\n# Why.\n[[modes]]\nname = "a"\n'
+    )
 
 
 def test_every_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

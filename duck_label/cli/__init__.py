@@ -300,9 +300,12 @@ def validate(
     from duck_label.cli.validation_tables import tables
     from duck_label.tables import show
     from duck_label.validate import validation
+    from duck_label.validate.comments import is_taken
 
-    if write_config is not None and write_config.exists() and not force:
-        raise ConfigError(f"{write_config}: exists already: pass --force to replace it")
+    if write_config is not None and is_taken(write_config) and not force:
+        raise ConfigError(
+            f"{write_config}: exists already and sets keys: pass --force to replace it"
+        )
     found = validation.validate(inputs, settings_of(configuration))
     if as_json:
         click.echo(json.dumps(found.to_json()))

@@ -25,6 +25,7 @@ from duck_label.settings import Settings, nested
 from duck_label.storage.places import Found, find_files
 from duck_label.storage.scratch import scratch
 from duck_label.validate import suggestion as guess
+from duck_label.validate.comments import put_into, sets_nothing
 from duck_label.validate.suggestion import Suggestion
 from duck_label.validate.survey import SymbolReport, survey
 from duck_label.validate.units import guess_units
@@ -280,11 +281,17 @@ def _overlapping(source: Source) -> int:
 def write_config(validation: Validation, path: Path) -> None:
     """Write the suggested configuration as a file for `duck-label run --config`.
 
+    The comments of a file that sets nothing stay; any other is replaced.
+
     Raises:
         OutputError: if it cannot be written.
     """
+    text = validation.suggestion.to_toml()
     try:
-        path.write_text(validation.suggestion.to_toml(), encoding="utf-8")
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        if before and sets_nothing(before):
+            text = put_into(before, text)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 
