@@ -21,6 +21,7 @@ import golden
 from duck_label.cli import main
 from duck_label.look import charts
 from duck_label.look.memory_charts import memory_over_time
+from duck_label.look.report_parts import _months
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.runs import read_runs
 from labeling import label, write
@@ -314,3 +315,38 @@ def test_a_browser_without_a_network_draws_every_chart(
         line for line in ended.stderr.splitlines() if "CONSOLE" in line and "[bokeh" not in line
     ]
     assert said == []
+
+
+def test_few_months_go_by_session_and_panels_by_symbol(tmp_path: Path) -> None:
+    bars = golden.bars("symbols_unsorted")
+    write(tmp_path / "panel", [bars[:1000], bars[1000:]])
+    label(tmp_path / "panel", tmp_path / "out")
+    text = report(tmp_path / "out")
+    assert "<title>Labels of 2 files in panel</title>" in text
+    page = Page(text)
+    parts = str(tmp_path / "out" / "*.parquet")
+    query = (
+        "select symbol, count(*), avg(label_low_vol_long) from read_parquet(?) "
+        "group by all order by 1"
+    )
+    expected = [
+        [symbol, f"{count:,}", f"{rate:.1%}"]
+        for symbol, count, rate in duckdb.execute(query, [parts]).fetchall()
+    ]
+    assert len(expected) > 1
+    assert [row[:3] for row in page.table("symbol")] == expected
+    assert "Win rate by session" in text
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row[0]) for row in page.table("session"))
+
+
+def test_months_with_holes_are_not_joined() -> None:
+    assert _months(["2023-11", "2024-02"]) == ["2023-11", "2023-12", "2024-01", "2024-02"]
+    drawn = charts.win_rates(_months(["2023-11", "2024-01"]), {"a": [0.2, None, 0.3]})
+    (line, _), rates = drawn.legend[0].shows, drawn.legend[0].shows[0].data_source.data["rate"]
+    assert line.glyph.y == "rate"
+    assert [str(rate) for rate in rates] == ["0.2", "nan", "0.3"]
+
+
+def test_long_values_of_the_configuration_are_whole_on_paper(page: Page) -> None:
+    printed = page.styles[page.styles.index("@media print") :]
+    assert re.search(r"td\.word \{ white-space: normal; overflow-wrap: anywhere", printed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,8 +21,11 @@ from duck_label.look.stats import Statistics, statistics
 from duck_label.queries import render
 from duck_label.records.ledger import Ledger
 from duck_label.records.runs import read_runs
+from duck_label.tables import counted
 
 _BINS = 20
+# Fewer make no line: days do.
+_FEWEST_MONTHS = 3
 
 
 def write_report(output: str | Path, path: Path, means: Means | None = None) -> int:
@@ -59,10 +63,13 @@ def _page(output: str | Path, means: Means) -> str:
 
     ledger = Ledger(output)
     labels, runs = statistics(output, "month", means), read_runs(ledger)
+    if len(labels.groups) < _FEWEST_MONTHS:
+        labels = statistics(output, "session", means)
+    symbols = statistics(output, "symbol", means) if len(labels.symbols) > 1 else None
     edges, spread = _weights(ledger, labels, means)
     sections = [
         Section("Checks", [report_parts.checks(labels)]),
-        Section("Labels", list(report_parts.labels(labels, edges, spread))),
+        Section("Labels", list(report_parts.labels(labels, edges, spread, symbols))),
         Section("Memory and time", list(report_parts.memory(runs))),
         Section("Configuration", list(report_parts.configuration(runs))),
     ]
@@ -81,6 +88,7 @@ def _page(output: str | Path, means: Means) -> str:
         division=lambda part: Markup(divisions[f"chart-{parts.index(part)}"]),  # noqa: S704
         facts=list(report_parts.facts(labels, runs)),
         labels=labels,
+        title=_title(ledger),
         first=f"{labels.total.first:{MOMENT}}",
         last=f"{labels.total.last:{MOMENT}}",
         library=Markup(Resources("inline", components=["bokeh"]).render_js()),  # noqa: S704
@@ -88,6 +96,20 @@ def _page(output: str | Path, means: Means) -> str:
         made=f"{datetime.now(UTC):{MOMENT}}",
         version=version("duck-label"),
     )
+
+
+def _title(ledger: Ledger) -> str:
+    """What was labeled: the name of the file, or of the folder that all files lie in."""
+    checked = ledger.checked()
+    paths = [] if checked is None else [file.path for file in checked.files]
+    if not paths:
+        return f"Labels in {ledger.output}"
+    if len(paths) == 1:
+        return f"Labels of {paths[0].rpartition('/')[2]}"
+    folders = zip(*(path.split("/")[:-1] for path in paths), strict=False)
+    shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, folders)]
+    folder = shared[-1] if shared else ""
+    return f"Labels of {counted(len(paths), 'file')}" + (f" in {folder}" if folder else "")
 
 
 def _weights(

@@ -81,29 +81,29 @@ def checks(labels: Statistics) -> Part:
 
 
 def labels(
-    labels: Statistics, edges: list[float], spread: Mapping[str, list[int]]
+    labels: Statistics,
+    edges: list[float],
+    spread: Mapping[str, list[int]],
+    symbols: Statistics | None = None,
 ) -> Iterator[Part]:
     """Win rates, outcomes and weights; `spread` are the winners of each mode between `edges`."""
+    by = "month" if labels.by == "month" else "session"
+    named = {group.name: group for group in labels.groups}
+    names = _months(list(named)) if by == "month" else list(named)
     modes = [mode.mode for mode in labels.total.modes]
-    months = [group.name for group in labels.groups]
     rates: dict[str, list[float | None]] = {mode: [] for mode in modes}
-    for group in labels.groups:
-        of_group = {mode.mode: mode.win_rate for mode in group.modes}
+    for name in names:
+        of_group = {mode.mode: mode.win_rate for mode in named[name].modes} if name in named else {}
         for mode in modes:
             rates[mode].append(of_group.get(mode))
     yield Part(
-        "Win rate by month",
+        f"Win rate by {by}",
         "How often the target was touched before the stop, among bars with a label.",
-        Table(
-            "Win rate",
-            ("month", "bars", *modes),
-            [
-                (group.name, number(group.bars), *(share(rates[mode][place]) for mode in modes))
-                for place, group in enumerate(labels.groups)
-            ],
-        ),
-        charts.win_rates(months, rates),
+        _rates(by, labels),
+        charts.win_rates(names, rates),
     )
+    if symbols is not None:
+        yield Part("Win rate by symbol", "", _rates("symbol", symbols))
     yield Part(
         "Outcomes",
         "What became of the trade of every bar. MAE and seconds are means over winners.",
@@ -158,6 +158,32 @@ def labels(
                 for mode, weights in labels.weights.items()
             ],
         ),
+    )
+
+
+def _months(names: list[str]) -> list[str]:
+    """All months from the first to the last: those without bars are gaps."""
+    first, last = (12 * int(name[:4]) + int(name[5:]) - 1 for name in (names[0], names[-1]))
+    return [f"{month // 12:04}-{month % 12 + 1:02}" for month in range(first, last + 1)]
+
+
+def _rates(by: str, labels: Statistics) -> Table:
+    """Bars and win rates, a row for each group."""
+    modes = [mode.mode for mode in labels.total.modes]
+    groups = sorted(labels.groups, key=lambda group: -group.bars)[:_MOST_ROWS]
+    more = f" (the {_MOST_ROWS} with most bars of {len(labels.groups):,})"
+    return Table(
+        "Win rate" + more * (len(groups) < len(labels.groups)),
+        (by, "bars", *modes),
+        [
+            (
+                group.name or "",
+                number(group.bars),
+                *(share({one.mode: one.win_rate for one in group.modes}.get(m)) for m in modes),
+            )
+            for group in labels.groups
+            if group in groups
+        ],
     )
 
 
