@@ -16,6 +16,8 @@ RESERVED = "duck_label_"
 # Whole numbers of each unit in a second.
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 WHOLE = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER")
+# What DuckDB calls times in milliseconds; it reads them from files as TIMESTAMP.
+MILLISECONDS = "TIMESTAMP_MS"
 _ZONED = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 # By how much clocks are put back, in minutes.
 _SHIFTS = (30, 60, 120)
@@ -132,6 +134,8 @@ class BarColumns:
     # Columns that the paths of the files tell and the files do not, the last of the input's.
     keys: tuple[str, ...] = ()
     written: WrittenTime | None = None
+    # Columns of times in milliseconds, which parts are to have so too.
+    milliseconds: tuple[str, ...] = ()
 
     @property
     def in_nanoseconds(self) -> bool:

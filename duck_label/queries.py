@@ -15,7 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from duck_label.columns import RESERVED, BarColumns, identifier, literal
+from duck_label.columns import MILLISECONDS, RESERVED, BarColumns, identifier, literal
 from duck_label.config import PRICES, LabelingConfig
 
 LABEL_STEPS = (
@@ -131,6 +131,7 @@ def context(
         "file_columns": len(input_columns) - len(bars.keys),
         "prices": PRICES,
         "input_columns": [identifier(name) for name in input_columns],
+        "passed_on": [_passed_on(name, bars) for name in input_columns],
         "keys": [(identifier(name), key_field(number)) for number, name in _numbered(bars.keys)],
         "output_columns": config.output_columns(),
         "timestamp": timestamp,
@@ -183,6 +184,14 @@ def context(
             for mode in config.modes
         ],
     }
+
+
+def _passed_on(name: str, bars: BarColumns) -> str:
+    """A column of the input as a part has it."""
+    column = f"source.{identifier(name)}"
+    if name in bars.milliseconds:
+        return f"{column}::{MILLISECONDS.lower()} as {identifier(name)}"
+    return column
 
 
 def _barrier(

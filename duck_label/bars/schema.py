@@ -20,7 +20,7 @@ from duck_label.bars.widening import (
     wide_types,
     without_rows,
 )
-from duck_label.columns import RESERVED, WHOLE, BarColumns, WrittenTime
+from duck_label.columns import MILLISECONDS, RESERVED, WHOLE, BarColumns, WrittenTime
 from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
@@ -33,6 +33,8 @@ _NAUTILUS = (
 )
 # Whole names: a list of numbers is called DOUBLE[], and is none.
 _NUMBER = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
+# A DECIMAL of more would be read as DOUBLE.
+_MOST_DIGITS = 38
 _TIME = re.compile(r"DATE|TIMESTAMP(?:_S|_MS|_NS|TZ_NS| WITH TIME ZONE)?")
 
 
@@ -70,6 +72,7 @@ def agreed(database: Database, by_file: Mapping[str, list[tuple[str, str]]]) -> 
     Raises:
         InputError: naming the first file that does not agree with the rest.
     """
+    by_file = _as_fine_as_the_finest(by_file)
     names: dict[str, str] = {}
     # By column, its types, and the first file of each.
     kinds: dict[str, dict[str, str]] = {}
@@ -116,6 +119,24 @@ def agreed(database: Database, by_file: Mapping[str, list[tuple[str, str]]]) -> 
     )
 
 
+def _as_fine_as_the_finest(
+    by_file: Mapping[str, list[tuple[str, str]]],
+) -> Mapping[str, list[tuple[str, str]]]:
+    """Times are in milliseconds where all files have them so; all others hold these too."""
+    columns = {column for own in by_file.values() for column in own}
+    kinds = Counter(name for name, _ in columns)
+    finer = {name for name, kind in columns if kind == MILLISECONDS and kinds[name] > 1}
+    if not finer:
+        return by_file
+    return {
+        path: [
+            (name, "TIMESTAMP" if name in finer and kind == MILLISECONDS else kind)
+            for name, kind in own
+        ]
+        for path, own in by_file.items()
+    }
+
+
 def _lacking(
     by_file: Mapping[str, list[tuple[str, str]]], kinds: Mapping[str, object]
 ) -> tuple[str, ...]:
@@ -133,12 +154,16 @@ def _lacking(
 def described(database: Database, paths: list[str]) -> dict[str, list[tuple[str, str]]]:
     """The columns of every file with their types; files of one schema are described once.
 
+    Times in milliseconds, which DuckDB reads as TIMESTAMP, are told as TIMESTAMP_MS, as it writes
+    them.
+
     Raises:
         InputError: for a file that is no Parquet file, or has names that are ours or twice there.
     """
     schemas: dict[str, list[tuple[Any, ...]]] = {path: [] for path in paths}
     query = (
-        "select file_name, name, coalesce(num_children, 0), duckdb_type, repetition_type "
+        "select file_name, name, coalesce(num_children, 0), duckdb_type, repetition_type, "
+        "coalesce(contains(logical_type, 'MILLIS=MilliSeconds'), false), coalesce(precision, 0) "
         "from parquet_schema($files) order by file_name, column_id"
     )
     for path, *element in _read(database, query, paths):
@@ -158,7 +183,10 @@ def _columns_of(
     query = "describe from read_parquet($files, hive_partitioning = false)"
     described = _read(database, query, [path])
     # DuckDB renames one of two columns that differ only in case; the file's own names tell.
-    for (name, *_), own in zip(described, _top_level(schema), strict=True):
+    columns = []
+    for (name, kind, *_), (own, *_, in_ms, digits) in zip(
+        described, _top_level(schema), strict=True
+    ):
         if not own:
             raise InputError(
                 f"{path}: has a column without a name, as an index that went through CSV: name it, "
@@ -170,7 +198,13 @@ def _columns_of(
             )
         if name.startswith(RESERVED):
             raise InputError(f"{path}: column {name!r}: names with {RESERVED} are ours: rename it")
-    return [(name, kind) for name, kind, *_ in described]
+        if digits > _MOST_DIGITS:
+            raise InputError(
+                f"{path}: column {own!r} has decimals of {digits} digits, of which DuckDB holds "
+                f"{_MOST_DIGITS}: cast it, or leave it out"
+            )
+        columns.append((name, MILLISECONDS if in_ms and kind == "TIMESTAMP" else kind))
+    return columns
 
 
 def _read(database: Database, query: str, paths: list[str]) -> list[tuple[Any, ...]]:
@@ -190,17 +224,17 @@ def _read(database: Database, query: str, paths: list[str]) -> list[tuple[Any, .
         raise InputError(f"{paths[0]}: cannot be read as Parquet: {reason_of(error)}") from error
 
 
-def _top_level(schema: list[tuple[Any, ...]]) -> list[str]:
-    """The names of the columns in a schema listed depth first, root first, with child counts."""
-    names: list[str] = []
+def _top_level(schema: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The columns in a schema listed depth first, root first, with child counts."""
+    columns: list[tuple[Any, ...]] = []
     position = 1
     while position < len(schema):
-        names.append(schema[position][0])
+        columns.append(schema[position])
         pending = 1
         while pending:
             pending += schema[position][1] - 1
             position += 1
-    return names
+    return columns
 
 
 def written_time(name: str, kind: str, config: LabelingConfig, path: str) -> WrittenTime | None:
@@ -313,4 +347,5 @@ def bar_columns(
         price_types=tuple(kinds[present[price]] for price in PRICES),
         keys=keys,
         written=written,
+        milliseconds=tuple(name for name, kind in columns if kind == MILLISECONDS),
     )

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from duck_label.bars.plan import Chunk
+from duck_label.columns import MILLISECONDS
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import DuckLabelError, OutputError
@@ -166,7 +167,10 @@ class ChunkLabeler:
         )
         described = self._database.rows("describe from read_parquet($part)", written)
         columns = [(name, kind) for name, kind, *_ in described]
-        given = list(self._bars.source.columns)
+        given = [
+            (name, "TIMESTAMP" if kind == MILLISECONDS else kind)
+            for name, kind in self._bars.source.columns
+        ]
         outputs = self._bars.context["output_columns"]
         if (
             rows != expected

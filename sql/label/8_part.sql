@@ -10,8 +10,8 @@
 -- time and space.
 copy (
     select
-        {%- for column in input_columns %}
-        source.{{ column }},
+        {%- for column in passed_on %}
+        {{ column }},
         {%- endfor %}
         {%- for column in output_columns %}
         labels.{{ column | identifier }}{{ "," if not loop.last }}
