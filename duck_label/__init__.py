@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     )
     from duck_label.look.inspect import Output
     from duck_label.look.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
+    from duck_label.look.stats import statistics
     from duck_label.memory.budget import MemorySnapshot
     from duck_label.memory.governor import MemoryManager
     from duck_label.memory.monitor import PerformanceMonitor
     from duck_label.run.engine import WeightedLabelingEngine
     from duck_label.run.results import Progress, RunPlan, RunSummary
+    from duck_label.validation.validation import validate_bars as validate
 
 __all__ = [
     "BadBarsError",
@@ -55,6 +57,8 @@ __all__ = [
     "Weights",
     "WorkerLostError",
     "open",
+    "statistics",
+    "validate",
 ]
 
 # Where each is, and under what name.
@@ -67,8 +71,10 @@ _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
     **dict.fromkeys(("Progress", "RunPlan", "RunSummary"), "duck_label.run.results"),
     "WeightedLabelingEngine": "duck_label.run.engine",
     "open": "duck_label.look.inspect",
+    "statistics": "duck_label.look.stats",
+    "validate": "duck_label.validation.validation",
 }
-_NAMES = {"open": "open_output"}
+_NAMES = {"open": "open_output", "validate": "validate_bars"}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -30,6 +31,7 @@ from pydantic import (
 )
 
 from duck_label.errors import ConfigError
+from duck_label.toml_file import read_toml
 
 PRICES = ("open", "high", "low", "close")
 BAR_COLUMNS = ("timestamp", *PRICES, "volume", "symbol")
@@ -466,6 +468,18 @@ class LabelingConfig(_Model):
                 raise ValueError(f"modes: {mode.name!r} cannot name a column")
         self.grids()
         return self
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """The configuration of a TOML file such as `duck_label.toml`.
+
+        Raises:
+            ConfigError: if it cannot be read, or has an unknown key or an impossible value.
+        """
+        try:
+            return cls.model_validate(read_toml(Path(path)))
+        except ValidationError as error:
+            raise ConfigError(f"{path}: {explain(error, cls)}") from None
 
     @property
     def reads_times(self) -> bool:

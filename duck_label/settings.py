@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from duck_label.config import LabelingConfig, explain
 from duck_label.errors import ConfigError
+from duck_label.toml_file import read_toml
 
 LOCAL_FILE = Path("duck_label.toml")
 _DEFAULT = "default"
@@ -63,6 +64,12 @@ def load(
         return Settings(LabelingConfig.model_validate(nested(merged)), origins)
     except ValidationError as error:
         raise ConfigError(_with_origins(explain(error, LabelingConfig), origins)) from None
+
+
+def settings_of(config: LabelingConfig) -> Settings:
+    """A configuration that was made in Python: it set what is not as by default."""
+    values = config.model_dump(exclude_defaults=True)
+    return Settings(config, {key: "the configuration" for key, _ in _dotted(values)})
 
 
 def parse_assignment(text: str) -> dict[str, Any]:
@@ -146,17 +153,7 @@ def _plain(value: Any) -> Any:
 def _read(path: Path) -> dict[str, Any]:
     if path == LOCAL_FILE and not path.exists():
         return {}
-    try:
-        # Editors of Windows put a byte order mark before UTF-8.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: is no text in UTF-8 (PowerShell's > writes UTF-16): save it as UTF-8"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    return read_toml(path)
 
 
 def _dotted(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

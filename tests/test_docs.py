@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import click
@@ -153,8 +154,34 @@ def test_everything_on_a_page_runs(page: str, labeled: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("page", PAGES_FROM_NOTHING)
 def test_commands_of_the_pages(page: str, tmp_path: Path) -> None:
-    """Typed one after another in an empty folder, as a reader would."""
-    type_commands((ROOT / page).read_text(encoding="utf-8"), tmp_path)
+    """Typed one after another in an empty folder, as a reader would; then what is Python."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    type_commands(text, tmp_path)
+    (script,) = blocks("python", text)
+    ended = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
+    assert (
+        b"tick_size = 0.25" if "validation" in page else b"'low_vol_long': 0.26"
+    ) in ended.stdout
+
+
+def test_a_configuration_is_read_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    Path("duck_label.toml").write_text(blocks("toml", text)[0], encoding="utf-8")
+    (script,) = blocks("python", text)
+    Path("script.py").write_text(script, encoding="utf-8")
+    config = run_path("script.py")["config"]
+    assert config.timeout_seconds == 900
+    assert config.column("timestamp") == "ts_event"
+    assert [mode.name for mode in config.modes] == ["scalp"]
+    Path("wrong.toml").write_text("tick_sise = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"wrong\.toml: tick_sise: unknown key .* 'tick_size'"):
+        LabelingConfig.from_file("wrong.toml")
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
+        LabelingConfig.from_file("none.toml")
 
 
 @pytest.mark.parametrize("page", GENERATED)

@@ -639,3 +639,16 @@ def test_a_query_file_of_another_encoding_is_told_so(labels: Path, tmp_path: Pat
     result = run(labels, "--file", tmp_path / "q.sql")
     assert result.exit_code == 2
     assert "q.sql: is no text in UTF-8" in result.stderr
+
+
+def test_a_piped_table_is_no_wider_than_a_page(
+    labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"a_column_with_a_long_name_{number}" for number in range(99)]
+    query = f"select {', '.join(f'1 as {name}' for name in names)}"
+    result = run(labels, query)
+    assert result.exit_code == 0, result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 240
+    assert "99 columns" in result.stdout
+    monkeypatch.setenv("COLUMNS", "5000")
+    assert "a_column_with_a_long_name_50" in run(labels, query).stdout

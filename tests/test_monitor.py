@@ -5,6 +5,7 @@ import json
 import random
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from duck_label import MemoryManager, PerformanceMonitor
 from duck_label.memory.budget import MemorySnapshot
-from duck_label.memory.monitor import growth_per_second
+from duck_label.memory.monitor import growth_per_second, report_text
 from duck_label.memory.snapshots import SnapshotSeries
 
 MB = 1_000_000
@@ -258,3 +259,11 @@ def test_a_listener_that_fails_is_heard_of_and_ends_no_watching() -> None:
         pass
     assert seen.acquire(timeout=10)
     monitor.stop()
+
+
+def test_a_run_of_seconds_tells_no_growth_a_minute() -> None:
+    short = PerformanceMonitor(manager=MemoryManager(1.0)).metrics()
+    assert "a minute" not in report_text(short).splitlines()[1]
+    assert "0 cleanups, 0 collections" in report_text(short)
+    long = replace(short, elapsed_time=90.0, memory_growth_rate_mb_per_minute=2.5)
+    assert "grew by 2.5 MB a minute" in report_text(long)

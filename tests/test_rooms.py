@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 # From the ground up; what stands in one line is one floor, whose rooms may use each other.
 FLOORS = (
     ("errors", "tables"),
+    ("toml_file",),
     ("config",),
     ("settings", "columns", "queries", "sample"),
     ("memory",),
@@ -17,7 +18,7 @@ FLOORS = (
     ("profile", "database"),
     ("bars",),
     ("records",),
-    ("run", "look", "validate"),
+    ("run", "look", "validation"),
     ("cli",),
     ("__init__", "__main__"),
 )

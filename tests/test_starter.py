@@ -21,7 +21,7 @@ from duck_label.cli import main
 from duck_label.config import Instrument, LabelingConfig, Memory, Run, TradingMode, Weights
 from duck_label.sample import write_sample
 from duck_label.settings import nested
-from duck_label.validate.starter import commented_toml
+from duck_label.validation.starter import commented_toml
 from labeling import label, read
 
 

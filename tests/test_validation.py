@@ -15,17 +15,18 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+import duck_label
 import golden
 from duck_label.cli import main
 from duck_label.config import LabelingConfig
 from duck_label.errors import InputError
 from duck_label.settings import load
-from duck_label.validate.comments import put_into, sets_nothing
-from duck_label.validate.families import families, main_family, roll_gap, roll_gaps
-from duck_label.validate.price_grids import INCREMENTS, Fit, SymbolGrid, grid
-from duck_label.validate.suggestion import common_ticks, guess_columns, modes
-from duck_label.validate.survey import Move, SymbolReport
-from duck_label.validate.validation import Validation, validate
+from duck_label.validation.comments import put_into, sets_nothing
+from duck_label.validation.families import families, main_family, roll_gap, roll_gaps
+from duck_label.validation.price_grids import INCREMENTS, Fit, SymbolGrid, grid
+from duck_label.validation.suggestion import common_ticks, guess_columns, modes
+from duck_label.validation.survey import Move, SymbolReport
+from duck_label.validation.validation import Validation, validate
 from labeling import write
 
 START = datetime(2024, 3, 4, 15, tzinfo=UTC)
@@ -499,3 +500,11 @@ def test_a_guess_goes_by_type_as_well_as_by_name() -> None:
     assert guess_columns(unnamed, LabelingConfig()) == {"timestamp": "__index_level_0__"}
     # Where no type suits, the name is all there is.
     assert guess_columns({"ts_event": "BIGINT"}, LabelingConfig()) == {"timestamp": "ts_event"}
+
+
+def test_what_a_configuration_sets_is_kept_from_python(here: Path) -> None:
+    write(here / "bars", [walk(2000, 0.01)])
+    guessed = duck_label.validate("bars").suggestion.values
+    kept = duck_label.validate(["bars"], LabelingConfig(tick_size=0.005)).suggestion
+    assert (guessed["tick_size"], kept.values["tick_size"]) == (Decimal("0.01"), Decimal("0.005"))
+    assert kept.reasons["tick_size"] == "the configuration"

@@ -186,7 +186,7 @@ def init(folder: Path, force: bool) -> None:
     \b
     duck-label init my-bars
     """
-    from duck_label.validate.starter import write_starter
+    from duck_label.validation.starter import write_starter
 
     for path in write_starter(folder, force=force):
         click.echo(path)
@@ -299,8 +299,8 @@ def validate(
     """
     from duck_label.cli.validation_tables import tables
     from duck_label.tables import show
-    from duck_label.validate import validation
-    from duck_label.validate.comments import is_taken
+    from duck_label.validation import validation
+    from duck_label.validation.comments import is_taken
 
     if write_config is not None and is_taken(write_config) and not force:
         raise ConfigError(

@@ -9,7 +9,7 @@ from duck_label.look.stats import Group, Statistics
 from duck_label.memory.budget import format_bytes
 from duck_label.queries import OUTCOMES
 from duck_label.run.results import told_rounded
-from duck_label.tables import Table, number, share
+from duck_label.tables import Table, counted, number, share
 
 _SHOWN_SYMBOLS = 8
 
@@ -21,13 +21,13 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
     more = f" and {len(names) - _SHOWN_SYMBOLS} more" if len(names) > _SHOWN_SYMBOLS else ""
     symbols = f", {', '.join(names[:_SHOWN_SYMBOLS])}{more}" if names else ""
     yield (
-        f"{statistics.output}: {total.bars:,} bars from {_when(total.first)} to "
+        f"{statistics.output}: {counted(total.bars, 'bar')} from {_when(total.first)} to "
         f"{_when(total.last)} UTC{symbols}; "
-        f"{statistics.part_files:,} part files, {format_bytes(statistics.size_bytes)}"
+        f"{counted(statistics.part_files, 'part file')}, {format_bytes(statistics.size_bytes)}"
     )
     yield (
-        f"rolls: {total.jumps:,} jumps, {total.rolled_bars:,} bars beside them; "
-        f"{statistics.quarantined_bars:,} bad bars set aside"
+        f"rolls: {counted(total.jumps, 'jump')}, {counted(total.rolled_bars, 'bar')} beside them; "
+        f"{counted(statistics.quarantined_bars, 'bad bar')} set aside"
     )
     if statistics.prices_rounded:
         yield told_rounded(statistics.prices_rounded)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from duck_label.memory.budget import format_bytes
 from duck_label.tables import Table, number, share
-from duck_label.validate.survey import SymbolReport
-from duck_label.validate.validation import Validation
+from duck_label.validation.survey import SymbolReport
+from duck_label.validation.validation import Validation
 
 _SHOWN_SYMBOLS = 20
 _SHOWN_MOVES = 3

@@ -22,6 +22,8 @@ from duck_label.errors import OutputError, QueryError
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 _SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
 _ROWS = 100_000
+# Characters of a line where there is no terminal: what a pager or a mail still shows as a table.
+_PAGE = 240
 # Types of DuckDB that rows of text have as JSON, and those that they have as DuckDB writes them.
 _NESTED = ("list", "array", "struct", "map", "union", "variant")
 _ODD = ("blob", "bit", "bignum", "geometry", "interval", "time with time zone")
@@ -100,11 +102,14 @@ def _as_text(result: Any) -> Any:
 
 
 def _box(result: Any, most_rows: int) -> str:
-    """The result as DuckDB draws it, in the width of the terminal, or whole where there is none."""
+    """The result as DuckDB draws it, in the width of the terminal, of COLUMNS, or of a wide page.
+
+    Where columns do not fit, it says how many are shown; the other formats write all.
+    """
     from contextlib import redirect_stdout
     from io import StringIO
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
+    width = shutil.get_terminal_size((_PAGE, 0)).columns
     text = StringIO()
     with redirect_stdout(text):
         result.show(max_width=width, max_rows=most_rows)

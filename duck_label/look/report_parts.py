@@ -16,7 +16,7 @@ from duck_label.look.stats import Statistics
 from duck_label.memory.budget import MB, format_bytes
 from duck_label.queries import OUTCOMES
 from duck_label.records.runs import Run
-from duck_label.tables import Table, number, share
+from duck_label.tables import Table, counted, number, share
 
 MOMENT = "%Y-%m-%d %H:%M:%S"
 # The last runs that labeled something, each with a chart; older ones are in the table of runs.
@@ -51,9 +51,13 @@ def facts(labels: Statistics, runs: Sequence[Run]) -> Iterator[tuple[str, str, s
         status: [check.status for check in labels.checks].count(status)
         for status in ("fail", "warn", "pass")
     }
-    yield "bars labeled", number(total.bars), f"in {labels.part_files:,} part files"
+    yield "bars labeled", number(total.bars), f"in {counted(labels.part_files, 'part file')}"
     if rates:
-        yield "win rates", f"{min(rates):.0%} to {max(rates):.0%}", f"{len(total.modes)} modes"
+        yield (
+            "win rates",
+            f"{min(rates):.0%} to {max(rates):.0%}",
+            counted(len(total.modes), "mode"),
+        )
     yield (
         "checks",
         labels.status,
@@ -194,8 +198,8 @@ def memory(runs: Sequence[Run]) -> Iterator[Part]:
         chunks = [chunk.record for chunk in run.chunks]
         yield Part(
             f"Memory of run {run.number}",
-            f"{run.began:{MOMENT}} UTC: {sum(c.rows for c in chunks):,} bars in {len(chunks):,} "
-            f"chunks under {format_bytes(run.memory_limit_bytes)}. "
+            f"{run.began:{MOMENT}} UTC: {counted(sum(c.rows for c in chunks), 'bar')} in "
+            f"{counted(len(chunks), 'chunk')} under {format_bytes(run.memory_limit_bytes)}. "
             "Shades are chunks, triangles are events.",
             _snapshots(run),
             memory_charts.memory_over_time(run) if run.snapshots else None,

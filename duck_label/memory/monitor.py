@@ -20,6 +20,7 @@ from statistics import median
 from duck_label.memory.budget import MB, MemorySnapshot, format_bytes
 from duck_label.memory.governor import MemoryEvent, MemoryManager
 from duck_label.memory.snapshots import SnapshotSeries
+from duck_label.tables import counted
 
 # Growth is fitted to so many lows at most: all pairs of them are looked at.
 _MOST_LOWS = 128
@@ -306,14 +307,18 @@ def growth_per_second(lows: list[tuple[float, int]]) -> float:
 def report_text(metrics: PerformanceMetrics) -> str:
     """Metrics in a few lines."""
     rate, target = metrics.rows_per_minute, metrics.target_rows_per_minute
+    # What some seconds grow by says nothing of a minute.
+    growth = ""
+    if metrics.elapsed_time >= 60:
+        growth = f", grew by {metrics.memory_growth_rate_mb_per_minute:.1f} MB a minute"
     lines = [
         f"{metrics.rows_processed:,} rows in {metrics.elapsed_time:.1f} s: {rate:,.0f} a minute "
         f"({rate / target:,.1f} times the target of {target:,})",
         f"memory peaked at {format_bytes(metrics.peak_memory_mb * MB)} of "
         f"{format_bytes(metrics.memory_limit_mb * MB)}, is at "
-        f"{format_bytes(metrics.current_memory_mb * MB)}, grew by "
-        f"{metrics.memory_growth_rate_mb_per_minute:.1f} MB a minute",
-        f"{len(metrics.memory_cleanup_events)} cleanups, {len(metrics.gc_events)} collections",
+        f"{format_bytes(metrics.current_memory_mb * MB)}{growth}",
+        f"{counted(len(metrics.memory_cleanup_events), 'cleanup')}, "
+        f"{counted(len(metrics.gc_events), 'collection')}",
     ]
     stages = sorted(metrics.processing_stages.items(), key=lambda item: -item[1])
     lines += [f"  {stage}: {seconds:.1f} s" for stage, seconds in stages]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from duck_label.memory.budget import MB, SMALLEST_BUDGET, format_bytes
 from duck_label.run.results import RunSummary
+from duck_label.tables import counted
 
 # Fewer chunks than this say nothing about a trend or about what chunks cost.
 _ENOUGH_CHUNKS = 10
@@ -38,7 +39,9 @@ def _advice(run: RunSummary) -> Iterator[str]:
     # Lost workers are another reason to try again, which is said already.
     is_retried = run.chunks_retried and not run.workers_lost
     if is_retried or run.peak_rss_bytes > _TIGHT * limit:
-        retried = f"{run.chunks_retried} chunks were tried again" if is_retried else ""
+        verb = "was" if run.chunks_retried == 1 else "were"
+        tried = f"{counted(run.chunks_retried, 'chunk')} {verb} tried again"
+        retried = tried if is_retried else ""
         peak = f"memory peaked at {run.peak_rss_bytes / limit:.0%} of the budget"
         smaller = f"--chunk {max(1, run.next_chunk_rows // 2)}"
         yield f"the budget is tight: {retried or peak}. Pass --memory-limit {more} or {smaller}"

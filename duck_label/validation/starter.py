@@ -52,7 +52,7 @@ def write_starter(folder: Path, *, force: bool) -> list[Path]:
 def _configuration(bars: Path) -> str:
     if not any(is_bars(path.name) for path in bars.rglob("*")):
         return commented_toml()
-    from duck_label.validate.validation import (
+    from duck_label.validation.validation import (
         validate,  # loads DuckDB, which an empty folder can do without
     )
 

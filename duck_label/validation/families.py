@@ -10,8 +10,8 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
-from duck_label.validate.price_grids import SymbolGrid
-from duck_label.validate.survey import Move, SymbolReport
+from duck_label.validation.price_grids import SymbolGrid
+from duck_label.validation.survey import Move, SymbolReport
 
 _CONTRACT = re.compile(r"(.*[A-Z])([FGHJKMNQUVXZ])(\d{1,4})")
 # So many times larger than all ordinary ones, a move is a roll: across a pause, and anywhere.

@@ -21,14 +21,14 @@ from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.memory.budget import MemoryBudget, default_threads
-from duck_label.settings import Settings, nested
+from duck_label.settings import Settings, nested, settings_of
 from duck_label.storage.places import Found, find_files
 from duck_label.storage.scratch import scratch
-from duck_label.validate import suggestion as guess
-from duck_label.validate.comments import put_into, sets_nothing
-from duck_label.validate.suggestion import Suggestion
-from duck_label.validate.survey import SymbolReport, survey
-from duck_label.validate.units import guess_units
+from duck_label.validation import suggestion as guess
+from duck_label.validation.comments import put_into, sets_nothing
+from duck_label.validation.suggestion import Suggestion
+from duck_label.validation.survey import SymbolReport, survey
+from duck_label.validation.units import guess_units
 
 _MOST_QUARANTINED = 0.05
 
@@ -79,6 +79,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value
+
+
+def validate_bars(
+    inputs: str | Path | Sequence[str | Path], config: LabelingConfig | None = None
+) -> Validation:
+    """Examine bars before a run: `duck_label.validate`.
+
+    What the configuration sets is kept in the suggestion; without one everything is guessed.
+
+    Raises:
+        InputError: if there is nothing to examine: no file, or none that can be read as bars.
+    """
+    paths = [inputs] if isinstance(inputs, str | Path) else inputs
+    return validate(paths, settings_of(config or LabelingConfig()))
 
 
 def validate(inputs: Sequence[str | Path], settings: Settings) -> Validation:

@@ -19,9 +19,9 @@ from tomlkit.items import Float, Trivia
 from duck_label.bars.schema import suits
 from duck_label.config import BAR_COLUMNS, DEFAULT_MODES, LabelingConfig
 from duck_label.settings import Settings, nested
-from duck_label.validate.families import Family, families, main_family, roll_gaps
-from duck_label.validate.price_grids import SymbolGrid
-from duck_label.validate.survey import SymbolReport, horizon_seconds
+from duck_label.validation.families import Family, families, main_family, roll_gaps
+from duck_label.validation.price_grids import SymbolGrid
+from duck_label.validation.survey import SymbolReport, horizon_seconds
 
 # What vendors and libraries call our columns, in lower case.
 _NAMES = {

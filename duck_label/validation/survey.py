@@ -12,7 +12,7 @@ from duck_label.bars.plan import pieces
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
-from duck_label.validate.price_grids import INCREMENTS, Fit, SymbolGrid, grid
+from duck_label.validation.price_grids import INCREMENTS, Fit, SymbolGrid, grid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The market is closed, or nobody trades: longer than the daily break of futures is half an hour.
