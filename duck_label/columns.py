@@ -13,6 +13,8 @@ from duck_label.config import PRICES
 
 # How the names begin that queries give to columns of their own.
 RESERVED = "duck_label_"
+# Where a bar came from: the columns that bars which were gathered have beside their own.
+PLACE = (f"{RESERVED}file", f"{RESERVED}row")
 # Whole numbers of each unit in a second.
 PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 WHOLE = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER")
@@ -136,6 +138,10 @@ class BarColumns:
     written: WrittenTime | None = None
     # Columns of times in milliseconds, which parts are to have so too.
     milliseconds: tuple[str, ...] = ()
+    # Whether all files have the same columns, in the same order, of the same types.
+    are_alike: bool = False
+    # Whether the files are copies of others, whose rows say where they came from.
+    is_gathered: bool = False
 
     @property
     def in_nanoseconds(self) -> bool:

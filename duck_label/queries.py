@@ -15,7 +15,14 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from duck_label.columns import MILLISECONDS, RESERVED, BarColumns, identifier, literal
+from duck_label.columns import (
+    MILLISECONDS,
+    PLACE,
+    RESERVED,
+    BarColumns,
+    identifier,
+    literal,
+)
 from duck_label.config import PRICES, LabelingConfig
 
 LABEL_STEPS = (
@@ -127,7 +134,8 @@ def context(
     return {
         "source": source,
         "files_with_names": _files(bars, with_names=True),
-        "files": _NAMED_FILES,
+        "files": _read_files(bars, with_names=True),
+        "is_gathered": bars.is_gathered,
         "file_columns": len(input_columns) - len(bars.keys),
         "prices": PRICES,
         "input_columns": [identifier(name) for name in input_columns],
@@ -229,10 +237,6 @@ def is_off_grid(
     return off
 
 
-_FILES = "read_parquet($files, union_by_name = true, hive_partitioning = false"
-_NAMED_FILES = f"{_FILES}, filename = 'duck_label_file')"
-
-
 def key_field(number: int) -> str:
     """The field of the files' parameter that holds the value of a key, counted from 1.
 
@@ -245,10 +249,19 @@ def _numbered(names: Sequence[str]) -> list[tuple[int, str]]:
     return list(enumerate(names, start=1))
 
 
+def _read_files(bars: BarColumns, *, with_names: bool) -> str:
+    """All rows of the files. To go by name, DuckDB opens every file for every query first."""
+    union = "" if bars.are_alike else "union_by_name = true, "
+    names = ", filename = 'duck_label_file'" if with_names and not bars.is_gathered else ""
+    return f"read_parquet($files, {union}hive_partitioning = false{names})"
+
+
 def _files(bars: BarColumns, *, with_names: bool = False) -> str:
     """The rows of the files, with what their paths say of them."""
+    if bars.is_gathered and not with_names:
+        return f"(select * exclude ({', '.join(PLACE)}) from {_read_files(bars, with_names=True)})"
     if not bars.keys:
-        return _NAMED_FILES if with_names else f"{_FILES})"
+        return _read_files(bars, with_names=with_names)
     own = "bars.*" if with_names else "bars.* exclude (duck_label_file)"
     keys = ", ".join(
         f"said.{key_field(number)}::varchar as {identifier(name)}"
@@ -258,7 +271,7 @@ def _files(bars: BarColumns, *, with_names: bool = False) -> str:
         select
             {own},
             {keys}
-        from {_NAMED_FILES} as bars
+        from {_read_files(bars, with_names=True)} as bars
         inner join (select unnest($files, max_depth := 2)) as said
             on bars.duck_label_file = said.filename
     )"""

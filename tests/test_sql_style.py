@@ -13,6 +13,7 @@ from duck_label.storage.folders import folder
 
 ROOT = Path(__file__).parents[1]
 QUERIES = (
+    "input/gathered",
     "input/grids",
     "input/hours",
     "input/spans",

@@ -7,6 +7,7 @@ from the files of one query would be another one for the next.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,7 +89,11 @@ def keys_of(
         InputError: for a path that says other than the file, that lacks the symbol that others
             say, or that `symbol_from` does not match.
     """
-    said = {path: folder_keys(path) for path in by_file}
+    folders = {path: os.path.dirname(path) for path in by_file}
+    # Most files lie in few folders.
+    first = {folder: path for path, folder in folders.items()}
+    known = {folder: folder_keys(path) for folder, path in first.items()}
+    said = {path: dict(known[folder]) for path, folder in folders.items()}
     symbol = config.column("symbol")
     if config.symbol_from is not None:
         _add_symbols(said, by_file, config.symbol_from, symbol)

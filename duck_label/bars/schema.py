@@ -340,7 +340,10 @@ def bar_columns(
             )
     return BarColumns(
         timestamp=timestamp,
-        **{price: present[price] for price in PRICES},
+        open=present["open"],
+        high=present["high"],
+        low=present["low"],
+        close=present["close"],
         volume=present.get("volume"),
         symbol=present.get("symbol"),
         time_type=_time_type(kinds[timestamp], written),

@@ -24,11 +24,13 @@ from duck_label.database import Database, reason_of
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import key_field
 from duck_label.storage.places import (
+    Found,
     each,
     exactly,
     find_files,
     is_url,
     open_file,
+    stat,
     version,
 )
 
@@ -61,11 +63,16 @@ class BarFile:
     """
 
     path: str
+    # The name that it has for whoever names it.
+    identity: str
     size: int
     # The time of its last change in nanoseconds; in a store, what that calls its version.
     version: int | str
-    columns: tuple[str, ...]
+    # Names and types.
+    columns: tuple[tuple[str, str], ...]
     row_groups: tuple[Stretch, ...]
+    # Bytes before compression.
+    uncompressed: int
     says: tuple[tuple[str, str | None], ...] = ()
 
     @cached_property
@@ -136,6 +143,10 @@ class Source:
         """The row groups of all files."""
         return [group for file in self.files for group in file.row_groups]
 
+    def reads(self, paths: Iterable[str]) -> Files:
+        """Some files for a query, and the complete ones if it needs them to see all columns."""
+        return self._named(dict.fromkeys([*paths, *(() if self.bars.are_alike else self.complete)]))
+
     def paths_between(self, start: int, end: int) -> Files:
         """The files that may hold bars from `start` until before `end`, and the complete ones."""
         return self._named(
@@ -164,7 +175,7 @@ class Source:
         """These files alone; a query over them sees all columns, if need be in others' files."""
         chosen = set(paths)
         files = tuple(file for file in self.files if file.path in chosen)
-        own = {name for file in files for name in file.columns}
+        own = {name for file in files for name, _ in file.columns}
         own.update(self.bars.keys)
         is_complete = own == {name for name, _ in self.columns} and not self.is_mixed
         return replace(self, files=files, complete=() if is_complete else self.complete)
@@ -176,8 +187,13 @@ class Source:
         return time if has_zone else time.replace(tzinfo=None)
 
 
-def open_source(database: Database, inputs: Sequence[str], config: LabelingConfig) -> Source:
-    """Read the footers of the input.
+def open_source(
+    database: Database,
+    inputs: Sequence[str],
+    config: LabelingConfig,
+    known: Mapping[str, BarFile] | None = None,
+) -> Source:
+    """Read the footers of the input, but of files that are `known`, by identity, and as they were.
 
     Raises:
         InputError: for a file that is no Parquet file, a missing column, a wrong type, files that
@@ -186,8 +202,16 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
     """
     found = find_files(inputs)
     paths = found.paths
-    prints = dict(zip(paths, each(_fingerprint, paths), strict=True))
-    by_file = described(database, paths)
+    # A file of this machine need not be opened to see that it is as it was.
+    prints = {path: told for path in paths if known and (told := stat(path)) is not None}
+    old = _unchanged(found, known or {}, prints)
+    unknown = [path for path in paths if path not in old]
+    prints |= dict(zip(unknown, each(_fingerprint, unknown), strict=True))
+    old = _unchanged(found, known or {}, prints)
+    new = [path for path in paths if path not in old]
+    by_file = described(database, new) if new else {}
+    by_file |= {path: list(file.columns) for path, file in old.items()}
+    by_file = {path: by_file[path] for path in paths}
     agreement = agreed(database, by_file)
     paths = [path for path in paths if path not in agreement.empty]
     keys = keys_of(database, {path: by_file[path] for path in paths}, config)
@@ -203,24 +227,31 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
                 f"{taken[name.casefold()]}: has a column {name!r} already: leave the file out if "
                 "it is labeled, or rename the mode or the column"
             )
-    groups = _row_groups(database, paths, bars)
-    for path, own in ((path, groups[path]) for path in paths if path in groups):
-        first, last = min(group.first for group in own), max(group.last for group in own)
-        refuse_unlikely(database, path, bars, first, last)
+    fresh = [path for path in paths if path not in old]
+    read = footers(database, fresh, bars)
+    for path in fresh:
+        if own := read.get(path, ((), 0))[0]:
+            first, last = min(group.first for group in own), max(group.last for group in own)
+            refuse_unlikely(database, path, bars, first, last)
+    read |= {path: (file.row_groups, file.uncompressed) for path, file in old.items()}
     files = [
         BarFile(
             path,
+            found.identities[path],
             *prints[path],
-            tuple(name for name, _ in by_file[path]),
-            tuple(groups.get(path, ())),
+            tuple(by_file[path]),
+            groups,
+            uncompressed,
             keys.of(path),
         )
         for path in paths
+        for groups, uncompressed in [read.get(path, ((), 0))]
     ]
     rows = sum(file.rows for file in files)
     if rows == 0:
         raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
-    width = _uncompressed(database, paths) / rows
+    width = sum(file.uncompressed for file in files) / rows
+    bars = replace(bars, are_alike=len({file.columns for file in files}) == 1)
     source = Source(
         tuple(files),
         columns,
@@ -233,8 +264,20 @@ def open_source(database: Database, inputs: Sequence[str], config: LabelingConfi
         details=agreement.notes,
     )
     others = left_out(database, source.paths, bars, keys.said, config)
-    told = others.told(config.symbols)
-    return replace(source, others=others, notes=(*source.notes, *told))
+    lines = others.told(config.symbols)
+    return replace(source, others=others, notes=(*source.notes, *lines))
+
+
+def _unchanged(
+    found: Found, known: Mapping[str, BarFile], prints: Mapping[str, tuple[int, int | str]]
+) -> dict[str, BarFile]:
+    """Of the files found, by path, those that are known and have the size and version they had."""
+    return {
+        path: file
+        for path, told in prints.items()
+        if (file := known.get(found.identities[path])) is not None
+        and told == (file.size, file.version)
+    }
 
 
 def _refuse_numbers(
@@ -272,15 +315,6 @@ def coarsest_unit(latest: int) -> str:
     return units[0] if units else "ns"
 
 
-def _uncompressed(database: Database, paths: list[str]) -> int:
-    """What the bars of all files take before compression, in bytes."""
-    (size,) = database.row(
-        "select sum(total_uncompressed_size)::bigint from parquet_metadata($files)",
-        {"files": exactly(paths)},
-    )
-    return int(size or 0)
-
-
 def _fingerprint(path: str) -> tuple[int, int | str]:
     """Size and version of what ends like a Parquet file."""
     try:
@@ -290,35 +324,55 @@ def _fingerprint(path: str) -> tuple[int, int | str]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _row_groups(database: Database, paths: list[str], bars: BarColumns) -> dict[str, list[Stretch]]:
-    """The row groups of every file; one that keeps no statistics counts as one whole group."""
+def footers(
+    database: Database, paths: Sequence[str], bars: BarColumns
+) -> dict[str, tuple[tuple[Stretch, ...], int]]:
+    """The row groups of every file, and the bytes of its bars before compression.
+
+    A file that keeps no statistics counts as one whole group.
+    """
+    if not paths:
+        return {}
     written = bars.written
-    if written is not None and written.format is not None:
-        # Text does not lie in the order of its times.
-        return _measured(database, paths, bars)
     early = _SKIP if written is not None and written.zone is not None else 0
-    to_clock = _clock_of(bars)
+    # Text does not lie in the order of its times.
+    is_text = written is not None and written.format is not None
+    first, last = (
+        "null" if is_text else _clock_of(bars).replace("value", f"max({bound}) filter (is_time)")
+        for bound in (
+            "coalesce(stats_min_value, stats_min)",
+            "coalesce(stats_max_value, stats_max)",
+        )
+    )
     groups: dict[str, list[Stretch]] = {}
+    sizes: dict[str, int] = {}
     without_statistics = set()
-    for path, rows, first, last in database.rows(
+    for path, rows, size, begins, ends in database.rows(
         f"""
         select
             file_name,
-            row_group_num_rows,
-            {to_clock.replace("value", "coalesce(stats_min_value, stats_min)")},
-            {to_clock.replace("value", "coalesce(stats_max_value, stats_max)")}
-        from parquet_metadata($files)
-        where path_in_schema = $timestamp and row_group_num_rows > 0
+            any_value(row_group_num_rows),
+            sum(total_uncompressed_size)::bigint,
+            {first},
+            {last}
+        from (
+            select *, path_in_schema = $timestamp as is_time
+            from parquet_metadata($files)
+            where row_group_num_rows > 0
+        )
+        group by file_name, row_group_id
+        order by file_name, row_group_id
         """,
         {"files": exactly(paths), "timestamp": bars.timestamp},
     ):
-        if first is None or last is None:
+        sizes[path] = sizes.get(path, 0) + size
+        if begins is None or ends is None:
             without_statistics.add(path)
         else:
-            groups.setdefault(path, []).append(Stretch(first - early, last, rows))
+            groups.setdefault(path, []).append(Stretch(begins - early, ends, rows))
     if without_statistics:
         groups |= _measured(database, sorted(without_statistics), bars)
-    return groups
+    return {path: (tuple(groups.get(path, ())), size) for path, size in sizes.items()}
 
 
 def _clock_of(bars: BarColumns) -> str:
@@ -351,6 +405,17 @@ def _measured(
             first, last = -_FOREVER, _FOREVER
         # Without a single time there is no range; the checks will name the nulls.
         stretches[path] = [Stretch(first or 0, last or 0, rows)]
+    return stretches
+
+
+def merged(groups: Iterable[Stretch]) -> list[tuple[int, int]]:
+    """The stretches of time that row groups cover together, apart and in order."""
+    stretches: list[tuple[int, int]] = []
+    for group in sorted(groups, key=lambda group: group.first):
+        if stretches and group.first <= stretches[-1][1]:
+            stretches[-1] = stretches[-1][0], max(stretches[-1][1], group.last)
+        else:
+            stretches.append((group.first, group.last))
     return stretches
 
 

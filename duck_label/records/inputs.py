@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from duck_label.bars.source import BarFile, Stretch
 
 
 @dataclass(frozen=True)
 class InputFile:
     """A file of the input, as it was when its bars were found good.
 
-    `says` is what its path tells of its bars, `ranges` where in time they lie: apart and in order,
-    in microseconds since 1970, both ends included.
+    `says` is what its path tells of its bars; the rest is that of its footer.
     """
 
     path: str
@@ -27,13 +28,50 @@ class InputFile:
     version: int | str
     digest: str
     says: tuple[tuple[str, str | None], ...]
-    ranges: tuple[tuple[int, int], ...]
+    columns: tuple[tuple[str, str], ...]
+    row_groups: tuple[Stretch, ...]
+    uncompressed: int
+
+    @classmethod
+    def of(cls, file: BarFile, digest: str) -> InputFile:
+        """What is recorded of a file of this digest."""
+        return cls(
+            file.identity,
+            file.size,
+            file.version,
+            digest,
+            file.says,
+            file.columns,
+            file.row_groups,
+            file.uncompressed,
+        )
+
+    @property
+    def file(self) -> BarFile:
+        """The file, under the name that it had."""
+        return BarFile(
+            self.path,
+            self.path,
+            self.size,
+            self.version,
+            self.columns,
+            self.row_groups,
+            self.uncompressed,
+            self.says,
+        )
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> InputFile:
         """What a record says of it."""
-        pairs = {key: tuple(map(tuple, values[key])) for key in ("says", "ranges")}
-        return cls(**{**values, **pairs})
+        pairs = {key: tuple(map(tuple, values[key])) for key in ("says", "columns")}
+        groups = tuple(Stretch(*group) for group in values["row_groups"])
+        return cls(**{**values, **pairs, "row_groups": groups})
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is recorded of it."""
+        groups = [(group.first, group.last, group.rows) for group in self.row_groups]
+        return {**vars(self), "row_groups": groups}
 
     @property
     def content(self) -> tuple[Any, ...]:
@@ -45,7 +83,7 @@ def write_inputs(path: Path, files: Sequence[InputFile]) -> None:
     """Write a record of input files, whole or not at all."""
     unfinished = path.with_suffix(".tmp")
     with unfinished.open("w", encoding="utf-8") as file:
-        json.dump([asdict(one) for one in files], file)
+        file.write(json.dumps([one.values for one in files]))
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, path)

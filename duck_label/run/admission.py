@@ -11,6 +11,7 @@ from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.checks import BadBars
 from duck_label.bars.complaint import complaint
+from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces, whole_days, without
 from duck_label.bars.source import Source
@@ -69,7 +70,8 @@ def admit(
 
     Where the labels in the folder are to be replaced (`anew`), they are removed once the new
     input is found good. Where files joined the input, or changed, the finished chunks that they
-    change are forgotten. Leaves the temp tables `grids` and `spans`.
+    change are forgotten. Many small files are gathered in the folder that the database spills to.
+    Leaves the temp tables `grids` and `spans`.
 
     Raises:
         BadBarsError: if there are bad bars and they are not to be quarantined, or too many.
@@ -78,10 +80,15 @@ def admit(
     """
     names = [name for name, _ in source.columns]
     values = queries.parameters(config, source.bars)
-    everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
-    raw = queries.context(config, source.bars, names, has_quarantine=False)
-    database.run(queries.render("input/grids", raw), everything)
+    given, of_given = source, queries.context(config, source.bars, names, has_quarantine=False)
+    raw = of_given
     before = None if anew else known(database, ledger)
+    # Other machines of a cluster see nothing of this one's disk.
+    if before is None and is_scattered(source) and config.run.engine == "local":
+        source = gathered(database, given, of_given, database.temp_dir / "gathered")
+        raw = queries.context(config, source.bars, names, has_quarantine=False)
+    everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
+    database.run(queries.render("input/grids", raw), everything)
     new = None if before is None else changes.addition(database, source, raw, before)
     bad_bars = 0 if before is None else before.bad_bars
     has_too_many = bad_bars > 0 and config.on_bad_rows == "fail"
@@ -89,7 +96,7 @@ def admit(
     aside = ledger.unfinished(ledger.quarantine.name)
     bad = mixed = None
     if before is None or new is not None or has_too_many:
-        mixed = mixture(database, source, config, raw)
+        mixed = mixture(database, given, config, of_given)
         refuse_mixture(mixed)
         bad = _check(database, source, config, raw, new, bad_bars)
         if bad:
@@ -121,7 +128,7 @@ def admit(
     if before is not None and new is not None:
         news = changes.news(new, ledger.chunks(), before, values["reference_month"])
         ledger.withdraw(news.stale)
-    files = input_files(source, before)
+    files = input_files(given, before)
     if before is None or before.files != files:
         repeated = source.rows - bad_bars - good if config.on_duplicates == "first" else 0
         rounded: list[Rounded] = []

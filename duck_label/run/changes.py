@@ -12,14 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from duck_label.bars.source import Source, Stretch
+from duck_label.bars.source import BarFile, Source, Stretch, merged
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError
 from duck_label.queries import render
 from duck_label.records.inputs import InputFile, difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
-from duck_label.storage.places import identity
 
 
 def input_files(source: Source, before: Checked | None) -> tuple[InputFile, ...]:
@@ -27,13 +26,22 @@ def input_files(source: Source, before: Checked | None) -> tuple[InputFile, ...]
     known = {} if before is None else {file.path: file for file in before.files}
     files = []
     for file in source.files:
-        path = identity(file.path)
-        old = known.get(path)
+        old = known.get(file.identity)
         is_known = old is not None and (old.size, old.version) == (file.size, file.version)
         digest = old.digest if old is not None and is_known else file.digest
-        ranges = tuple(merged(file.row_groups))
-        files.append(InputFile(path, file.size, file.version, digest, file.says, ranges))
+        files.append(InputFile.of(file, digest))
     return tuple(files)
+
+
+def known_files(ledger: Ledger, config: LabelingConfig) -> dict[str, BarFile]:
+    """The files that a folder was labeled from, by identity, if they were read as now."""
+    try:
+        before = ledger.checked()
+    except OutputConflictError:
+        return {}
+    if before is None or before.config != config.label_identity():
+        return {}
+    return {file.path: file.file for file in before.files}
 
 
 def refuse_conflict(ledger: Ledger, source: Source, config: LabelingConfig) -> None:
@@ -175,7 +183,7 @@ def addition(
     if not found:
         return None
     joined = {file.path for file in found.joined}
-    files = source.among([file.path for file in source.files if identity(file.path) in joined])
+    files = source.among([file.path for file in source.files if file.identity in joined])
     database.run(render("input/spans", context), {"files": files.paths})
     clock, scale = context["clock"], source.bars.clocks_per_second // 1_000_000
     spans = database.rows(
@@ -192,15 +200,4 @@ def addition(
 
 
 def _stretches(files: Iterable[InputFile]) -> list[Stretch]:
-    return [Stretch(first, last, 0) for file in files for first, last in file.ranges]
-
-
-def merged(groups: Iterable[Stretch]) -> list[tuple[int, int]]:
-    """The stretches of time that row groups cover together, apart and in order."""
-    stretches: list[tuple[int, int]] = []
-    for group in sorted(groups, key=lambda group: group.first):
-        if stretches and group.first <= stretches[-1][1]:
-            stretches[-1] = stretches[-1][0], max(stretches[-1][1], group.last)
-        else:
-            stretches.append((group.first, group.last))
-    return stretches
+    return [group for file in files for group in file.row_groups]

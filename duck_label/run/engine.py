@@ -25,7 +25,7 @@ from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
 from duck_label.records.ledger import Ledger
 from duck_label.run.admission import finished, lasting
-from duck_label.run.changes import refuse_conflict
+from duck_label.run.changes import known_files, refuse_conflict
 from duck_label.run.labeling import Labeling
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
@@ -213,9 +213,11 @@ class WeightedLabelingEngine:
         return Database(budget, self._threads, spill, most, self._profile)
 
     def _source(self, database: Database, inputs: Sequence[str | Path], ledger: Ledger) -> Source:
-        source = open_source(database, [str(item) for item in inputs], self.config)
+        names = [str(item) for item in inputs]
+        source = open_source(database, names, self.config, known_files(ledger, self.config))
+        output = f"{ledger.output.address()}/"
         for file in source.files:
-            if ledger.output.holds(file.path):
+            if file.identity.startswith(output):
                 raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
         return source
 

@@ -70,7 +70,7 @@ class Labeling:
                 self._tell(bars)
                 self.ledger.remove_unrecorded_parts()
                 with self._crew(bars, watch) as crew:
-                    self._label(watch, crew, reporter)
+                    self._label(bars, watch, crew, reporter)
             finally:
                 self._finish(watch)
 
@@ -179,7 +179,7 @@ class Labeling:
         finally:
             kept.unlink()
 
-    def _label(self, watch: Watch, crew: Crew, reporter: RunReporter) -> None:
+    def _label(self, bars: Bars, watch: Watch, crew: Crew, reporter: RunReporter) -> None:
         """Label what is left of the range, chunk after chunk."""
         done = self.ledger.chunks()
         self.summary.resume(done)
@@ -188,7 +188,7 @@ class Labeling:
             self.config,
             crew.budget,
             watch.manager,
-            counted(self.database, self.source, self.config, ranges),
+            counted(self.database, bars.source, self.config, ranges),
             self.source.row_width,
             done,
             self.ledger.memory_factor(),

@@ -6,7 +6,7 @@ A file that the log has removed stays in the folder for a while, so a folder alo
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from glob import escape, glob
 from typing import Any
@@ -31,15 +31,17 @@ class _Delta:
     files: frozenset[str]
 
 
-def current(item: str, names: Sequence[str]) -> tuple[list[str], list[str]]:
+def current(item: str, identities: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Of the files that an input stands for, those that count; and a line for every table in it.
+
+    `identities` are the files' names without links, by name.
 
     Raises:
         InputError: for a table that cannot be read so, or a file by name that is no part of it.
         ConfigError: where the library is not installed.
     """
     known: dict[str, str | None] = {}
-    found = {os.path.realpath(name): name for name in names}
+    found = {own: name for name, own in identities.items()}
     roots = {path: _root(os.path.dirname(path), known) for path in found}
     is_folder = os.path.isdir(item)
     whole = os.path.realpath(item)

@@ -102,10 +102,15 @@ def store(url: str) -> Store:
 
 @dataclass(frozen=True)
 class Found:
-    """The Parquet files of an input, each once, in order; and a line for what is no bar in it."""
+    """The Parquet files of an input, each once, in order; and a line for what is no bar in it.
+
+    `identities` are the names that they have for whoever names them: two that are the same are one
+    file.
+    """
 
     paths: list[str]
     notes: tuple[str, ...]
+    identities: dict[str, str]
 
 
 def find_files(inputs: Sequence[str]) -> Found:
@@ -124,18 +129,21 @@ def find_files(inputs: Sequence[str]) -> Found:
     notes: dict[str, None] = {}
     for item in map(settled, inputs):
         names, beside = store(item).find(item) if is_url(item) else _local_files(item)
+        own = identities(names)
         if not is_url(item):
-            names, tables = current(item, names)
+            names, tables = current(item, own)
             notes |= dict.fromkeys(tables)
+            own = {name: own.get(name, name) for name in names}
         if not names:
             listed = f", but {_listed(beside)}" if beside else ""
             raise InputError(f"{item}: there is no .parquet file in this folder{listed}")
         if beside:
             are = "are" if len(beside) > 1 else "is"
             notes[f"{item}: {_listed(beside)} {are} left out: bars end in .parquet or .pq"] = None
-        for name in names:
-            found.setdefault(identity(name), name)
-    return Found(sorted(found.values()), tuple(notes))
+        for name, identity in own.items():
+            found.setdefault(identity, name)
+    paths = {name: identity for identity, name in found.items()}
+    return Found(sorted(paths), tuple(notes), paths)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -201,9 +209,23 @@ def is_told(name: str) -> bool:
     return is_parquet(name) or not _hides(name)
 
 
-def identity(name: str) -> str:
-    """The name that a file has for whoever names it: two that are the same are one file."""
-    return name if is_url(name) else os.path.realpath(name)
+def identities(names: Iterable[str]) -> dict[str, str]:
+    """The names that files have for whoever names them: two that are the same are one file.
+
+    Links are followed; a folder is looked up once for all of its files.
+    """
+    folders: dict[str, str] = {}
+    found = {}
+    for name in names:
+        if is_url(name):
+            found[name] = name
+            continue
+        folder, base = os.path.split(name)
+        if folder not in folders:
+            folders[folder] = os.path.realpath(folder)
+        own = os.path.join(folders[folder], base)
+        found[name] = os.path.realpath(own) if os.path.islink(own) else own
+    return found
 
 
 def exactly(names: Iterable[str]) -> list[dict[str, Any]]:
@@ -237,6 +259,17 @@ def open_file(name: str) -> BufferedReader | StoredFile:
 def version(file: BufferedReader | StoredFile) -> int | str:
     """What changes whenever a file is written: its time in nanoseconds, or what its store says."""
     return os.fstat(file.fileno()).st_mtime_ns if isinstance(file, BufferedReader) else file.version
+
+
+def stat(name: str) -> tuple[int, int | str] | None:
+    """Size and version of a file as `version` has it, without opening it; None where that fails."""
+    if is_url(name):
+        return None
+    try:
+        told = os.stat(name)
+    except OSError:
+        return None
+    return told.st_size, told.st_mtime_ns
 
 
 def each(function: Callable[[str], Result], names: Sequence[str]) -> list[Result]:

@@ -14,8 +14,8 @@ placed_rows as (
         said.{{ field }}::varchar as {{ column }},
         {%- endfor %}
         duck_label_file,
-        file_row_number as duck_label_row
-    -- A column of the input may be called file_row_number too: only under another name it leaves DuckDB's in sight.
+        {{ "duck_label_row" if is_gathered else "file_row_number as duck_label_row" }}
+    -- A column of the input may be called file_row_number too: renamed, it leaves DuckDB's in sight.
     from {{ files }} as files (
         {%- for _ in input_columns[:file_columns] %}
         column_{{ loop.index }}{{ "," if not loop.last }}
