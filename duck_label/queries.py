@@ -157,6 +157,7 @@ def context(
             f"{table}.{identifier(getattr(bars, price))}"
             f"{'::varchar' if types[price] == 'FLOAT' else ''}::double{scale}"
         ),
+        "levels_of_float": LEVELS_OF_FLOAT,
         "is_off_grid": lambda price: is_off_grid(price, f"{price}_multiple", types[price]),
         "volume": identifier(bars.volume) if bars.volume else None,
         "has_symbol": bars.symbol is not None,

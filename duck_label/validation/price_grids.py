@@ -50,13 +50,10 @@ def grid(fit: Fit) -> SymbolGrid | None:
     A tick is the coarsest step of the moves inside a bar, the increment the coarsest that divides
     it and fits the prices.
     """
-    shares = [off / fit.moves if fit.moves else 0.0 for off in fit.moves_off]
-    if not fit.moves:
-        shares = [off / fit.prices if fit.prices else 1.0 for off in fit.prices_off]
-    exact, rough = (
-        next((step for step, share in zip(INCREMENTS, shares, strict=True) if share <= most), None)
-        for most in (_FEW, _MOST)
-    )
+    exact, rough = _steps(fit.moves, fit.moves_off)
+    if rough is None:
+        # FLOAT prices in columns of DOUBLE lie on a grid, and their moves on none.
+        exact, rough = _steps(fit.prices, fit.prices_off)
     if rough is None:
         return None
     # A grid that is far finer than what nearly all prices lie on is made by a few garbled ones.
@@ -69,3 +66,15 @@ def grid(fit: Fit) -> SymbolGrid | None:
     fewest = min(off for _, off in dividing)
     step, off = next((s, o) for s, o in dividing if o <= fewest + _FEW * fit.prices)
     return SymbolGrid(tick, step, off) if off <= _MOST * fit.prices else None
+
+
+def _steps(count: int, off: Sequence[int]) -> tuple[Decimal | None, Decimal | None]:
+    """The coarsest steps that hardly any, and that few, of so many prices or moves lie off."""
+    if not count:
+        return None, None
+    shares = [share / count for share in off]
+    exact, rough = (
+        next((step for step, share in zip(INCREMENTS, shares, strict=True) if share <= most), None)
+        for most in (_FEW, _MOST)
+    )
+    return exact, rough

@@ -7,7 +7,7 @@ Only keys that nobody set are guessed. Nothing here reads a bar: that is done in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -38,6 +38,8 @@ _NAMES = {
 }
 # The default targets are 1.2, 1.6 and 2 times what ES moves in a third of the horizon.
 _TYPICAL_TICKS, _TOLERANCE = 10, 1.5
+# Where prices lie on no grid: the parts of a tick they are rounded to, and the least height.
+_PARTS, _LEAST_TICK = 100, 1e-9
 # Symbols that move by so many times more steps than others want larger ticks.
 _TOO_FAR_APART = 4
 # Fewer do not tell how much an instrument moves.
@@ -55,11 +57,31 @@ class Suggestion:
 
     values: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    # The keys that files and options set.
+    given: frozenset[str] = frozenset()
 
     def add(self, key: str, value: Any, reason: str) -> None:
         """Suggest a value."""
         self.values[key] = value
         self.reasons[key] = reason
+
+    def copy(self) -> Suggestion:
+        """A suggestion of its own, with the same values."""
+        return replace(self, values=dict(self.values), reasons=dict(self.reasons))
+
+    def leave_out(self, table: str) -> None:
+        """Suggest nothing for a key, or for the keys of a table, unless it was given."""
+        for key in [key for key in self.values if key.partition(".")[0] == table]:
+            if key not in self.given:
+                del self.values[key], self.reasons[key]
+
+    @property
+    def finds_grids(self) -> bool:
+        """Whether grids are suggested: nobody set a tick, an increment or a table of some."""
+        return not any(
+            key in ("tick_size", "price_increment") or key.startswith("instruments.")
+            for key in self.given
+        )
 
     def config(self) -> LabelingConfig:
         """The configuration that it makes."""
@@ -126,7 +148,7 @@ def given(settings: Settings) -> Suggestion:
         elif key.startswith("instruments."):
             value = {name: item for name, item in value.items() if item is not None}
         kept.add(key, value, origin)
-    return kept
+    return replace(kept, given=frozenset(kept.values))
 
 
 def guess_columns(columns: Mapping[str, str], config: LabelingConfig) -> dict[str, str]:
@@ -172,6 +194,8 @@ def suggest(
     if not reports:
         return
     add, given = suggestion.add, suggestion.values
+    if suggestion.finds_grids and "on_off_grid" not in given:
+        reports = [_with_a_grid(report) for report in reports]
     found = families(reports)
     family = main_family(found)
     main = family.members[0]
@@ -189,6 +213,18 @@ def suggest(
     if main.sunday_bars > _SUNDAYS * main.bars and "session_start" not in given:
         add("session_start", "00:00 UTC", "there are bars on Sundays: a market that never closes")
     _suggest_instruments(found, family, in_force, suggestion)
+
+
+def _with_a_grid(report: SymbolReport) -> SymbolReport:
+    """One whose prices lie on no grid, with one that is fine for how far they move.
+
+    Its prices are rounded to a hundredth of a tick, as `Trial` finds out.
+    """
+    if report.grid is not None or not report.typical_height or report.typical_height < _LEAST_TICK:
+        return report
+    digits = Decimal(f"{report.typical_height / _TYPICAL_TICKS:.0e}")
+    tick = Decimal(1).scaleb(digits.adjusted())
+    return replace(report, grid=SymbolGrid(tick, tick / _PARTS, report.bars))
 
 
 def typical_ticks(

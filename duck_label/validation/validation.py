@@ -14,7 +14,7 @@ from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.keys import folder_keys
 from duck_label.bars.mixture import mixture
-from duck_label.bars.plan import MOST_ROWS, pieces
+from duck_label.bars.plan import MOST_ROWS
 from duck_label.bars.schema import common_columns
 from duck_label.bars.source import Source, open_source
 from duck_label.config import BAR_COLUMNS, LabelingConfig
@@ -28,9 +28,8 @@ from duck_label.validation import suggestion as guess
 from duck_label.validation.comments import put_into, sets_nothing
 from duck_label.validation.suggestion import Suggestion
 from duck_label.validation.survey import SymbolReport, survey
+from duck_label.validation.trial import Trial
 from duck_label.validation.units import guess_units
-
-_MOST_QUARANTINED = 0.05
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class Validation:
     refusals: tuple[str, ...]
     suggestion: Suggestion
     suggested_refusals: tuple[str, ...]
+    # Those of them that are of the bars, under whatever configuration was tried.
+    objections: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; keys carry units."""
@@ -140,6 +141,7 @@ class _Examination:
             self._suggestion.add(key, value, reason)
         self._source = open_source(database, readable, self._suggestion.config())
         self._oddities += self._source.others.told(self._config.symbols)
+        self._trial = Trial(database, self._source)
         self._reports = survey(database, self._source, self._suggestion.config())
 
     def result(self) -> Validation:
@@ -147,14 +149,11 @@ class _Examination:
         guess.suggest(self._reports, self._config, self._suggestion)
         self._find_oddities()
         source, groups = self._source, self._source.row_groups
-        bad, broken = self._bad_bars(self._suggestion.config(), with_examples=True)
-        is_open = "on_bad_rows" not in self._suggestion.values
-        if bad and is_open and bad.bars <= _MOST_QUARANTINED * source.rows:
-            reason = f"{bad.bars:,} bad bars: they are set aside and the rest is labeled"
-            self._suggestion.add("on_bad_rows", "quarantine", reason)
+        bad, objections = self._trial.settle(self._suggestion)
+        broken = self._broken(bad)
         suggested_refusals = list(self._refusals)
-        if bad and self._suggestion.config().on_bad_rows == "fail":
-            suggested_refusals.append(_summary(broken))
+        objections = [f"{_summary(broken)}: {why}" for why in objections]
+        suggested_refusals += objections
         return Validation(
             files=len(source.files),
             size_bytes=source.size,
@@ -174,6 +173,7 @@ class _Examination:
             refusals=tuple(self._refusals + self._refusals_in_force()),
             suggestion=self._suggestion,
             suggested_refusals=tuple(suggested_refusals),
+            objections=tuple(objections),
         )
 
     def _readable(self, paths: Sequence[str]) -> list[str]:
@@ -242,23 +242,17 @@ class _Examination:
                 "no stop and target suit both; label them apart (--symbol)"
             )
 
-    def _bad_bars(
-        self, config: LabelingConfig, *, with_examples: bool
-    ) -> tuple[checks.BadBars, list[BrokenRule]]:
-        database, source = self._database, self._source
-        context = self._context(config, source)
-        values = {**queries.parameters(config, source.bars), "files": source.paths}
-        database.run(queries.render("input/grids", context), values)
-        ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
-        bad = checks.find_bad_bars(database, source, context, ranges)
+    def _broken(self, bad: checks.BadBars, *, shown: bool = True) -> list[BrokenRule]:
+        """What was tried last broke these rules."""
         broken = []
         for (file, rule), bars in bad.counts.items():
-            shown: Iterable[str] = ()
-            if with_examples:
-                shown = checks.examples(database, source, context, file, rule)
-            examples = tuple(line.strip() for line in shown)
+            lines: Iterable[str] = ()
+            if shown:
+                context = self._trial.context
+                lines = checks.examples(self._database, self._source, context, file, rule)
+            examples = tuple(line.strip() for line in lines)
             broken.append(BrokenRule(file, rule, checks.RULES[rule], bars, examples))
-        return bad, broken
+        return broken
 
     def _refusals_in_force(self) -> list[str]:
         """Why a run with the configuration in force would not label what can be read."""
@@ -268,8 +262,10 @@ class _Examination:
             open_source(self._database, paths, config)
         except (InputError, ConfigError) as error:
             return [str(error)]
-        bad, broken = self._bad_bars(config, with_examples=False)
-        return [_summary(broken)] if bad and config.on_bad_rows == "fail" else []
+        bad = self._trial.bad_bars(config)
+        if not bad or (config.on_bad_rows != "fail" and self._trial.excess(config, bad) is None):
+            return []
+        return [_summary(self._broken(bad, shown=False))]
 
 
 def _summary(broken: Sequence[BrokenRule]) -> str:
@@ -298,8 +294,14 @@ def write_config(validation: Validation, path: Path) -> None:
     The comments of a file that sets nothing stay; any other is replaced.
 
     Raises:
+        InputError: if a run would refuse the bars under any that was tried.
         OutputError: if it cannot be written.
     """
+    if validation.objections:
+        raise InputError(
+            f"no configuration was written, as a run would refuse these bars under any that was "
+            f"tried: {'; '.join(validation.objections)}"
+        )
     text = validation.suggestion.to_toml()
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""

@@ -18,6 +18,8 @@ levels as (
         prices.bars,
         prices.price,
         grids.place,
+        grids.numerator,
+        grids.denominator,
         prices.price * grids.denominator / grids.numerator as level
     from prices
     cross join grids
@@ -26,8 +28,16 @@ levels as (
 judged_levels as (
     select
         *,
+        -- A FLOAT in a column of DOUBLE, the nearest one to its level and to no other.
+        coalesce(
+            abs(level) < {{ levels_of_float }}
+            and try_cast(price as float) = price
+            and try_cast(round(level) * numerator / denominator as float) = price,
+            false
+        ) as is_short,
         -- A step that is far coarser than the price would seem to fit at zero.
-        abs(level - round(level)) > 1e-6 or (round(level) = 0 and price <> 0) as is_off
+        (abs(level - round(level)) > 1e-6 and not is_short)
+        or (round(level) = 0 and price <> 0) as is_off
     from levels
 )
 
