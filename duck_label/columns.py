@@ -20,6 +20,8 @@ PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 WHOLE = re.compile(r"U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER")
 # What DuckDB calls times in milliseconds; it reads them from files as TIMESTAMP.
 MILLISECONDS = "TIMESTAMP_MS"
+# ASCII alone: that is what an escape of a text can be.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ZONED = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 # By how much clocks are put back, in minutes.
 _SHIFTS = (30, 60, 120)
@@ -31,8 +33,23 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Quote a text so that DuckDB takes it for a value."""
-    return "'" + text.replace("'", "''") + "'"
+    """Quote a text so that DuckDB takes it for a value.
+
+    Control characters are escaped: whoever reads SQL as text may change the ends of its lines.
+    """
+    quoted = "'" + text.replace("'", "''") + "'"
+    if not _CONTROL.search(text):
+        return quoted
+    quoted = quoted.replace("\\", "\\\\")
+    return "e" + _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", quoted)
+
+
+def comment(text: str) -> str:
+    """A text in a comment that begins with two dashes, each of its lines in one of its own.
+
+    To DuckDB a carriage return ends a comment too.
+    """
+    return re.sub(r"\r\n|\r|\n", lambda match: f"{match[0]}--     ", text)
 
 
 @dataclass(frozen=True)

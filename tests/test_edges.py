@@ -697,9 +697,9 @@ def test_unreadable_files_are_named(how: str, tmp_path: Path) -> None:
         ("close", None, r"no column 'close'"),
         ("timestamp", None, r"no column 'timestamp'.*--column timestamp="),
         ("open", ["1"] * 5, r"column 'open' is VARCHAR, but the open must be a number"),
-        ("timestamp", list(range(5)), r"column 'timestamp' is BIGINT, not a TIMESTAMP"),
+        ("timestamp", list(range(5)), r"column 'timestamp' is BIGINT: whole numbers"),
         ("open", [[1.0]] * 5, r"column 'open' is DOUBLE\[\], but the open must be a number"),
-        ("timestamp", [[START]] * 5, r"column 'timestamp' is .*\[\], not a TIMESTAMP"),
+        ("timestamp", [[START]] * 5, r"column 'timestamp' is .*\[\]: not a TIMESTAMP"),
     ],
 )
 def test_missing_columns_and_wrong_types_are_named(

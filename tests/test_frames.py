@@ -128,8 +128,9 @@ def test_golden_case_in_every_kind(convert: Callable[[pa.Table], Any]) -> None:
     given = convert(bars)
     labeled = process(given, details=True)
     assert type(labeled) is type(given)
-    assert arrow(given).equals(bars)
-    assert arrow(labeled).select(bars.column_names).equals(bars)
+    # pandas 2 and 3 have texts of different types.
+    assert arrow(given).cast(bars.schema).equals(bars)
+    assert arrow(labeled).select(bars.column_names).cast(bars.schema).equals(bars)
     assert arrow(labeled).column_names == [*bars.column_names, *ADDED_TO_GOLDEN]
     assert golden.differences(in_order(arrow(labeled)), golden.expected("symbols_unsorted")) == []
 
@@ -445,8 +446,8 @@ def test_columns_in_levels_are_refused_with_a_way_that_works(level: int) -> None
         ("close", [1j] * 4, "column 'close' cannot be read: "),
         ("close", [pa.MonthDayNano([1, 2, 3])] * 4, "cannot be written as Parquet: .*month_day_n"),
         ("volume", [True] * 4, "column 'volume' is BOOLEAN, but the volume must be a number"),
-        ("timestamp", ["2024-03-04"] * 4, "column 'timestamp' is VARCHAR, not a TIMESTAMP or DATE"),
-        ("timestamp", [7] * 4, "column 'timestamp' is BIGINT, not a TIMESTAMP or DATE"),
+        ("timestamp", ["2024-03-04"] * 4, "column 'timestamp' is VARCHAR: text is a time"),
+        ("timestamp", [7] * 4, "column 'timestamp' is BIGINT: whole numbers"),
     ],
 )
 def test_wrong_types(column: str, values: list[Any], message: str) -> None:

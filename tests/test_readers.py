@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -90,3 +91,15 @@ def test_duckdb_1_opens_the_views(version: str, unit: str, tmp_path: Path) -> No
     )
     counts = list(map(int, result.stdout.split()))
     assert counts[:3] == [BARS, 6 * BARS, 1]
+
+
+@pytest.mark.parametrize("name", ["a\r{}", "b\n{}", "c\r\n{}", "d\x0b\x0c\x85\u2028{}", "e'; {}"])
+def test_the_name_of_a_folder_is_never_a_statement(name: str, tmp_path: Path) -> None:
+    output = tmp_path / name.format("create table seen (i integer); --")
+    label(write(tmp_path / "bars", [golden.bars("tiny")]), output)
+    # As a shell reads it, and as an editor or a driver that makes all ends of lines one.
+    for text in ((output / FOLDER / "views.sql").read_bytes().decode(), None):
+        with duckdb.connect() as connection:
+            connection.execute(text or (output / FOLDER / "views.sql").read_text(encoding="utf-8"))
+            assert connection.execute("select count(*) from duckdb_tables()").fetchall() == [(0,)]
+            assert connection.execute("select count(*) from labels").fetchall() == [(2,)]

@@ -60,6 +60,9 @@ def folder_keys(path: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for folder in PurePath(anywhere(path)).parts[:-1]:
         key, equals, text = folder.partition("=")
+        if folder.startswith(RESERVED) and not equals:
+            # Where the tables of a process lie for a while: what is above says nothing of them.
+            found.clear()
         if not equals or not key:
             continue
         name = unquote(key)

@@ -13,7 +13,7 @@ from glob import escape
 from typing import Any
 
 from duck_label.bars.schema import written_time
-from duck_label.columns import identifier, literal
+from duck_label.columns import comment, identifier, literal
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.queries import VIEWS, render
 from duck_label.storage.folders import Folder
@@ -46,8 +46,7 @@ def write_views(output: Folder, config: LabelingConfig, columns: Mapping[str, st
     Raises:
         OutputError: if it cannot be written.
     """
-    file = shlex.quote(output.address(FILE)).replace("\n", "\n--     ")
-    introduction = _INTRODUCTION.format(file=file)
+    introduction = _INTRODUCTION.format(file=comment(shlex.quote(output.address(FILE))))
     views = (record_views(output), label_views(output, config, columns))
     output.write(FILE, "\n".join((introduction, *views)))
 

@@ -117,7 +117,8 @@ def _told_levels(df: Any, price: str) -> str:
     instrument = df.columns.get_level_values(other)[0]
     return (
         f"{told}take one instrument, df.xs({instrument!r}, axis=1, level={other}), or all, "
-        f"df.stack(level={other}).rename_axis(['timestamp', 'symbol']).reset_index()"
+        f"df.stack(level={other}, future_stack=True).rename_axis(['timestamp', 'symbol'])"
+        ".reset_index()"
     )
 
 
