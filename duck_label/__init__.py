@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from duck_label.errors import (
         BadBarsError,
         ConfigError,
+        DamagedOutputError,
         DuckLabelError,
         InputError,
         InterruptedRunError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         SpillError,
         WorkerLostError,
     )
+    from duck_label.look.check import Checkup, check
     from duck_label.look.inspect import Output
     from duck_label.look.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
     from duck_label.look.stats import statistics
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadBarsError",
+    "Checkup",
     "ConfigError",
+    "DamagedOutputError",
     "DuckLabelError",
     "InputError",
     "Instrument",
@@ -56,6 +60,7 @@ __all__ = [
     "WeightedLabelingEngine",
     "Weights",
     "WorkerLostError",
+    "check",
     "open",
     "statistics",
     "validate",
@@ -66,6 +71,7 @@ _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
     **{name: "duck_label.errors" for name in __all__ if name.endswith("Error")},
     "MemoryManager": "duck_label.memory.governor",
     "MemorySnapshot": "duck_label.memory.budget",
+    **dict.fromkeys(("Checkup", "check"), "duck_label.look.check"),
     "Output": "duck_label.look.inspect",
     "PerformanceMonitor": "duck_label.memory.monitor",
     **dict.fromkeys(("Progress", "RunPlan", "RunSummary"), "duck_label.run.results"),

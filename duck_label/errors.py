@@ -64,6 +64,10 @@ class QualityError(DuckLabelError):
     exit_code = 5
 
 
+class DamagedOutputError(QualityError):
+    """Part files are missing, or not as they were written (`check`)."""
+
+
 class WorkerLostError(DuckLabelError):
     """A process that labels chunks died, or took too long, again and again over the same chunk."""
 

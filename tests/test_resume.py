@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 import duck_label
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
-from duck_label.errors import OutputConflictError, OutputError
+from duck_label.errors import InputError, OutputConflictError, OutputError
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.storage.scratch import owned, spill_folder
@@ -194,6 +194,23 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
         label(bars, tmp_path / "out")
 
 
+def test_overwrite_by_a_range_without_bars_keeps_the_old_labels(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "timestamp": [datetime(2024, 3, day, 12, tzinfo=UTC) for day in (1, 2, 9, 10)],
+            **dict.fromkeys(("open", "high", "low", "close"), [100.0] * 4),
+        }
+    )
+    bars = write(tmp_path / "bars", [table])
+    label(bars, tmp_path / "out")
+    before = parts(tmp_path / "out")
+    how = {"overwrite": True, "start": "2024-03-04", "end": "2024-03-06"}
+    with pytest.raises(InputError, match="not a single bar between 2024-03-04"):
+        label(bars, tmp_path / "out", how=how, details=True)
+    assert parts(tmp_path / "out") == before != {}
+    assert Ledger(tmp_path / "out").chunks() != []
+
+
 @pytest.mark.parametrize("number", [None, 99])
 def test_records_of_another_format_are_not_read(
     number: int | None, bars: Path, tmp_path: Path
@@ -201,9 +218,9 @@ def test_records_of_another_format_are_not_read(
     whole = label(bars, tmp_path / "out", run=CHUNK)
     records = tmp_path / "out" / FOLDER / "runs.jsonl"
     text = records.read_text()
-    assert '"format": 1, ' in text
+    assert '"format": 2, ' in text
     written = "" if number is None else f'"format": {number}, '
-    records.write_text(text.replace('"format": 1, ', written))
+    records.write_text(text.replace('"format": 2, ', written))
     (tmp_path / "out" / FOLDER / "chunks.jsonl").write_text('{"what": "is this"}\n')
     message = r"another format \(.*\): pass --overwrite"
     with pytest.raises(OutputConflictError, match=message):

@@ -316,5 +316,5 @@ def validate(
     validation.refuse(found.refusals if write_config is None else found.suggested_refusals)
 
 
-for command in (look.sql, look.explain, look.show_sql, look.completion):
+for command in (look.sql, look.check, look.explain, look.show_sql, look.completion):
     main.add_command(command)

@@ -191,6 +191,30 @@ def completion(shell: str) -> None:
 
 @click.command()
 @_OUTPUT
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@debug
+def check(folder: str | Path, as_json: bool) -> None:
+    """Read all part files and say which are damaged, missing, or none of this output.
+
+    Each is compared with the digest that was recorded when it was written. Exits with 5 if one is
+    not as it was written, or a Parquet file lies there that is no part.
+
+    \b
+    duck-label check labels
+    """
+    from duck_label.look.check import check, refuse
+
+    found = check(folder)
+    if as_json:
+        click.echo(json.dumps(found.to_json()))
+    else:
+        told = f", beside others ({', '.join(found.foreign)})" if found.foreign else ""
+        click.echo(f"{found.parts:,} part files are as they were written{told}")
+    refuse(found)
+
+
+@click.command()
+@_OUTPUT
 @click.option("--at", type=Moment(), required=True, help="Time of the bar, UTC.")
 @click.option("--symbol", help="Symbol of the bar, where several have one.")
 @click.option("--mode", help="One trading mode.  [default: all]")

@@ -58,7 +58,8 @@ class Reach:
 class ChunkRecord:
     """A finished chunk: its range (microseconds since 1970), its file, and what it took.
 
-    `file` is None for a range that turned out to hold no bar.
+    `file` is None for a range that turned out to hold no bar; else `digest` is the SHA-256 of its
+    content.
     """
 
     start: int
@@ -76,6 +77,7 @@ class ChunkRecord:
     run: int = 0
     steps: dict[str, float] = field(default_factory=dict)
     reach: Reach | None = None
+    digest: str | None = None
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> ChunkRecord:
@@ -164,6 +166,12 @@ class Ledger:
                 f"{self.output}: holds files that are not from duck-label ({min(contents)}): "
                 "choose an empty or new folder"
             )
+        folders = [name for name, size in contents.items() if size is None and PART.fullmatch(name)]
+        if folders:
+            raise OutputConflictError(
+                f"{self.output.address(min(folders))}: is a folder, where a part file is to be: "
+                "move it elsewhere"
+            )
 
     @property
     def quarantine(self) -> Path:
@@ -189,14 +197,18 @@ class Ledger:
 
         None where labels were recorded in another format.
         """
+        sizes = self.output.contents()
+        return [record for record in self.recorded() if _is_there(record, sizes)]
+
+    def recorded(self) -> list[ChunkRecord]:
+        """The chunks that were finished and not withdrawn, wherever their part files are by now."""
         if self._last_check().get("format", FORMAT) != FORMAT:
             return []
         records = {
             (record["start"], record["end"]): ChunkRecord.read(record)
             for record in lines(self.folder / "chunks.jsonl", ChunkLine)
         }
-        sizes = self.output.contents()
-        return [record for record in records.values() if _is_there(record, sizes)]
+        return [record for record in records.values() if record.size_bytes >= 0]
 
     def part_files(self, records: Iterable[ChunkRecord]) -> list[dict[str, str]]:
         """The part files of chunks, for a query."""
@@ -355,8 +367,6 @@ def month_name(month: int) -> str:
 
 
 def _is_there(record: ChunkRecord, sizes: Mapping[str, int | None]) -> bool:
-    if record.size_bytes < 0:
-        return False
     return record.file is None or sizes.get(record.file) == record.size_bytes
 
 

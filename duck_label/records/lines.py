@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 Shape = TypeVar("Shape")
 _MORE = ConfigDict(extra="allow")
 # The number of the form in which records are written. No other is read.
-FORMAT = 1
+FORMAT = 2
 
 
 def _moment(text: str) -> str:
@@ -150,6 +150,7 @@ class Chunk(Line):
     attempts: NotRequired[int]
     steps: NotRequired[dict[str, float]]
     reach: NotRequired[ReachLine | None]
+    digest: NotRequired[str | None]
 
 
 class Reading(TypedDict):

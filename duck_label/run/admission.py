@@ -64,7 +64,13 @@ class Bars:
 
 
 def admit(
-    database: Database, source: Source, config: LabelingConfig, ledger: Ledger, *, anew: bool
+    database: Database,
+    source: Source,
+    config: LabelingConfig,
+    ledger: Ledger,
+    wanted: tuple[int, int],
+    *,
+    anew: bool,
 ) -> Bars:
     """Check the bars that this output folder has not seen yet; set bad ones aside.
 
@@ -75,8 +81,8 @@ def admit(
 
     Raises:
         BadBarsError: if there are bad bars and they are not to be quarantined, or too many.
-        InputError: if there is no good bar, or they are of several instruments that nothing tells
-            apart.
+        InputError: if there is no good bar in the `wanted` range of time, or they are of several
+            instruments that nothing tells apart.
     """
     names = [name for name, _ in source.columns]
     values = queries.parameters(config, source.bars)
@@ -116,6 +122,7 @@ def admit(
     )
     if latest is None:
         raise InputError("there is no good bar in the input")
+    _refuse_emptiness(database, source, context, everything, wanted)
     # From here on nothing in the input stands against labeling it.
     if before is None:
         ledger.start_anew()
@@ -149,6 +156,25 @@ def admit(
             )
         )
     return Bars(source, context, values, news, () if mixed is None else (str(mixed),))
+
+
+def _refuse_emptiness(
+    database: Database,
+    source: Source,
+    context: Mapping[str, Any],
+    values: Mapping[str, Any],
+    wanted: tuple[int, int],
+) -> None:
+    time = context["time"]("source")
+    start, end = (source.moment(clock) for clock in wanted)
+    found = database.rows(
+        f"select 1 from {context['source']} as source "
+        f"where {time} >= {context['moment']('start')} "
+        f"and {time} < {context['moment']('end')} limit 1",
+        {**values, "files": source.paths_between(*wanted), "start": start, "end": end},
+    )
+    if not found:
+        raise InputError(f"there is not a single bar between {start} and {end}")
 
 
 def known(database: Database, ledger: Ledger) -> Checked | None:

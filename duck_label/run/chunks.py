@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import time
@@ -83,6 +84,7 @@ class ChunkLabeler:
             seconds=round(time.perf_counter() - began, 3),
             steps={step: round(seconds, 3) for step, seconds in self._seconds.items()},
             attempts=attempts,
+            digest=None if part is None else part.digest,
             reach=Reach(chunk.start, chunk.end - 1) if part is None else part.reach,
         )
 
@@ -185,10 +187,11 @@ class ChunkLabeler:
         try:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
-                size = file.seek(0, os.SEEK_END)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
         except OSError as error:
             raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
-        return _Part(f"{chunk.name}.parquet", rows, size, reach)
+        return _Part(f"{chunk.name}.parquet", rows, size, reach, digest)
 
 
 @dataclass(frozen=True)
@@ -197,3 +200,4 @@ class _Part:
     rows: int
     size_bytes: int
     reach: Reach
+    digest: str

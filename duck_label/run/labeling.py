@@ -21,7 +21,6 @@ from duck_label.bars.plan import without
 from duck_label.bars.source import Source, refuse_damaged
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
-from duck_label.errors import InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, parse_size
 from duck_label.profile import Profile
@@ -78,8 +77,9 @@ class Labeling:
         """The bars, found good or cleared of bad ones."""
         try:
             with self.database.interruptible():
-                bars = admit(self.database, self.source, self.config, self.ledger, anew=anew)
-            _refuse_emptiness(self.database, bars, self.wanted)
+                bars = admit(
+                    self.database, self.source, self.config, self.ledger, self.wanted, anew=anew
+                )
             write_views(self.ledger.output, self.config, dict(self.source.columns))
         except duckdb.Error as error:
             # Whoever reads many files does not say which of them it could not read.
@@ -244,16 +244,3 @@ class Labeling:
             # Among others, the versions at which tables with a log were read.
             "input_notes": list(self.source.notes),
         }
-
-
-def _refuse_emptiness(database: Database, bars: Bars, wanted: tuple[int, int]) -> None:
-    source, time = bars.context["source"], bars.context["time"]("source")
-    start, end = (bars.source.moment(clock) for clock in wanted)
-    found = database.rows(
-        f"select 1 from {source} as source "
-        f"where {time} >= {bars.context['moment']('start')} "
-        f"and {time} < {bars.context['moment']('end')} limit 1",
-        {**bars.between(*wanted), "start": start, "end": end},
-    )
-    if not found:
-        raise InputError(f"there is not a single bar between {start} and {end}")

@@ -194,7 +194,12 @@ class LocalFolder(Folder):
 
     def take(self, path: Path, name: str) -> None:
         """See `Folder`."""
-        os.replace(path, self._path / name)
+        try:
+            os.replace(path, self._path / name)
+        except OSError as error:
+            raise OutputError(
+                f"{self._path / name}: cannot be written: {error.strerror}"
+            ) from error
 
     def remove(self, name: str) -> None:
         """See `Folder`."""

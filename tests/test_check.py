@@ -1,0 +1,80 @@
+"""What `check` finds in an output whose files somebody, or a disk, has changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import duck_label
+import golden
+from duck_label.cli import main
+from duck_label.errors import InputError, OutputConflictError
+from labeling import label, write
+
+CHUNK = {"chunk": "2500"}
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    bars = write(tmp_path / "bars", [golden.bars("months")])
+    label(bars, tmp_path / "out", run=CHUNK)
+    return tmp_path / "out"
+
+
+def test_every_kind_of_damage_is_found_and_mended_by_the_next_run(output: Path) -> None:
+    first, second, third = sorted(output.glob("*.parquet"))[:3]
+    written = {path.name: path.read_bytes() for path in output.glob("*.parquet")}
+    found = duck_label.check(output)
+    assert (found.parts, found.faults) == (len(written), [])
+
+    # A byte in the midst, which neither size nor footer tells of.
+    content = bytearray(written[first.name])
+    content[len(content) // 3] ^= 1
+    first.write_bytes(content)
+    second.unlink()
+    third.write_bytes(written[third.name][:-9])
+    (output / "other.PARQUET").write_bytes(b"what is this")
+    (output / "README.txt").write_text("mine")
+    found = duck_label.check(output)
+    assert found.parts == len(written) - 3
+    assert [(one.file, one.reason.split()[0]) for one in found.damaged] == [
+        (first.name, "has"),
+        (third.name, "has"),
+    ]
+    assert "other bytes" in found.damaged[0].reason
+    assert "9 bytes" not in found.damaged[1].reason
+    assert found.missing == (second.name,)
+    assert found.foreign == ("README.txt", "other.PARQUET")
+
+    told = CliRunner().invoke(main, ["check", str(output), "--json"])
+    assert json.loads(told.stdout.splitlines()[0]) == json.loads(json.dumps(found.to_json()))
+    first.unlink()
+    (output / "other.PARQUET").unlink()
+    label(output.parent / "bars", output, run=CHUNK)
+    assert duck_label.check(output).faults == []
+    assert {path.name: path.read_bytes() for path in output.glob("*.parquet")}.keys() == (
+        written.keys()
+    )
+
+
+def test_damage_ends_with_the_exit_code_of_checks(output: Path) -> None:
+    assert CliRunner().invoke(main, ["check", str(output)]).exit_code == 0
+    part = min(output.glob("*.parquet"))
+    part.unlink()
+    result = CliRunner().invoke(main, ["check", str(output)])
+    assert result.exit_code == 5
+    assert f"{part.name}: is missing: run again" in result.output
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no output of duck-label"):
+        duck_label.check(tmp_path)
+
+
+def test_a_folder_named_like_a_part_is_told_before_anything_is_removed(output: Path) -> None:
+    before = {path.name for path in output.glob("*.parquet")}
+    (output / "1999-01-01--1999-01-02.parquet").mkdir()
+    with pytest.raises(OutputConflictError, match="is a folder, where a part file is to be"):
+        label(output.parent / "bars", output, how={"overwrite": True}, details=True)
+    assert before < {path.name for path in output.glob("*.parquet")}
