@@ -365,3 +365,30 @@ def test_labels_moved_elsewhere_keep_their_statistics(out: Path, tmp_path: Path)
     shutil.copytree(out, tmp_path / "elsewhere")
     assert statistics(tmp_path / "elsewhere").total == before
     assert os.listdir(out)
+
+
+@pytest.mark.parametrize(("target", "entry_bar", "both"), [(2, 1.0, 1 / 3), (9, 0.5, 0.0)])
+def test_trades_that_bars_hardly_tell_apart_are_told(
+    tmp_path: Path, target: int, entry_bar: float, both: float
+) -> None:
+    """Three long trades, at 100 with a stop of 2 points; the target is 2 points, or 9."""
+    seconds = [datetime(2024, 3, 4, 15, tzinfo=UTC) + timedelta(seconds=n) for n in range(4)]
+    bars = pa.table(
+        {
+            "timestamp": pa.array(seconds, pa.timestamp("us", "UTC")),
+            "open": [100.0, 100.0, 100.0, 100.0],
+            # The first trade wins in its entry bar, or is stopped one bar later; the second meets
+            # both, or the stop alone; the third wins, or meets no barrier.
+            "high": [100.0, 102.0, 103.0, 102.0],
+            "low": [100.0, 100.0, 97.0, 100.0],
+            "close": [100.0, 100.0, 100.0, 100.0],
+        }
+    )
+    write(tmp_path / "bars", [bars])
+    mode = {"name": "a", "direction": "long", "stop": 2, "target": target}
+    label(tmp_path / "bars", tmp_path / "out", details=True, tick_size=1, modes=[mode])
+    checks = {check.name: check for check in statistics(tmp_path / "out").checks}
+    assert checks["entry_bar"].value == entry_bar
+    assert checks["both"].value == pytest.approx(both)
+    assert checks["entry_bar"].status == ("warn" if entry_bar > 0.5 else "pass")
+    assert checks["both"].status == ("warn" if both > 0.05 else "pass")

@@ -15,6 +15,9 @@ _ORDER: tuple[Status, ...] = ("pass", "warn", "fail")
 _WIN_RATE = (0.05, 0.5)
 # Rolls are a few bars in a quarter. Where they take more, the gap is set below ordinary moves.
 _MOST_LOST_TO_ROLLS = 0.05
+# Where a bar is as wide as the barriers, the order of its prices decides, which no bar tells.
+_MOST_IN_THE_ENTRY_BAR = 0.5
+_MOST_BOTH = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Evidence:
     bad_labels: int
     bad_weights: int
     lost_to_rolls: int
+    # Known where details are written: trades that touch a barrier, and of them those that bars
+    # hardly tell apart.
+    touched: int = 0
+    in_the_entry_bar: int = 0
+    both: int = 0
 
 
 def worst(checks: Iterable[Check]) -> Status:
@@ -98,6 +106,9 @@ def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> 
     )
     for mode in modes:
         yield _win_rate(mode)
+    for mode in modes:
+        if mode.touched:
+            yield from _ambiguous(mode)
     bars = max((mode.bars for mode in modes), default=0)
     lost = max((mode.lost_to_rolls for mode in modes), default=0) / bars if bars else 0.0
     is_much = lost > _MOST_LOST_TO_ROLLS
@@ -118,6 +129,25 @@ def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> 
         "bars",
         f"{quarantined:,} bad bars were set aside" if quarantined else "no bad bar was set aside",
     )
+
+
+def _ambiguous(mode: Evidence) -> Iterator[Check]:
+    """Whether the bars are short enough for the barriers."""
+    for name, count, most, what in (
+        ("entry_bar", mode.in_the_entry_bar, _MOST_IN_THE_ENTRY_BAR, "decided in the entry bar"),
+        ("both", mode.both, _MOST_BOTH, "stops whose bar also touches the target"),
+    ):
+        value = count / mode.touched
+        is_much = value > most
+        yield Check(
+            name,
+            mode.mode,
+            "warn" if is_much else "pass",
+            value,
+            "share",
+            f"{value:.1%} of the trades that touch a barrier are {what}"
+            + (": take wider barriers or shorter bars" if is_much else ""),
+        )
 
 
 def _none(name: str, counts: dict[str, int], good: str, bad: str) -> Check:

@@ -6,6 +6,7 @@ weights from their columns. Nothing is written to the folder, and a run may be w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -190,6 +191,7 @@ def _statistics(
                 bad_labels=int(bad_labels),
                 bad_weights=int(bad_weights),
                 lost_to_rolls=mode.outcomes["roll"],
+                **_ambiguous(database, config, mode.mode, files),
             )
         )
     set_aside = quarantined(database, ledger)
@@ -210,6 +212,20 @@ def _statistics(
         groups=tuple(_groups(database, by, leaves_nulls)) if by else (),
         checks=tuple(judge(evidence, len(chunks) - tallied_files, set_aside)),
     )
+
+
+def _ambiguous(
+    database: Database, config: Mapping[str, Any], mode: str, files: Mapping[str, Any]
+) -> dict[str, int]:
+    """Trades that bars hardly tell apart, where the details of a mode in ticks are written."""
+    targets = {one["name"]: str(one["target"]) for one in config.get("modes", ())}
+    if not config.get("details") or not re.fullmatch(r"\d+(\.\d+)?", targets.get(mode, "")):
+        return {}
+    names = {kind: identifier(f"{kind}_{mode}") for kind in ("outcome", "seconds", "mfe_ticks")}
+    touched, in_the_entry_bar, both = database.row(
+        render("stats/ambiguous", names), {**files, "target": float(targets[mode])}
+    )
+    return {"touched": touched, "in_the_entry_bar": in_the_entry_bar, "both": both}
 
 
 class _Row(NamedTuple):
