@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
-from duck_label.errors import ConfigError, InputError
+from duck_label.errors import ConfigError, InputError, OutputConflictError
 from duck_label.storage.places import find_files
 from labeling import label, write
 from scan import Rules, scan
@@ -171,6 +171,50 @@ def test_a_delta_table_is_read_through_its_log(named: str, tmp_path: Path) -> No
     records = (tmp_path / "out").rglob("runs.jsonl")
     assert any("Delta table, read at version 2" in path.read_text() for path in records)
     assert "Delta table, read at version 2" in find_files([str(items[named][0])]).notes[0]
+
+
+def test_a_delta_table_that_was_optimized_has_changed_nothing(tmp_path: Path) -> None:
+    """The new files stand for the old ones; bars that went into them as well are new."""
+    root, table, out = tmp_path / "table", walk(90), tmp_path / "out"
+    for start in (0, 30):
+        delta(root, table[start : start + 30], mode="append")
+    label(root, out, details=True, run={"chunk": "20"})
+    before = {part.name: part.stat().st_mtime_ns for part in out.glob("*.parquet")}
+    deltalake.DeltaTable(str(root)).optimize.compact()
+    engine = WeightedLabelingEngine(LabelingConfig(details=True, run={"chunk": "20"}))
+    assert engine.process_files([root], out).rows_labeled == 0
+    assert {part.name: part.stat().st_mtime_ns for part in out.glob("*.parquet")} == before
+    delta(root, table[60:], mode="append")
+    assert (
+        golden.differences(
+            label(root, out, details=True, run={"chunk": "20"}), scan(table, Rules())
+        )
+        == []
+    )
+    assert engine.process_files([root], out).rows_labeled == 0
+
+
+def test_new_bars_that_a_delta_table_optimized_away_are_a_conflict(tmp_path: Path) -> None:
+    root, table, out = tmp_path / "table", walk(90), tmp_path / "out"
+    delta(root, table[:30])
+    label(root, out)
+    delta(root, table[30:], mode="append")
+    deltalake.DeltaTable(str(root)).optimize.compact()
+    with pytest.raises(OutputConflictError, match=r"gone: version 2 of the Delta table .*table "):
+        label(root, out)
+
+
+def test_bars_that_a_delta_table_deleted_are_a_conflict_that_names_the_version(
+    tmp_path: Path,
+) -> None:
+    root, table, out = tmp_path / "table", walk(60), tmp_path / "out"
+    delta(root, table[:30])
+    delta(root, table[30:], mode="append")
+    label(root, out)
+    deltalake.DeltaTable(str(root)).delete()
+    delta(root, table[:30], mode="append")
+    with pytest.raises(OutputConflictError, match=r"gone: version 2 of the Delta table .* rem"):
+        label(root, out)
 
 
 def test_a_removed_file_of_a_delta_table_is_refused_by_name(tmp_path: Path) -> None:

@@ -69,6 +69,11 @@ class InputFile:
         return cls(**{**values, **pairs, "row_groups": groups})
 
     @property
+    def rows(self) -> int:
+        """The number of its bars."""
+        return sum(group.rows for group in self.row_groups)
+
+    @property
     def values(self) -> dict[str, Any]:
         """What is recorded of it."""
         groups = [(group.first, group.last, group.rows) for group in self.row_groups]

@@ -18,7 +18,6 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.records.inputs import difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, month_name
 from duck_label.run import changes
 from duck_label.run.changes import input_files, refuse_conflict
@@ -205,7 +204,7 @@ def finished(
         for group in source.row_groups
     )
     files = input_files(source, checked)
-    if difference(checked.files, files) or has_bars_left or ledger.unrecorded_parts():
+    if changes.since(checked, files) or has_bars_left or ledger.unrecorded_parts():
         return None
     return replace(checked, files=files)
 

@@ -17,8 +17,9 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError
 from duck_label.queries import render
-from duck_label.records.inputs import InputFile, difference
+from duck_label.records.inputs import Difference, InputFile, difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
+from duck_label.storage.logs import added, removed
 
 
 def input_files(source: Source, before: Checked | None) -> tuple[InputFile, ...]:
@@ -42,6 +43,32 @@ def known_files(ledger: Ledger, config: LabelingConfig) -> dict[str, BarFile]:
     if before is None or before.config != config.label_identity():
         return {}
     return {file.path: file.file for file in before.files}
+
+
+def since(before: Checked, files: Sequence[InputFile]) -> Difference:
+    """How an input differs from the one on record.
+
+    Where a Delta table wrote the same bars into other files, these stand for them: its log says
+    that no data changed, and the numbers of bars are equal (new bars may have gone in as well).
+    """
+    found = difference(before.files, files)
+    how = removed(file.path for file in found.gone)
+    rewritten = {path for path, change in how.items() if not change.changes_data}
+    roots = {how[path].root for path in rewritten}
+    gone = [file for file in found.gone if file.path in rewritten]
+    ways = added(file.path for file in found.joined) if roots else {}
+    joined = [
+        file
+        for file in found.joined
+        if (change := ways.get(file.path)) and change.root in roots and not change.changes_data
+    ]
+    if not gone or sum(file.rows for file in gone) != sum(file.rows for file in joined):
+        return found
+    return Difference(
+        tuple(file for file in found.joined if file not in joined),
+        found.withdrawn,
+        tuple(file for file in found.gone if file not in gone),
+    )
 
 
 def refuse_conflict(ledger: Ledger, source: Source, config: LabelingConfig) -> None:
@@ -72,8 +99,14 @@ def _difference(before: Checked, source: Source, config: LabelingConfig) -> str 
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
-    gone = difference(before.files, input_files(source, before)).gone
-    changes += [f"{file.path} is gone" for file in sorted(gone, key=lambda file: file.path)]
+    gone = sorted(since(before, input_files(source, before)).gone, key=lambda file: file.path)
+    removals = removed(file.path for file in gone)
+    changes += [
+        f"{file.path} is gone"
+        + (f": version {how.version} of the Delta table {how.root} removed it" if how else "")
+        for file in gone
+        for how in [removals.get(file.path)]
+    ]
     if not changes:
         return None
     shown = "; ".join(changes[:3])
@@ -179,7 +212,7 @@ def addition(
 
     Reads the times and symbols of the new files. Leaves the temp table `spans` of their bars.
     """
-    found = difference(checked.files, input_files(source, checked))
+    found = since(checked, input_files(source, checked))
     if not found:
         return None
     joined = {file.path for file in found.joined}

@@ -5,11 +5,13 @@ A file that the log has removed stays in the folder for a while, so a folder alo
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from glob import escape, glob
 from typing import Any
+from urllib.parse import unquote
 
 from duck_label.errors import ConfigError, InputError
 
@@ -66,6 +68,52 @@ def current(item: str, identities: Mapping[str, str]) -> tuple[list[str], list[s
                 "leave it out, or name the table's folder"
             )
     return list(kept.values()), notes
+
+
+@dataclass(frozen=True)
+class Change:
+    """What the log of a table says of a file that it added or removed: when, and whether so data.
+
+    A table that only writes the same rows into other files, as `optimize` does, changes none.
+    """
+
+    root: str
+    version: int
+    changes_data: bool
+
+
+def removed(paths: Iterable[str]) -> dict[str, Change]:
+    """Of files that are gone, those that a Delta table removed, and how, as far as its log goes."""
+    return _logged(paths, "remove")
+
+
+def added(paths: Iterable[str]) -> dict[str, Change]:
+    """Of files, those that a Delta table added, and how, as far as its log goes."""
+    return _logged(paths, "add")
+
+
+def _logged(paths: Iterable[str], action: str) -> dict[str, Change]:
+    known: dict[str, str | None] = {}
+    roots = {path: _root(os.path.dirname(path), known) for path in paths}
+    told: dict[str, Change] = {}
+    for root in {root for root in roots.values() if root is not None}:
+        for file in sorted(glob(os.path.join(escape(root), _DELTA, "*.json"))):
+            version = os.path.basename(file).partition(".")[0]
+            if version.isdecimal():
+                told |= dict(_actions(root, int(version), file, action))
+    return {path: told[path] for path in roots if path in told}
+
+
+def _actions(root: str, version: int, file: str, action: str) -> Iterator[tuple[str, Change]]:
+    try:
+        with open(file, encoding="utf-8") as lines:
+            entries = [json.loads(line) for line in lines if line.strip()]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: this entry of the Delta log cannot be read: {error}") from error
+    for entry in entries:
+        if action in entry:
+            path = os.path.realpath(os.path.join(root, unquote(entry[action]["path"])))
+            yield path, Change(root, version, entry[action].get("dataChange", True))
 
 
 def _root(folder: str, known: dict[str, str | None]) -> str | None:
