@@ -1,0 +1,93 @@
+# mypy: disable-error-code="import-untyped"
+"""Bars come in order, almost in order or in none: labels are those of the scan, and parts in order.
+
+Files whose bars are in order are labeled row by row, without a sort; these are the inputs that
+could be taken for such files and are not.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from golden import differences
+from labeling import label, write
+from scan import Mode, Rules, scan
+
+START = datetime(2024, 3, 4, 23, 57, tzinfo=UTC)
+MODES = (Mode("up", "long", 2, 3), Mode("down", "short", 2, 3))
+RULES = Rules(tick_size=1, timeout_seconds=60, roll_gap_points=6, modes=MODES)
+
+
+def walk(symbol: str, seed: int, bars: int = 400) -> pa.Table:
+    """A walk over midnight, a second or a few from bar to bar, with a jump now and then."""
+    rng = random.Random(seed)
+    rows: list[dict[str, Any]] = []
+    price, time = 100 * seed, START
+    for _ in range(bars):
+        time += timedelta(seconds=rng.choice((1, 1, 1, 7)))
+        opened = price + rng.choice((0, 0, 1, -1, 9 if rng.random() < 0.02 else 0))
+        price = opened + rng.choice((-1, 0, 1))
+        high, low = max(opened, price) + rng.randrange(2), min(opened, price) - rng.randrange(2)
+        prices = {"open": opened, "high": high, "low": low, "close": price}
+        rows.append(
+            {"symbol": symbol, "timestamp": time, **{k: float(v) for k, v in prices.items()}}
+        )
+    return pa.Table.from_pylist(rows)
+
+
+def late(table: pa.Table) -> list[pa.Table]:
+    """One bar comes after the next."""
+    places = list(range(len(table)))
+    places[200], places[201] = places[201], places[200]
+    return [table.take(places)]
+
+
+def interleaved(table: pa.Table) -> list[pa.Table]:
+    return [table.sort_by("timestamp")]
+
+
+def overlapping(table: pa.Table) -> list[pa.Table]:
+    """Every other bar is in a second file."""
+    places = range(len(table))
+    return [table.take([i for i in places if i % 2 == odd]) for odd in (0, 1)]
+
+
+def backwards(table: pa.Table) -> list[pa.Table]:
+    return [table.take(list(reversed(range(len(table)))))]
+
+
+ORDERS: Sequence[Callable[[pa.Table], list[pa.Table]]] = (
+    lambda table: [table],
+    lambda table: [table.slice(0, 300), table.slice(300)],
+    late,
+    interleaved,
+    overlapping,
+    backwards,
+)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("symbols", ["A", "BA"])
+def test_labels_do_not_depend_on_the_order_of_the_bars(
+    tmp_path: Path, order: Callable[[pa.Table], list[pa.Table]], symbols: str
+) -> None:
+    bars = pa.concat_tables(walk(symbol, seed) for seed, symbol in enumerate(sorted(symbols), 1))
+    modes = [vars(mode) for mode in MODES]
+    labeled = label(
+        write(tmp_path / "bars", order(bars), row_group_size=64),
+        tmp_path / "labels",
+        tick_size=1,
+        timeout_seconds=60,
+        roll_gap_points=6,
+        modes=modes,
+        details=True,
+        run={"chunk": "1d"},
+    )
+    expected = scan(bars, RULES)
+    assert len(set(expected["outcome_up"].to_pylist())) >= 4
+    assert differences(labeled, expected, expected.column_names) == []
