@@ -635,6 +635,23 @@ def test_most_bars_off_the_grid_are_told_their_steps(tmp_path: Path) -> None:
         label(write(tmp_path / "bars", [bars]), tmp_path / "out", tick_size=0.1)
 
 
+def test_prices_in_sixteen_bits_are_told_for_what_they_are(tmp_path: Path) -> None:
+    """A half has eleven bits: quarters around 200 are exact and labeled, cents are lost."""
+    quarters, cents = walk(300), walk(300)
+    for name in ("open", "high", "low", "close"):
+        prices = quarters[name].to_numpy() - 4800
+        cents = replaced(cents, name, pa.array((0.04 * prices + 180).astype(np.float16)))
+        quarters = replaced(quarters, name, pa.array(prices))
+    halves = quarters
+    for name in ("open", "high", "low", "close"):
+        halves = replaced(halves, name, halves[name].cast(pa.float16()))
+    labeled = label(write(tmp_path / "exact", [halves]), tmp_path / "out", details=True)
+    names = ["label_low_vol_long", "outcome_high_vol_short", "mae_ticks_low_vol_long"]
+    assert golden.differences(labeled, scan(quarters, Rules()), names) == []
+    with pytest.raises(BadBarsError, match=r"column 'close' is FLOAT16, .* as DOUBLE"):
+        label(write(tmp_path / "lost", [cents]), tmp_path / "no", tick_size=0.01)
+
+
 def test_instruments_by_the_first_pattern_that_matches(tmp_path: Path) -> None:
     gold = in_tenths(walk(200, symbol=["GCZ4"] * 200))
     other = walk(200, seed=2, symbol=["ES"] * 200)

@@ -47,6 +47,12 @@ def complaint(
 
     `most` is what is more than may be set aside.
     """
+    if _has(bad, "off_grid") and (half := _half(database, source)) is not None:
+        path, name = half
+        return BadBarsError(
+            f"{path}: column {name!r} is FLOAT16, which has three digits: too few for prices, "
+            "which were rounded when written. Write them anew as DOUBLE, from where they came"
+        )
     lines = [f"{bad.bars:,} bad bars in the input; nothing was labeled"]
     if most is not None and config.on_bad_rows == "quarantine":
         lines = [
@@ -72,6 +78,18 @@ def complaint(
     lines += _clock_advice(database, source, config, context, bad)
     lines.append(_way_on(source, config, bad, most))
     return BadBarsError("\n".join(lines))
+
+
+def _half(database: Database, source: Source) -> tuple[str, str] | None:
+    """A file and its column of prices in 16 bits, which DuckDB reads as FLOAT; None without one."""
+    names = [getattr(source.bars, price) for price in PRICES]
+    found = database.rows(
+        "select file_name, name from parquet_schema($files) "
+        "where logical_type like 'Float16%' and list_contains($names::varchar[], name) "
+        "order by all limit 1",
+        {"files": source.paths, "names": names},
+    )
+    return None if not found else found[0]
 
 
 def _way_on(source: Source, config: LabelingConfig, bad: BadBars, most: Excess | None) -> str:
