@@ -102,6 +102,7 @@ def test_a_key_may_be_mapped_and_written_in_capitals(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run("run", str(tmp_path / "bars"), "-o", str(out), "--column", "symbol=ticker")
     assert done.exit_code == 0, done.output
+    assert "note: the paths of the files give their bars the column ticker=ES, …" in done.stderr
     (part,) = out.glob("*.parquet")
     labeled = pq.read_table(part)
     assert pc.value_counts(labeled["ticker"]).to_pylist() == [

@@ -45,6 +45,15 @@ class Keys:
         """What the path of a file says, by column."""
         return tuple(zip(self.names, self.said.get(path, ()), strict=False))
 
+    def told(self) -> tuple[str, ...]:
+        """A line for what the paths say, with an example of each column."""
+        if not self.names:
+            return ()
+        first = next(iter(self.said.values()))
+        examples = ", ".join(f"{k}={v}" for k, v in zip(self.names, first, strict=True))
+        more = "s" if len(self.names) > 1 else ""
+        return (f"the paths of the files give their bars the column{more} {examples}, …",)
+
 
 def three_ways(config: LabelingConfig) -> str:
     """How to tell whose bars a file holds."""

@@ -265,7 +265,7 @@ def open_source(
     )
     others = left_out(database, source.paths, bars, keys.said, config)
     lines = others.told(config.symbols)
-    return replace(source, others=others, notes=(*source.notes, *lines))
+    return replace(source, others=others, notes=(*source.notes, *keys.told(), *lines))
 
 
 def _unchanged(
@@ -303,7 +303,7 @@ def _refuse_numbers(
     except OverflowError:
         puts = " is the finest"
     raise InputError(
-        f"{paths[0]}: column {name!r} is {kind}: whole numbers are times with a unit, and "
+        f"{paths[0]}: column {name!r} is {kind}: whole numbers since 1970 are times with a unit: "
         f'timestamp_unit = "{unit}" (--timestamp-unit {unit}){puts}. '
         "`duck-label validate --write-config` writes it"
     )
