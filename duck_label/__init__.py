@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from duck_label.config import Instrument, LabelingConfig, TradingMode, Weights
+    from duck_label.config import LabelingConfig
     from duck_label.errors import (
         BadBarsError,
         ConfigError,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from duck_label.memory.budget import MemorySnapshot
     from duck_label.memory.governor import MemoryManager
     from duck_label.memory.monitor import PerformanceMonitor
+    from duck_label.rules import Instrument, TradingMode, Weights
     from duck_label.run.engine import WeightedLabelingEngine
     from duck_label.run.results import Progress, RunPlan, RunSummary
     from duck_label.validation.validation import validate_bars as validate

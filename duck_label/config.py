@@ -7,189 +7,49 @@ values come from (files, options) is the business of `settings`.
 
 from __future__ import annotations
 
-import difflib
-import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from duck_label.errors import ConfigError
+from duck_label.fields import (
+    Chunk,
+    HomePath,
+    Limit,
+    Model,
+    Off,
+    Patterns,
+    Points,
+    RollGap,
+    Session,
+    Size,
+    SymbolFrom,
+    Threshold,
+    Ticks,
+    Zone,
+    explain,
+    unknown,
+)
+from duck_label.rules import DEFAULT_MODES, Grid, Instrument, TradingMode, Weights
 from duck_label.toml_file import read_toml
 
 PRICES = ("open", "high", "low", "close")
 BAR_COLUMNS = ("timestamp", *PRICES, "volume", "symbol")
 
-_CHUNK = re.compile(r"auto|[1-9]\d*(?:d|w|mo)?")
-_SIZE = re.compile(r"\d+(?:\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
-_SHARE_OR_BYTES = re.compile(r"0?\.\d*[1-9]\d*|1(?:\.0*)?|\d+")
 # More increments than any price has; of two such numbers the sum still fits into 64 bits.
 _MOST_INCREMENTS = 2**62
 
 
-def _decimal(value: object) -> object:
-    """Read a float as the decimal it was written as."""
-    return Decimal(str(value)) if isinstance(value, float) else value
-
-
-def _off(value: object) -> object:
-    return 0 if value in (None, "none", "off") else value
-
-
-def _off_by_name(value: object) -> object:
-    return value if value is None else _off(value)
-
-
-def _chunk(value: object) -> object:
-    text = str(value)
-    if not _CHUNK.fullmatch(text):
-        raise ValueError("expected auto, days, weeks or months (5d, 1w, 1mo) or a number of rows")
-    return text
-
-
-def _limit(value: object) -> object:
-    text = str(value).strip()
-    if text.lower() == "auto":
-        return "auto"
-    if not _SIZE.fullmatch(text) and not _SHARE_OR_BYTES.fullmatch(text):
-        raise ValueError("expected auto, a size (8GB, 512MiB) or a fraction of the machine (0.5)")
-    return text
-
-
-def _size(value: object) -> object:
-    text = str(value).strip()
-    if not _SIZE.fullmatch(text):
-        raise ValueError("expected a size (50GB, 512MiB)")
-    return text
-
-
-def _path(value: object) -> object:
-    """A path with its ~ expanded: no shell does that in a file or in Python."""
-    return os.path.expanduser(value) if isinstance(value, str) else value
-
-
-def _symbol_from(value: object) -> object:
-    if str(value).count("{symbol}") != 1:
-        raise ValueError("expected {symbol} once, as in {symbol}_1m.parquet")
-    return value
-
-
-def _in_order(values: tuple[str, ...]) -> tuple[str, ...]:
-    """In whatever order they are given, they ask for the same."""
-    if "" in values:
-        raise ValueError("expected names or patterns, such as ES or NQ*")
-    return tuple(sorted(set(values)))
-
-
-def _session(value: object) -> object:
-    match = re.fullmatch(r"([01]\d|2[0-3]):(00|15|30|45) (\S+)", str(value).strip())
-    if match is None:
-        raise ValueError("expected a quarter of an hour and a time zone, such as 00:00 UTC")
-    _zone(match[3])
-    return match[0]
-
-
-def _zone(value: object) -> object:
-    try:
-        ZoneInfo(str(value))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no time zone; write it as America/New_York") from None
-    return value
-
-
-Ticks = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)]
-Points = Annotated[
-    # Whole numbers of 1e-9 points, as some files have prices, have up to ten digits more.
-    Decimal,
-    BeforeValidator(_decimal),
-    Field(gt=0, max_digits=34, decimal_places=15),
-]
-RollGap = Annotated[
-    Decimal, BeforeValidator(_decimal), Field(ge=0, max_digits=34, decimal_places=15)
-]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-HomePath = Annotated[str, BeforeValidator(_path)]
-Threshold = Annotated[float, BeforeValidator(_off), Field(ge=0, le=10, allow_inf_nan=False)]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, type(self))) from None
-
-    # Models inside models are validated in place, without this constructor, so that a mistake is
-    # reported once, from the outermost one, with its whole path.
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
-
-
-class TradingMode(_Model):
-    """A way to trade every bar: enter at the next open, leave at a stop or a target (in ticks)."""
-
-    name: str = Field(min_length=1, description="names the output columns, label_NAME and so on")
-    direction: Literal["long", "short"] = Field(description="long or short")
-    stop: Ticks = Field(description="distance of the stop from the entry, in ticks")
-    target: Ticks = Field(description="distance of the target from the entry, in ticks")
-
-
-class Instrument(_Model):
-    """The price grid, and the size of a roll, of the symbols that match a pattern."""
-
-    tick_size: Points | None = Field(
-        default=None, description="default: the top-level tick_size", examples=[0.1]
-    )
-    price_increment: Points | None = Field(
-        default=None, description="default: its tick_size", examples=[0.1]
-    )
-    roll_gap_points: Annotated[RollGap | None, BeforeValidator(_off_by_name)] = Field(
-        default=None, description="default: the top-level roll_gap_points", examples=[12.5]
-    )
-
-
-class Weights(_Model):
-    """The constants of the weight of an example."""
-
-    decay_rate: Finite = Field(default=0.05, ge=0, description="decay per month of age")
-    quality_best: Finite = Field(default=2.0, gt=0, le=1e6, description="quality without MAE")
-    quality_slope: Finite = Field(
-        default=1.5, ge=0, description="loss of quality per MAE of a stop"
-    )
-    velocity_best: Finite = Field(default=2.0, gt=0, le=1e6, description="the highest velocity")
-    velocity_slope: Finite = Field(default=1.5, ge=0, description="loss of velocity per span")
-    optimal_seconds: Finite = Field(default=300, ge=0, description="time to target without loss")
-    velocity_span_seconds: Finite = Field(default=600, gt=0, description="the span of the slope")
-    floor: Finite = Field(default=0.5, gt=0, description="the lowest quality and velocity")
-
-    @model_validator(mode="after")
-    def _floor_is_lowest(self) -> Self:
-        if self.floor > min(self.quality_best, self.velocity_best):
-            raise ValueError("floor is above quality_best or velocity_best")
-        return self
-
-
-class Memory(_Model):
+class Memory(Model):
     """The memory budget of the process, and when to act on it (fractions of it; 0 is off)."""
 
-    limit: Annotated[str, BeforeValidator(_limit)] = Field(
+    limit: Limit = Field(
         default="8GB", description="a size, a fraction of the machine such as 0.5, or auto"
     )
     cleanup_threshold: Threshold = Field(default=0.8, description="clean up between steps")
@@ -215,10 +75,10 @@ class Memory(_Model):
         return self
 
 
-class Run(_Model):
+class Run(Model):
     """How a run goes about its work; none of this can change a label."""
 
-    chunk: Annotated[str, BeforeValidator(_chunk)] = Field(
+    chunk: Chunk = Field(
         default="auto", description="auto, days, weeks or months (5d, 1w, 1mo) or rows"
     )
     order: Literal["auto", "chronological", "largest-first", "smallest-first"] = Field(
@@ -251,7 +111,7 @@ class Run(_Model):
     temp_dir: HomePath | None = Field(
         default=None, description="where to spill; default: in the output", examples=["/scratch"]
     )
-    max_temp_size: Annotated[str, BeforeValidator(_size)] | None = Field(
+    max_temp_size: Size | None = Field(
         default=None,
         description="the most that may be spilled; default: the free disk",
         examples=["50GB"],
@@ -276,39 +136,7 @@ class Run(_Model):
         return self.engine == "local" and (self.workers > 1 or self.chunk_timeout is not None)
 
 
-def _mode(name: str, direction: Literal["long", "short"], stop: int) -> TradingMode:
-    return TradingMode(name=name, direction=direction, stop=Decimal(stop), target=Decimal(2 * stop))
-
-
-DEFAULT_MODES = tuple(
-    _mode(f"{regime}_vol_{direction}", direction, stop)
-    for regime, stop in (("low", 6), ("normal", 8), ("high", 10))
-    for direction in ("long", "short")
-)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Prices as whole numbers: level = price * denominator / numerator, as the files write prices.
-
-    `roll_gap` is the largest move between two closes that is no jump, in increments, or None.
-    """
-
-    pattern: str
-    numerator: int
-    denominator: int
-    increments_per_tick: int
-    roll_gap: int | None
-    # Points that one stands for in the files.
-    scale: Fraction = Fraction(1)
-
-    @property
-    def increment(self) -> Fraction:
-        """The price increment in points."""
-        return Fraction(self.numerator, self.denominator) * self.scale
-
-
-class LabelingConfig(_Model):
+class LabelingConfig(Model):
     """Everything a run can be told. Field names are the keys of the configuration file.
 
     Also takes the flat keywords `memory_limit_gb`, `chunk_size` (rows), `threads` and
@@ -339,7 +167,7 @@ class LabelingConfig(_Model):
         description="the horizon in bars instead of seconds",
         examples=[900],
     )
-    roll_gap_points: Annotated[RollGap, BeforeValidator(_off)] = Field(
+    roll_gap_points: Annotated[RollGap, Off] = Field(
         default=Decimal("20.0"), description="a larger move between closes is a roll; 0: off"
     )
     as_of: datetime | date | None = Field(
@@ -367,7 +195,7 @@ class LabelingConfig(_Model):
         description="prices off the grid are bad, or taken for the nearest level and counted",
     )
     allow_nonpositive_prices: bool = Field(default=False, description="crude oil closed at -37.63")
-    session_start: Annotated[str, BeforeValidator(_session)] = Field(
+    session_start: Session = Field(
         default="17:00 America/New_York",
         description="when a trading day begins; statistics by session count by it",
     )
@@ -380,7 +208,7 @@ class LabelingConfig(_Model):
         description="of timestamps in text, as strptime has it",
         examples=["%Y%m%d %H%M%S"],
     )
-    timestamp_zone: Annotated[str, BeforeValidator(_zone)] | None = Field(
+    timestamp_zone: Zone | None = Field(
         default=None,
         description="where the clock hung, of timestamps without a zone; default: UTC",
         examples=["America/Chicago"],
@@ -390,12 +218,12 @@ class LabelingConfig(_Model):
         description="what one stands for in prices that are whole numbers",
         examples=[1e-9],
     )
-    symbol_from: Annotated[str, BeforeValidator(_symbol_from)] | None = Field(
+    symbol_from: SymbolFrom | None = Field(
         default=None,
         description="where the name of a file tells its symbol; * stands for anything else",
         examples=["{symbol}_1m.parquet"],
     )
-    symbols: Annotated[tuple[str, ...], AfterValidator(_in_order)] = Field(
+    symbols: Patterns = Field(
         default=(), description="names or patterns of the symbols to label; default: all"
     )
     columns: dict[str, str] = Field(
@@ -595,55 +423,3 @@ class LabelingConfig(_Model):
         if isinstance(when, datetime) and when.tzinfo is not None:
             when = when.astimezone(UTC)
         return None if when is None else 12 * when.year + when.month
-
-
-_WAY_AROUND = "docs/limits.md tells the way around"
-# What people ask of a key that it cannot do.
-_LIMITS: Mapping[str, str] = {
-    "stop": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
-    "target": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
-    "direction": f"; {_WAY_AROUND} for a side of each bar's own",
-}
-
-
-def unknown(name: str, known: tuple[str, ...] | list[str]) -> str:
-    """Say that a name is unknown, with the nearest one that is not."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
-    return f"unknown key {name!r}; {hint}"
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line per mistake, each naming the key it is about."""
-    return "\n".join(_explain_one(dict(item), model) for item in error.errors())
-
-
-def _explain_one(item: dict[str, Any], model: type[BaseModel]) -> str:
-    path = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        *parents, name = (str(part) for part in item["loc"])
-        known = list(_model_at(model, parents).model_fields)
-        hint = unknown(name, known)
-        limit = "" if hint.endswith("?") else f" ({_WAY_AROUND} where there is no key)"
-        return f"{'.'.join([*parents, ''])}{name}: {hint}{limit}"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if item["type"] == "value_error" and not path:
-        return message
-    has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
-    given = f", not {item['input']!r}" if has_value else ""
-    limit = _LIMITS.get(str(item["loc"][-1]), "") if item["loc"] and has_value else ""
-    return f"{path}: {message[0].lower()}{message[1:]}{given}{limit}"
-
-
-def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
-    """The model that describes the keys below a path such as memory, or modes.0."""
-    if not path:
-        return model
-    tables: dict[str, type[BaseModel]] = {
-        "weights": Weights,
-        "memory": Memory,
-        "run": Run,
-        "modes": TradingMode,
-        "instruments": Instrument,
-    }
-    return tables.get(path[0], model)

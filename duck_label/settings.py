@@ -16,8 +16,9 @@ from typing import Any
 import tomlkit
 from pydantic import ValidationError
 
-from duck_label.config import LabelingConfig, explain
+from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError
+from duck_label.fields import explain
 from duck_label.toml_file import read_toml
 
 LOCAL_FILE = Path("duck_label.toml")

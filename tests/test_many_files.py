@@ -10,7 +10,7 @@ import pytest
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
-from duck_label.bars import gathered
+from duck_label.bars import footers, gathered, source
 from duck_label.bars.source import open_source
 from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
@@ -32,9 +32,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many files each source had that was gathered."""
     counts: list[int] = []
 
-    def counting(database: Any, source: Any, *others: Any) -> Any:
-        counts.append(len(source.files))
-        found = gathered.gathered(database, source, *others)
+    def counting(database: Any, given: Any, *others: Any) -> Any:
+        counts.append(len(given.files))
+        found = gathered.gathered(database, given, *others)
         assert len(found.files) == 1
         return found
 
@@ -107,15 +107,13 @@ def test_footers_of_known_files_are_not_read_again(
     bars, out = scattered(tmp_path / "bars", walk(330)), tmp_path / "out"
     label(bars, out)
     read: list[int] = []
-    from duck_label.bars import source
 
     def counting(database: Any, paths: Any, columns: Any) -> Any:
         read.append(len(paths))
-        return footers(database, paths, columns)
+        return footers.footers(database, paths, columns)
 
-    footers = source.footers
     monkeypatch.setattr(source, "footers", counting)
-    monkeypatch.setattr(source, "open_file", None)
+    monkeypatch.setattr(footers, "open_file", None)
     engine = WeightedLabelingEngine(LabelingConfig())
     assert engine.process_files([bars], out).rows_labeled == 0
     assert read == [0]
@@ -132,5 +130,5 @@ def test_a_link_and_its_file_are_one(tmp_path: Path) -> None:
     (tmp_path / "folder").symlink_to(bars)
     budget = MemoryBudget.resolve("1GB")
     with Database(budget, 1, tmp_path / "spill") as database:
-        source = open_source(database, [str(bars), str(tmp_path / "folder")], LabelingConfig())
-    assert source.rows == 9
+        found = open_source(database, [str(bars), str(tmp_path / "folder")], LabelingConfig())
+    assert found.rows == 9

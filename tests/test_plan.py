@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from duck_label import LabelingConfig
 from duck_label.bars.density import Density, counted
+from duck_label.bars.footers import Stretch
 from duck_label.bars.plan import Chunk, plan, split, whole_days, without
-from duck_label.bars.source import Stretch, open_source
+from duck_label.bars.source import open_source
 from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
 

@@ -25,6 +25,7 @@ QUERIES = (
     "checks/repeats",
     "checks/rounded",
     "report/weights",
+    "stats/ambiguous",
     "stats/groups",
     "stats/quality",
     "stats/tallies",

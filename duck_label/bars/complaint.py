@@ -11,10 +11,11 @@ from typing import Any
 from duck_label.bars.checks import RULES, BadBars, Excess, examples
 from duck_label.bars.keys import three_ways
 from duck_label.bars.source import Source
-from duck_label.config import PRICES, Grid, LabelingConfig
+from duck_label.config import PRICES, LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import BadBarsError
 from duck_label.queries import LEVELS_OF_FLOAT, is_off_grid, render
+from duck_label.rules import Grid
 
 # Clock units in a microsecond, without and with nanoseconds.
 _MICROSECONDS = (1, 1000)

@@ -12,7 +12,8 @@ from itertools import accumulate, pairwise
 
 import duckdb
 
-from duck_label.bars.source import Source, Stretch
+from duck_label.bars.footers import Stretch
+from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, explain
 from duck_label.queries import context, render

@@ -12,7 +12,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from duck_label.bars.source import BarFile, Source, footers
+from duck_label.bars.footers import BarFile, footers
+from duck_label.bars.source import Source
 from duck_label.columns import PLACE
 from duck_label.database import Database
 from duck_label.queries import render

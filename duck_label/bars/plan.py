@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from duck_label.bars.density import Density
-from duck_label.bars.source import Stretch
+from duck_label.bars.footers import Stretch
 
 # Measured: larger chunks are not faster.
 MOST_ROWS = 2_000_000

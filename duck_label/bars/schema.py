@@ -21,9 +21,10 @@ from duck_label.bars.widening import (
     without_rows,
 )
 from duck_label.columns import MILLISECONDS, RESERVED, WHOLE, BarColumns, WrittenTime
-from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig, unknown
+from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
+from duck_label.fields import unknown
 from duck_label.storage.places import exactly, open_file
 
 # Nautilus Trader keeps fixed-point numbers of 16 (or 8) bytes, and says in the metadata of which.

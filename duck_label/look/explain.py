@@ -11,12 +11,14 @@ from typing import Any, Literal
 
 from duck_label.bars.schema import bar_columns
 from duck_label.columns import identifier
-from duck_label.config import LabelingConfig, TradingMode, unknown
+from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError, InputError
+from duck_label.fields import unknown
 from duck_label.look.inspect import Output
 from duck_label.look.walk import BARS_BEFORE, Bar, Trade, Walk
 from duck_label.queries import context, render
 from duck_label.records.ledger import Ledger
+from duck_label.rules import TradingMode
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

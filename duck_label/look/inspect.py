@@ -21,9 +21,10 @@ from typing import Any, Self
 import duckdb
 
 from duck_label.columns import literal
-from duck_label.config import LabelingConfig, unknown
+from duck_label.config import LabelingConfig
 from duck_label.database import of_a_store, reason_of
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, QueryError
+from duck_label.fields import unknown
 from duck_label.look.means import MEMORY_LIMIT, Means
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.queries import render, sql_folder

@@ -16,7 +16,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from duck_label.config import Grid, LabelingConfig, TradingMode
+from duck_label.config import LabelingConfig
+from duck_label.rules import Grid, TradingMode
 
 # A jump affects the bar before it and five after; its own predecessor tells that it is one.
 BARS_BEFORE = 6

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from duck_label.bars.source import BarFile, Stretch
+from duck_label.bars.footers import BarFile, Stretch
 
 
 @dataclass(frozen=True)

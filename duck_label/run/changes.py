@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from duck_label.bars.source import BarFile, Source, Stretch, merged
+from duck_label.bars.footers import BarFile, Stretch, merged
+from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError

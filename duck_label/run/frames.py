@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from duck_label.config import BAR_COLUMNS, LabelingConfig, unknown
+from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.fields import unknown
 from duck_label.records.ledger import Ledger
 from duck_label.run.results import RunSummary
 

@@ -12,8 +12,9 @@ import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from duck_label.config import Instrument, LabelingConfig, Memory, Run, TradingMode, Weights
+from duck_label.config import LabelingConfig, Memory, Run
 from duck_label.errors import ConfigError
+from duck_label.rules import Instrument, TradingMode, Weights
 from duck_label.settings import Settings
 from duck_label.storage.places import is_bars
 

@@ -17,7 +17,8 @@ import tomlkit
 from tomlkit.items import Float, Trivia
 
 from duck_label.bars.schema import suits
-from duck_label.config import BAR_COLUMNS, DEFAULT_MODES, LabelingConfig
+from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.rules import DEFAULT_MODES
 from duck_label.settings import Settings, nested
 from duck_label.validation.families import Family, families, main_family, roll_gaps
 from duck_label.validation.price_grids import SymbolGrid

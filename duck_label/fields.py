@@ -1,0 +1,174 @@
+"""The values of the configuration: how each is written, and how a mistake in one is told."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from duck_label.errors import ConfigError
+
+_CHUNK = re.compile(r"auto|[1-9]\d*(?:d|w|mo)?")
+_SIZE = re.compile(r"\d+(?:\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
+_SHARE_OR_BYTES = re.compile(r"0?\.\d*[1-9]\d*|1(?:\.0*)?|\d+")
+
+
+def _decimal(value: object) -> object:
+    """Read a float as the decimal it was written as."""
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
+def _off(value: object) -> object:
+    return 0 if value in (None, "none", "off") else value
+
+
+def _off_by_name(value: object) -> object:
+    return value if value is None else _off(value)
+
+
+def _chunk(value: object) -> object:
+    text = str(value)
+    if not _CHUNK.fullmatch(text):
+        raise ValueError("expected auto, days, weeks or months (5d, 1w, 1mo) or a number of rows")
+    return text
+
+
+def _limit(value: object) -> object:
+    text = str(value).strip()
+    if text.lower() == "auto":
+        return "auto"
+    if not _SIZE.fullmatch(text) and not _SHARE_OR_BYTES.fullmatch(text):
+        raise ValueError("expected auto, a size (8GB, 512MiB) or a fraction of the machine (0.5)")
+    return text
+
+
+def _size(value: object) -> object:
+    text = str(value).strip()
+    if not _SIZE.fullmatch(text):
+        raise ValueError("expected a size (50GB, 512MiB)")
+    return text
+
+
+def _path(value: object) -> object:
+    """A path with its ~ expanded: no shell does that in a file or in Python."""
+    return os.path.expanduser(value) if isinstance(value, str) else value
+
+
+def _symbol_from(value: object) -> object:
+    if str(value).count("{symbol}") != 1:
+        raise ValueError("expected {symbol} once, as in {symbol}_1m.parquet")
+    return value
+
+
+def _in_order(values: tuple[str, ...]) -> tuple[str, ...]:
+    """In whatever order they are given, they ask for the same."""
+    if "" in values:
+        raise ValueError("expected names or patterns, such as ES or NQ*")
+    return tuple(sorted(set(values)))
+
+
+def _session(value: object) -> object:
+    match = re.fullmatch(r"([01]\d|2[0-3]):(00|15|30|45) (\S+)", str(value).strip())
+    if match is None:
+        raise ValueError("expected a quarter of an hour and a time zone, such as 00:00 UTC")
+    _zone(match[3])
+    return match[0]
+
+
+def _zone(value: object) -> object:
+    try:
+        ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no time zone; write it as America/New_York") from None
+    return value
+
+
+Ticks = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0, max_digits=18, decimal_places=9)]
+Points = Annotated[
+    # Whole numbers of 1e-9 points, as some files have prices, have up to ten digits more.
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(gt=0, max_digits=34, decimal_places=15),
+]
+RollGap = Annotated[
+    Decimal, BeforeValidator(_decimal), Field(ge=0, max_digits=34, decimal_places=15)
+]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+HomePath = Annotated[str, BeforeValidator(_path)]
+Threshold = Annotated[float, BeforeValidator(_off), Field(ge=0, le=10, allow_inf_nan=False)]
+Off = BeforeValidator(_off)
+OffByName = BeforeValidator(_off_by_name)
+Chunk = Annotated[str, BeforeValidator(_chunk)]
+Limit = Annotated[str, BeforeValidator(_limit)]
+Size = Annotated[str, BeforeValidator(_size)]
+SymbolFrom = Annotated[str, BeforeValidator(_symbol_from)]
+Patterns = Annotated[tuple[str, ...], AfterValidator(_in_order)]
+Session = Annotated[str, BeforeValidator(_session)]
+Zone = Annotated[str, BeforeValidator(_zone)]
+
+
+class Model(BaseModel):
+    """A table of the configuration: no key but its own, no change once it is made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, type(self))) from None
+
+    # Models inside models are validated in place, without this constructor, so that a mistake is
+    # reported once, from the outermost one, with its whole path.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+_WAY_AROUND = "docs/limits.md tells the way around"
+# What people ask of a key that it cannot do.
+_LIMITS: Mapping[str, str] = {
+    "stop": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
+    "target": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
+    "direction": f"; {_WAY_AROUND} for a side of each bar's own",
+}
+
+
+def unknown(name: str, known: tuple[str, ...] | list[str]) -> str:
+    """Say that a name is unknown, with the nearest one that is not."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
+    return f"unknown key {name!r}; {hint}"
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """One line per mistake, each naming the key it is about."""
+    return "\n".join(_explain_one(dict(item), model) for item in error.errors())
+
+
+def _explain_one(item: dict[str, Any], model: type[BaseModel]) -> str:
+    path = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        *parents, name = (str(part) for part in item["loc"])
+        known = list(_model_at(model, parents).model_fields)
+        hint = unknown(name, known)
+        limit = "" if hint.endswith("?") else f" ({_WAY_AROUND} where there is no key)"
+        return f"{'.'.join([*parents, ''])}{name}: {hint}{limit}"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "value_error" and not path:
+        return message
+    has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
+    given = f", not {item['input']!r}" if has_value else ""
+    limit = _LIMITS.get(str(item["loc"][-1]), "") if item["loc"] and has_value else ""
+    return f"{path}: {message[0].lower()}{message[1:]}{given}{limit}"
+
+
+def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:
+    """The model that describes the keys below a path such as memory, or modes.0."""
+    kind = model.model_fields[path[0]].annotation if path else model
+    kinds = [one for one in (kind, *get_args(kind)) if isinstance(one, type)]
+    return next((one for one in kinds if issubclass(one, BaseModel)), model)
