@@ -15,7 +15,7 @@ endef
 export QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help label test check fix docs build smoke bench budgets clean
+.PHONY: help label test check fix docs build smoke oldest bench budgets clean
 .NOTPARALLEL:
 
 help: ## Show the targets
@@ -56,6 +56,12 @@ build: $(VENV)/developed ## Build the wheel and the source distribution into dis
 
 smoke: build ## Install the wheel alone, elsewhere, and label with it
 	$(BIN)/python tests/smoke.py dist
+
+oldest: $(VENV)/made ## Test tables with the oldest pandas that is enough, in an environment of its own
+	$(BIN)/python -m venv --clear $(VENV)/oldest
+	$(VENV)/oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)/oldest/bin/python -m pip install --quiet --editable . --group dev 'pandas==2.2.2'
+	$(VENV)/oldest/bin/python -m pytest -q tests/test_frames.py tests/test_types.py
 
 # Pythons that have peers join in as BENCH_PEERS=/path/to/python:/path/to/another; BENCH=--quick is shorter.
 bench: $(VENV)/installed ## Measure beside the floor, code by hand and others; into bench/

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import duck_label
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.bars import footers, gathered, source
@@ -15,6 +16,7 @@ from duck_label.bars.source import open_source
 from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
 from duck_label.run import admission
+from duck_label.validation import validation
 from labeling import label
 from scan import Rules, scan
 from test_edges import replaced, walk
@@ -132,3 +134,22 @@ def test_a_link_and_its_file_are_one(tmp_path: Path) -> None:
     with Database(budget, 1, tmp_path / "spill") as database:
         found = open_source(database, [str(bars), str(tmp_path / "folder")], LabelingConfig())
     assert found.rows == 9
+
+
+def test_validate_gathers_them_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What it says is of the files that were given."""
+    counts: list[int] = []
+
+    def counting(database: Any, given: Any, *others: Any) -> Any:
+        counts.append(len(given.files))
+        return gathered.gathered(database, given, *others)
+
+    monkeypatch.setattr(validation, "gathered", counting)
+    table = walk(330)
+    high = table["high"].to_pylist()
+    high[100] = 0.25
+    bars = scattered(tmp_path / "bars", replaced(table, "high", pa.array(high)))
+    found = duck_label.validate(bars)
+    assert counts == [110]
+    assert (found.files, found.rows, found.bad_bars) == (110, 330, 1)
+    assert {Path(rule.file).name for rule in found.broken_rules} == {"bars_0099.parquet"}

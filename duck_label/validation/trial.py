@@ -24,10 +24,13 @@ _FEW_COPIES = 20
 
 
 class Trial:
-    """Tries configurations on the bars of an input. The last one leaves the checks' tables."""
+    """Tries configurations on the bars of an input. The last one leaves the checks' tables.
 
-    def __init__(self, database: Database, source: Source) -> None:
-        self._database, self._source = database, source
+    `is_nameless`: of several files none says whose bars it holds.
+    """
+
+    def __init__(self, database: Database, source: Source, *, is_nameless: bool) -> None:
+        self._database, self._source, self._is_nameless = database, source, is_nameless
         self.context: dict[str, Any] = {}
 
     def bad_bars(self, config: LabelingConfig) -> BadBars:
@@ -91,8 +94,7 @@ class Trial:
         if bad.bars == self._source.rows:
             return "there is no good bar"
         copies = sum(bars for (_, rule), bars in bad.counts.items() if rule == "duplicate")
-        nameless = self._source.bars.symbol is None and len(self._source.files) > 1
-        if copies and (nameless or copies > _FEW_COPIES):
+        if copies and (self._is_nameless or copies > _FEW_COPIES):
             return (
                 f"{copies:,} rows of one symbol and time differ: quarantine would set aside all of "
                 "them; say which are whose, or leave all but one out"

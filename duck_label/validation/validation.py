@@ -12,6 +12,7 @@ import duckdb
 
 from duck_label import queries
 from duck_label.bars import checks
+from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.keys import folder_keys
 from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS
@@ -139,16 +140,22 @@ class _Examination:
         units = guess_units(database, readable, columns, self._suggestion.config())
         for key, value, reason in units:
             self._suggestion.add(key, value, reason)
-        self._source = open_source(database, readable, self._suggestion.config())
-        self._oddities += self._source.others.told(self._config.symbols)
-        self._trial = Trial(database, self._source)
+        self._given = open_source(database, readable, self._suggestion.config())
+        self._oddities += self._given.others.told(self._config.symbols)
+        self._source = self._given
+        if is_scattered(self._given):
+            context = self._context(self._suggestion.config(), self._given)
+            folder = database.temp_dir / "gathered"
+            self._source = gathered(database, self._given, context, folder)
+        is_nameless = self._given.bars.symbol is None and len(self._given.files) > 1
+        self._trial = Trial(database, self._source, is_nameless=is_nameless)
         self._reports = survey(database, self._source, self._suggestion.config())
 
     def result(self) -> Validation:
         """Everything, once measured."""
         guess.suggest(self._reports, self._config, self._suggestion)
         self._find_oddities()
-        source, groups = self._source, self._source.row_groups
+        source, groups = self._given, self._given.row_groups
         bad, objections = self._trial.settle(self._suggestion)
         broken = self._broken(bad)
         suggested_refusals = list(self._refusals)
@@ -199,7 +206,7 @@ class _Examination:
         return queries.context(config, source.bars, names, has_quarantine=False)
 
     def _find_oddities(self) -> None:
-        note, source, config = self._oddities.append, self._source, self._suggestion.config()
+        note, source, config = self._oddities.append, self._given, self._suggestion.config()
         for detail in source.details:
             note(detail)
         overlapping = _overlapping(source)
@@ -257,7 +264,7 @@ class _Examination:
     def _refusals_in_force(self) -> list[str]:
         """Why a run with the configuration in force would not label what can be read."""
         config = self._config
-        paths = [file.path for file in self._source.files]
+        paths = [file.path for file in self._given.files]
         try:
             open_source(self._database, paths, config)
         except (InputError, ConfigError) as error:
