@@ -183,8 +183,8 @@ def test_bars_keep_to_the_sessions_when_the_clocks_change(tmp_path: Path, start:
 
 
 def test_a_start_on_the_weekend_waits_for_sunday(tmp_path: Path) -> None:
-    friday, _ = made(tmp_path, start=date(2024, 3, 15), days=1)
-    sunday, _ = made(tmp_path, start=date(2024, 3, 17), days=1)
+    friday, _ = made(tmp_path, start=date(2024, 3, 15), days=1, seed=7)
+    sunday, _ = made(tmp_path, start=date(2024, 3, 17), days=1, seed=7)
     assert friday == sunday
     assert sunday.first.astimezone(NEW_YORK).date() == date(2024, 3, 17)
 
