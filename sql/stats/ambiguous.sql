@@ -1,7 +1,7 @@
 -- Purpose:    how many trades of one mode the bars hardly tell apart
 -- Grain:      one row
 -- In:         the part files, with details
--- Out:        touched (trades that touch a barrier), in_the_entry_bar (those that do it in the entry bar), both (those
+-- Out:        touched (trades that touch a barrier), in_the_entry_bar (those that do it there), both_in_one_bar (those
 --             that touch stop and target in one bar)
 -- Parameters: $files; $target in ticks
 --
@@ -9,6 +9,6 @@
 select
     count(*) as touched,
     count_if(labels.{{ seconds }} = 0) as in_the_entry_bar,
-    count_if(labels.{{ outcome }} = 'stop' and labels.{{ mfe_ticks }} >= $target::double) as both
+    count_if(labels.{{ outcome }} = 'stop' and labels.{{ mfe_ticks }} >= $target::double) as both_in_one_bar
 from read_parquet($files, hive_partitioning = false) as labels
 where labels.{{ outcome }} in ('target', 'stop')
