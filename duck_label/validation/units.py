@@ -43,7 +43,7 @@ def guess_units(
         (latest,) = database.row(f"select max({identifier(name)}) from {table}", files)
         if latest is not None:
             unit = coarsest_unit(latest)
-            yield "timestamp_unit", unit, "the coarsest in which all bars lie before 2100"
+            yield "timestamp_unit", unit, "since 1970: the coarsest that puts all bars before 2100"
     if kind == "VARCHAR" and config.timestamp_format is None:
         reads = [f"count(try_strptime(time, {literal(form)}))" for form in _FORMATS]
         found = database.row(
