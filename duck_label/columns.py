@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from duck_label.config import PRICES
+from duck_label.fields import has_offset
 
 # How the names begin that queries give to columns of their own.
 RESERVED = "duck_label_"
@@ -83,7 +84,7 @@ class WrittenTime:
         local = self._local(column)
         if self.zone is not None:
             return f"make_timestamp{suffix}({clock}(timezone({literal(self.zone)}, {local})))"
-        if self.format is not None and _has_offset(self.format):
+        if self.format is not None and has_offset(self.format):
             return f"make_timestamp{suffix}({clock}({local}))"
         return local
 
@@ -126,10 +127,6 @@ class WrittenTime:
             last = f"{end}::timestamp + interval 36 hours"
             return f"{column} >= {first} and {column} <= {last}"
         return None
-
-
-def _has_offset(form: str) -> bool:
-    return re.search("%[zZ]", form.replace("%%", "")) is not None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from duck_label.fields import (
     Ticks,
     Zone,
     explain,
+    has_offset,
     unknown,
 )
 from duck_label.rules import DEFAULT_MODES, Grid, Instrument, TradingMode, Weights
@@ -283,6 +284,10 @@ class LabelingConfig(Model):
             raise ValueError(
                 "timestamp_unit is for whole numbers, which are in UTC: leave timestamp_format and "
                 "timestamp_zone out"
+            )
+        if self.timestamp_zone is not None and has_offset(self.timestamp_format or ""):
+            raise ValueError(
+                "timestamp_format reads the time zone of each time (%z): leave timestamp_zone out"
             )
         if not self.modes:
             raise ValueError("modes: give at least one")

@@ -73,6 +73,11 @@ def _in_order(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(values)))
 
 
+def has_offset(form: str) -> bool:
+    """Whether a format of times reads their time zone too, as an offset or by its name."""
+    return re.search("%[zZ]", form.replace("%%", "")) is not None
+
+
 def _session(value: object) -> object:
     match = re.fullmatch(r"([01]\d|2[0-3]):(00|15|30|45) (\S+)", str(value).strip())
     if match is None:

@@ -263,6 +263,17 @@ def test_unexpected_errors_have_no_traceback_unless_asked(monkeypatch: pytest.Mo
     assert "Traceback" in run("run", BARS, "-o", "out", "--debug").stderr
 
 
+def test_what_a_caller_catches_and_gets_back_is_exported() -> None:
+    names = {
+        name
+        for name, kind in vars(duck_label.errors).items()
+        if isinstance(kind, type) and issubclass(kind, duck_label.errors.DuckLabelError)
+    }
+    names |= {"RunSummary", "RunPlan", "Progress", "LabelingConfig", "TradingMode"}
+    assert names <= set(duck_label.__all__)
+    assert all(hasattr(duck_label, name) for name in duck_label.__all__)
+
+
 def test_what_the_system_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "some/file")

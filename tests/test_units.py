@@ -229,6 +229,42 @@ def test_units_and_zones_exclude_each_other() -> None:
         LabelingConfig(timestamp_zone="Mars")
 
 
+@pytest.mark.parametrize("has_statistics", [True, False])
+@pytest.mark.parametrize("wrong", ["s", "ms", "us"])
+def test_a_unit_that_is_too_coarse_names_the_one_that_fits(
+    wrong: str, has_statistics: bool, tmp_path: Path
+) -> None:
+    """Also where the numbers, read so, are more than 64 bits hold."""
+    bars = tmp_path / "bars.parquet"
+    pq.write_table(numbers(walk(30), "ns"), bars, write_statistics=has_statistics)
+    with pytest.raises(InputError, match=r'outside of the years .* set timestamp_unit = "ns"'):
+        label(bars, tmp_path / "out", timestamp_unit=wrong)
+
+
+def test_a_format_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [texts(walk(3), "%Y")])
+    with pytest.raises(ConfigError, match=r"timestamp_format: .*%Q"):
+        label(bars, tmp_path / "out", timestamp_format="%Q")
+
+
+def test_a_time_that_says_its_zone_needs_no_other() -> None:
+    with pytest.raises(ConfigError, match=r"%z\): leave timestamp_zone out"):
+        LabelingConfig(timestamp_format="%H:%M %z", timestamp_zone="America/New_York")
+    assert LabelingConfig(timestamp_format="%H%%z", timestamp_zone="America/New_York").reads_times
+
+
+def test_nanoseconds_with_an_offset_are_kept(tmp_path: Path) -> None:
+    table = walk(30)
+    form = "%Y-%m-%dT%H:%M:%S.%n%z"
+    written = texts(table, "%Y-%m-%dT%H:%M:%S.000000007+00:00")
+    labeled = label(
+        write(tmp_path / "bars", [written]), tmp_path / "out", details=True, timestamp_format=form
+    )
+    touches = labeled["touch_time_low_vol_long"].drop_null().cast(pa.int64()).to_pylist()
+    assert touches
+    assert {touch % 1000 for touch in touches} == {7}
+
+
 def test_text_that_no_format_reads_is_bad(tmp_path: Path) -> None:
     written = texts(walk(30), "%Y-%m-%d %H:%M:%S")
     odd = replaced(written, "timestamp", pa.array(["noon", *written["timestamp"].to_pylist()[1:]]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from duck_label.bars.formats import refuse_others
-from duck_label.columns import PER_SECOND, BarColumns
+from duck_label.columns import PER_SECOND, BarColumns, identifier
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.storage.places import exactly, is_url, open_file, version
@@ -146,7 +146,8 @@ def _clock_of(bars: BarColumns) -> str:
     if written is None:
         return f"epoch_us(value::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'})"
     if written.unit is not None:
-        return f"(value::hugeint * 1000000 // {PER_SECOND[written.unit]})::bigint"
+        # In a wrong unit they are more than 64 bits hold.
+        return f"(value::hugeint * 1000000 // {PER_SECOND[written.unit]})"
     return f"epoch_us({written.read('value')})"
 
 
@@ -155,21 +156,26 @@ def _measured(
 ) -> dict[str, list[Stretch]]:
     """The bars of files, read to find their times: one stretch of each."""
     column = bars.time("bars")
-    if bars.written is None:
-        column = f"{column}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
+    if bars.written is not None and bars.written.unit is not None:
+        column = f"bars.{identifier(bars.timestamp)}"
+        first, last = (_clock_of(bars).replace("value", f"{e}({column})") for e in ("min", "max"))
+        is_finite = "true"
+    else:
+        if bars.written is None:
+            column = f"{column}::{'timestamp_ns' if bars.in_nanoseconds else 'timestamp'}"
+        first, last = (f"epoch_us({end}({column}))" for end in ("min", "max"))
+        is_finite = f"coalesce(isfinite(min({column})) and isfinite(max({column})), true)"
     found = database.rows(
-        f"select duck_label_file, epoch_us(min({column})), epoch_us(max({column})), count(*), "
-        f"coalesce(isfinite(min({column})) and isfinite(max({column})), true) "
+        f"select duck_label_file, {first}, {last}, count(*), {is_finite} "
         "from read_parquet($files, union_by_name = true, hive_partitioning = false, "
         "filename = 'duck_label_file') as bars group by all",
         {"files": exactly(paths)},
     )
     stretches = {}
-    for path, first, last, rows, is_finite in found:
-        if not is_finite:
-            first, last = -_FOREVER, _FOREVER
+    for path, begins, ends, rows, all_finite in found:
         # Without a single time there is no range; the checks will name the nulls.
-        stretches[path] = [Stretch(first or 0, last or 0, rows)]
+        stretch = (begins or 0, ends or 0) if all_finite else (-_FOREVER, _FOREVER)
+        stretches[path] = [Stretch(*stretch, rows)]
     return stretches
 
 

@@ -16,7 +16,7 @@ from duck_label.bars.keys import keys_of
 from duck_label.bars.schema import agreed, bar_columns, described, refuse_missing
 from duck_label.bars.selection import LeftOut, left_out
 from duck_label.bars.years import refuse_unlikely
-from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier
+from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier, literal
 from duck_label.config import LabelingConfig
 from duck_label.database import Database, reason_of
 from duck_label.errors import ConfigError, InputError
@@ -116,8 +116,7 @@ class Source:
     def moment(self, clock: int) -> datetime:
         """Microseconds since 1970 as a query parameter that compares with the timestamps."""
         time = _EPOCH + timedelta(microseconds=clock)
-        has_zone = self.bars.time_type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
-        return time if has_zone else time.replace(tzinfo=None)
+        return time if self.bars.has_zone else time.replace(tzinfo=None)
 
 
 def open_source(
@@ -150,6 +149,7 @@ def open_source(
     keys = keys_of(database, {path: by_file[path] for path in paths}, config)
     columns = (*agreement.columns, *((name, "VARCHAR") for name in keys.names))
     refuse_missing(columns, config, paths[0])
+    _refuse_format(database, config)
     _refuse_numbers(database, paths, dict(columns)[config.column("timestamp")], config)
     bars = bar_columns(columns, config, paths[0], keys.names)
     taken = {name.casefold(): path for path in reversed(paths) for name, _ in by_file[path]}
@@ -211,6 +211,19 @@ def _unchanged(
         if (file := known.get(found.identities[path])) is not None
         and told == (file.size, file.version)
     }
+
+
+def _refuse_format(database: Database, config: LabelingConfig) -> None:
+    """Refuse a format of times that DuckDB does not know.
+
+    Raises:
+        ConfigError: saying what it does not know.
+    """
+    if config.timestamp_format is not None:
+        try:
+            database.row(f"select try_strptime('', {literal(config.timestamp_format)})")
+        except duckdb.Error as error:
+            raise ConfigError(f"timestamp_format: {reason_of(error)}") from error
 
 
 def _refuse_numbers(

@@ -36,12 +36,23 @@ def refuse_unlikely(database: Database, path: str, bars: BarColumns, first: int,
     if first < _clock(years[0]) or last >= _clock(years[1]):
         raise InputError(
             f"{path}: column {bars.timestamp!r} holds times that are infinite or outside of the "
-            f"years {years[0]} to {years[1] - 1}: mend them, or leave them out"
+            f"years {years[0]} to {years[1] - 1}: {_way(bars, first, last)}"
         )
     for step in range(1, len(_UNITS)):
         factor = 1000**step
         if _clock(_LIKELY[0]) <= first * factor and last * factor < _clock(_LIKELY[1]):
             _refuse_unit(database, path, bars, step, first)
+
+
+def _way(bars: BarColumns, first: int, last: int) -> str:
+    """What to do with times in years that have no name: they may be of a finer unit."""
+    unit = None if bars.written is None else bars.written.unit
+    for step in range(1, 0 if unit is None else _UNITS.index(unit) + 1):
+        factor = 1000**step
+        if _clock(_LIKELY[0]) <= first // factor and last // factor < _clock(_LIKELY[1]):
+            finer = _UNITS[_UNITS.index(str(unit)) - step]
+            return f'as "{finer}" they are likely ones: set timestamp_unit = "{finer}"'
+    return "mend them, or leave them out"
 
 
 def _refuse_unit(database: Database, path: str, bars: BarColumns, step: int, first: int) -> None:

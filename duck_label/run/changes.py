@@ -21,6 +21,7 @@ from duck_label.queries import render
 from duck_label.records.inputs import Difference, InputFile, difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
 from duck_label.storage.logs import added, removed
+from duck_label.storage.places import is_url
 
 
 def input_files(source: Source, before: Checked | None) -> tuple[InputFile, ...]:
@@ -53,7 +54,7 @@ def since(before: Checked, files: Sequence[InputFile]) -> Difference:
     that no data changed, and the numbers of bars are equal (new bars may have gone in as well).
     """
     found = difference(before.files, files)
-    how = removed(file.path for file in found.gone)
+    how = removed(file.path for file in found.gone if not is_url(file.path))
     rewritten = {path for path, change in how.items() if not change.changes_data}
     roots = {how[path].root for path in rewritten}
     gone = [file for file in found.gone if file.path in rewritten]
@@ -101,7 +102,7 @@ def _difference(before: Checked, source: Source, config: LabelingConfig) -> str 
         if old.get(key) != new.get(key)
     ]
     gone = sorted(since(before, input_files(source, before)).gone, key=lambda file: file.path)
-    removals = removed(file.path for file in gone)
+    removals = removed(file.path for file in gone if not is_url(file.path))
     changes += [
         f"{file.path} is gone"
         + (f": version {how.version} of the Delta table {how.root} removed it" if how else "")
