@@ -204,6 +204,15 @@ def test_new_bars_that_a_delta_table_optimized_away_are_a_conflict(tmp_path: Pat
         label(root, out)
 
 
+def test_as_many_other_bars_in_a_delta_table_are_a_conflict(tmp_path: Path) -> None:
+    root, out = tmp_path / "table", tmp_path / "out"
+    delta(root, walk(30))
+    label(root, out)
+    delta(root, walk(30, seed=2), mode="overwrite")
+    with pytest.raises(OutputConflictError, match=r"gone: version 1 of the Delta table .* removed"):
+        label(root, out)
+
+
 def test_bars_that_a_delta_table_deleted_are_a_conflict_that_names_the_version(
     tmp_path: Path,
 ) -> None:

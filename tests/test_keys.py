@@ -239,6 +239,15 @@ def test_files_that_overlap_without_a_symbol_are_told(tmp_path: Path) -> None:
     assert "neither says a symbol" in CliRunner().invoke(main, ["validate", str(bars)]).output
 
 
+def test_files_that_share_times_with_other_bars_are_told(tmp_path: Path) -> None:
+    """What quarantine leaves of them is taken for one series all the same."""
+    bars = write(tmp_path / "bars", [walk(1000), later(walk(1000, seed=2), 990_000)])
+    done = run("run", str(bars), "-o", str(tmp_path / "out"), "--on-bad-rows", "quarantine")
+    assert done.exit_code == 0, done.output
+    assert "20 bad bars were set aside" in done.stderr
+    assert "neither says a symbol" in done.stderr
+
+
 def test_downloads_that_overlap_are_one_series(tmp_path: Path) -> None:
     table = walk(100)
     bars = write(tmp_path / "bars", [table[:60], table[40:]])

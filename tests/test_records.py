@@ -1,5 +1,6 @@
 """The records of an output folder, with lines in them that no run wrote."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,9 @@ from click.testing import CliRunner, Result
 
 import golden
 from duck_label.cli import main
+from duck_label.errors import OutputError
 from duck_label.records.ledger import FOLDER
+from duck_label.storage.folders import folder
 from labeling import label, write
 
 FOREIGN = {
@@ -109,3 +112,22 @@ def test_labels_stay_where_the_new_input_has_no_good_bar(place: Path, bars: Path
     assert parts(place) == before
     assert command("run", bars, "-o", place / "labels", "-q").exit_code == 0
     assert parts(place) == before
+
+
+def test_a_full_disk_leaves_no_half_of_the_views(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    out = folder(tmp_path / "out", "_duck_label")
+    out.write("views.sql", "select 1;")
+
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OutputError, match=r"views\.sql: cannot be written: No space left"):
+            out.write("views.sql", "select 2;")
+    assert [path.name for path in (tmp_path / "out").glob("views*")] == ["views.sql"]
+    assert (tmp_path / "out" / "views.sql").read_text() == "select 1;"

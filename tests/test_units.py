@@ -101,14 +101,17 @@ def test_text_is_read_by_a_format(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_text", [False, True])
-def test_local_clocks_of_a_zone(is_text: bool, tmp_path: Path) -> None:
-    """Bars before and after both changes of the clock, in order of UTC."""
-    zone, table = NEW_YORK, walk(200)
+@pytest.mark.parametrize("place", ["America/New_York", "Pacific/Kiritimati"])
+def test_local_clocks_of_a_zone(is_text: bool, place: str, tmp_path: Path) -> None:
+    """Bars before and after a change of the clock, and half a day from UTC on either side."""
+    zone, table = ZoneInfo(place), walk(200)
     springs = starting(table, datetime(2024, 3, 10, 6, 58, tzinfo=UTC))
     form: dict[str, Any] = {"timestamp_format": "%Y-%m-%d %H:%M:%S"} if is_text else {}
     written = texts(springs, "%Y-%m-%d %H:%M:%S", zone) if is_text else local(springs, zone)
     bars = write(tmp_path / "bars", [written], row_group_size=30)
-    labeled = label(bars, tmp_path / "out", details=True, timestamp_zone="America/New_York", **form)
+    labeled = label(
+        bars, tmp_path / "out", details=True, timestamp_zone=place, run={"chunk": "60"}, **form
+    )
     assert_labels(labeled, written, springs)
 
 
