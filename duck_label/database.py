@@ -271,7 +271,11 @@ def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelErr
     reason = reason_of(error)
     if isinstance(error, duckdb.HTTPException) or of_a_store(error):
         return InputError(f"{doing}: {reason}")
-    if any(sign in reason for sign in _SPILL_FULL):
+    is_write = isinstance(error, duckdb.IOException) and "write" in reason
+    # What is gathered lies where others spill.
+    if any(sign in reason for sign in _SPILL_FULL) or (
+        is_write and str(database.temp_dir) in reason
+    ):
         return SpillError(
             f"{doing}: no room to spill to {database.temp_dir}: {reason}. "
             "Pass another --temp-dir, a larger --max-temp-size or a smaller --chunk"
@@ -281,7 +285,7 @@ def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelErr
             f"{doing}: does not fit in {format_bytes(database.budget.limit)}: {reason}. "
             "Pass a larger --memory-limit, a smaller --chunk or fewer --threads"
         )
-    if isinstance(error, duckdb.IOException) and "write" in reason:
+    if is_write:
         return OutputError(
             f"{doing}: cannot be written: {reason}. What is finished stays; once there is room, "
             "the same command goes on from there"

@@ -4,6 +4,7 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +15,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.bars import footers, gathered, source
 from duck_label.bars.source import open_source
 from duck_label.database import Database
+from duck_label.errors import SpillError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.run import admission
 from duck_label.validation import validation
@@ -153,3 +155,16 @@ def test_validate_gathers_them_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert counts == [110]
     assert (found.files, found.rows, found.bad_bars) == (110, 330, 1)
     assert {Path(rule.file).name for rule in found.broken_rules} == {"bars_0099.parquet"}
+
+
+def test_no_room_to_gather_names_the_folder_and_the_option(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*given: Any) -> Any:
+        raise duckdb.IOException(
+            f'Could not write file "{given[-1]}/000000.parquet": No space left'
+        )
+
+    monkeypatch.setattr(admission, "gathered", full)
+    with pytest.raises(SpillError, match=r"no room to spill to .*Pass another --temp-dir"):
+        label(scattered(tmp_path / "bars", walk(330)), tmp_path / "out")
