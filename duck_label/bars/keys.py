@@ -105,6 +105,8 @@ def keys_of(
     # Most files lie in few folders.
     first = {folder: path for path, folder in folders.items()}
     known = {folder: folder_keys(path) for folder, path in first.items()}
+    if config.symbol_from is None and not any(known.values()):
+        return Keys()
     said = {path: dict(known[folder]) for path, folder in folders.items()}
     symbol = config.column("symbol")
     if config.symbol_from is not None:

@@ -77,8 +77,8 @@ def agreed(database: Database, by_file: Mapping[str, list[tuple[str, str]]]) -> 
     names: dict[str, str] = {}
     # By column, its types, and the first file of each.
     kinds: dict[str, dict[str, str]] = {}
-    for path, own in by_file.items():
-        for name, kind in own:
+    for distinct, path in firsts_of(by_file).items():
+        for name, kind in distinct:
             known = names.setdefault(name.casefold(), name)
             if known != name:
                 first = next(iter(kinds[known].values()))
@@ -120,11 +120,24 @@ def agreed(database: Database, by_file: Mapping[str, list[tuple[str, str]]]) -> 
     )
 
 
+def firsts_of(
+    by_file: Mapping[str, list[tuple[str, str]]],
+) -> dict[tuple[tuple[str, str], ...], str]:
+    """The different lists of columns, in order, each with the first file that has it.
+
+    Of many files most have the columns of one before them.
+    """
+    firsts: dict[tuple[tuple[str, str], ...], str] = {}
+    for path, own in by_file.items():
+        firsts.setdefault(tuple(own), path)
+    return firsts
+
+
 def _as_fine_as_the_finest(
     by_file: Mapping[str, list[tuple[str, str]]],
 ) -> Mapping[str, list[tuple[str, str]]]:
     """Times are in milliseconds where all files have them so; all others hold these too."""
-    columns = {column for own in by_file.values() for column in own}
+    columns = {column for own in firsts_of(by_file) for column in own}
     kinds = Counter(name for name, _ in columns)
     finer = {name for name, kind in columns if kind == MILLISECONDS and kinds[name] > 1}
     if not finer:

@@ -13,7 +13,7 @@ import duckdb
 
 from duck_label.bars.footers import BarFile, Stretch, fingerprint, footers
 from duck_label.bars.keys import keys_of
-from duck_label.bars.schema import agreed, bar_columns, described, refuse_missing
+from duck_label.bars.schema import agreed, bar_columns, described, firsts_of, refuse_missing
 from duck_label.bars.selection import LeftOut, left_out
 from duck_label.bars.years import refuse_unlikely
 from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier, literal
@@ -152,7 +152,8 @@ def open_source(
     _refuse_format(database, config)
     _refuse_numbers(database, paths, dict(columns)[config.column("timestamp")], config)
     bars = bar_columns(columns, config, paths[0], keys.names)
-    taken = {name.casefold(): path for path in reversed(paths) for name, _ in by_file[path]}
+    firsts = firsts_of({path: by_file[path] for path in paths})
+    taken = {name.casefold(): path for own, path in reversed(firsts.items()) for name, _ in own}
     taken |= {name.casefold(): paths[0] for name in keys.names}
     for name in config.output_columns():
         if name.casefold() in taken:

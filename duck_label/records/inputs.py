@@ -6,10 +6,11 @@ path is only a name for people. Size and version as recorded, it is not read aga
 
 from __future__ import annotations
 
+import gc
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,25 @@ def write_inputs(path: Path, files: Sequence[InputFile]) -> None:
 def read_inputs(path: Path) -> tuple[InputFile, ...] | None:
     """The input files of a record; None where it is gone or says something else."""
     try:
-        return tuple(map(InputFile.read, json.loads(path.read_text(encoding="utf-8"))))
+        with _without_collection():
+            return tuple(map(InputFile.read, json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Make many objects that all stay: to look for garbage among them takes half of the time.
+
+    Measured: of 2.2 seconds that 10,000 files took where nothing was to do, 0.9.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @dataclass(frozen=True)
@@ -124,8 +141,10 @@ class Difference:
         return bool(self.joined or self.withdrawn or self.gone)
 
 
-def difference(before: Iterable[InputFile], now: Iterable[InputFile]) -> Difference:
+def difference(before: Sequence[InputFile], now: Sequence[InputFile]) -> Difference:
     """What joined an input and what left it, by content, of which each copy counts."""
+    if tuple(before) == tuple(now):
+        return Difference((), (), ())
     old: dict[tuple[Any, ...], list[InputFile]] = {}
     for file in before:
         old.setdefault(file.content, []).append(file)
