@@ -16,7 +16,7 @@ import duckdb
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError, SpillError
 from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.profile import SETTINGS, Profile
-from duck_label.storage.places import is_url, scheme_of
+from duck_label.storage.names import is_url, scheme_of
 
 # Temporary tables that hold for the whole run.
 _KEPT = ["grids", "spans", "duplicates"]
@@ -90,12 +90,9 @@ class Database:
                 name = file["filename"] if isinstance(file, dict) else file
                 if isinstance(name, str) and is_url(name) and scheme_of(name) not in self._reached:
                     self._reached.add(scheme_of(name))
-                    # Loaded only where they are asked for.
-                    from duck_label.storage import httpfs, reading
+                    from duck_label.storage.filesystem import attach  # loads fsspec
 
-                    if not httpfs.serves(self._connection, scheme_of(name)):
-                        files = reading.StoredFiles(scheme_of(name), self.temp_dir)
-                        self._connection.register_filesystem(files)
+                    attach(self._connection, scheme_of(name), self.temp_dir)
 
     def run(
         self, query: str, parameters: Mapping[str, Any] | None = None, step: str | None = None

@@ -25,7 +25,7 @@ from duck_label.look.explain import explain
 from duck_label.look.inspect import Output
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER
-from duck_label.storage.places import exactly
+from duck_label.storage.names import exactly
 from labeling import label, read, write
 from scan import Mode, Rules, scan
 

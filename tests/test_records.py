@@ -12,7 +12,7 @@ import golden
 from duck_label.cli import main
 from duck_label.errors import OutputError
 from duck_label.records.ledger import FOLDER
-from duck_label.storage.folders import folder
+from duck_label.storage.outputs import folder
 from labeling import label, write
 
 FOREIGN = {

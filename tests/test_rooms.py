@@ -1,6 +1,7 @@
-"""Imports run one way: a room uses those below it, never one above."""
+"""Imports run one way: a room uses those below it, and inside a room there is no circle either."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,29 @@ FLOORS = (
 HEIGHTS = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 
 
+# By the names under which they are imported.
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+}
+
+
 def imports(path: Path) -> set[str]:
-    """The rooms that a module imports from, wherever in it."""
-    rooms = set()
+    """The modules of ours that a module imports, wherever in it, for types alone or late too."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module is not None:
-            parts = node.module.split(".")
-            if parts[0] == "duck_label":
-                rooms |= {parts[1]} if parts[1:] else {alias.name for alias in node.names}
-    return rooms
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            # What is no module is a name of the one before it.
+            found |= {name if name in MODULES else node.module for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & MODULES.keys()
+
+
+def room(module: str) -> str:
+    """The room that a module stands in."""
+    return [*module.split("."), "__init__"][1]
 
 
 def test_every_room_has_its_floor() -> None:
@@ -45,5 +60,13 @@ def test_every_room_has_its_floor() -> None:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_imports_run_one_way(path: Path) -> None:
     own = HEIGHTS[path.relative_to(PACKAGE).parts[0].removesuffix(".py")]
-    for room in imports(path):
-        assert HEIGHTS[room] <= own, f"{path.relative_to(PACKAGE)} uses {room}"
+    for name in imports(path):
+        assert HEIGHTS[room(name)] <= own, f"{path.relative_to(PACKAGE)} uses {name}"
+
+
+def test_no_modules_import_each_other() -> None:
+    uses = {module: imports(path) for module, path in MODULES.items()}
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as error:
+        pytest.fail(" uses ".join(reversed(error.args[1])))

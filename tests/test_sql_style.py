@@ -9,7 +9,7 @@ from duck_label import LabelingConfig
 from duck_label.columns import BarColumns
 from duck_label.queries import LABEL_STEPS, VIEWS, context, render
 from duck_label.records import views
-from duck_label.storage.folders import folder
+from duck_label.storage.outputs import folder
 
 ROOT = Path(__file__).parents[1]
 QUERIES = (

@@ -30,7 +30,7 @@ from duck_label.errors import BadBarsError, OutputError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.sample import write_sample
-from duck_label.storage import httpfs, places, stores
+from duck_label.storage import failures, httpfs, names, places, stores
 from duck_label.storage.copies import Copies
 from labeling import read, write
 from s3 import KEY_ID, SECRET, TOKEN, Asked, Server
@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         # Small files are read as large ones are: not whole with their end.
         patch.setattr(stores, "_TAIL_BYTES", 1024)
         # What fails here fails for good, or passes with what s3fs itself tries.
-        patch.setattr(stores, "PATIENCE", 0)
+        patch.setattr(failures, "PATIENCE", 0)
         server.files().mkdir("bars")
         yield server
     server.close()
@@ -621,7 +621,7 @@ def test_locks_are_kept_where_nobody_else_writes(
     ],
 )
 def test_a_url_that_only_names_a_place_is_taken(url: str) -> None:
-    assert places.settled(url) == url
+    assert names.settled(url) == url
 
 
 def test_an_upload_in_pieces_is_whole_or_leaves_nothing(
@@ -676,18 +676,18 @@ def test_a_store_that_comes_back_in_time_is_waited_for(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("time.sleep", sleep)
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    files = stores.Patient(Away(*[OSError("unreachable")] * 6))
+    files = failures.Patient(Away(*[OSError("unreachable")] * 6))
     files.patience = 24
     assert files.cat_file("x") == b"x"
     assert pauses == [0.5, 1, 2, 4, 8, 8]
-    files = stores.Patient(Away(*[OSError("unreachable")] * 6))
+    files = failures.Patient(Away(*[OSError("unreachable")] * 6))
     files.patience = 23
     with pytest.raises(OSError, match="unreachable"):
         files.cat_file("x")
     for final in (FileNotFoundError("x"), PermissionError("x"), RuntimeError("AccessDenied")):
         pauses.clear()
         with pytest.raises(type(final)):
-            stores.Patient(Away(final)).cat_file("x")
+            failures.Patient(Away(final)).cat_file("x")
         assert pauses == []
 
 

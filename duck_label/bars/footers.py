@@ -14,7 +14,8 @@ from duck_label.bars.formats import refuse_others
 from duck_label.columns import PER_SECOND, BarColumns, identifier
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.storage.places import exactly, is_url, open_file, version
+from duck_label.storage.names import exactly, is_url
+from duck_label.storage.places import open_file, version
 
 _FOREVER = 2**63
 # The most that a clock is put forward or back, in microseconds: a good bar may lie so much earlier

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from io import BufferedReader
-from typing import TYPE_CHECKING
 
 from duck_label.errors import InputError
-
-if TYPE_CHECKING:
-    from duck_label.storage.reading import StoredFile
+from duck_label.storage.reading import StoredFile
 
 _END = b"PAR1"
 _LEAST_BYTES = 12

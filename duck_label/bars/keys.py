@@ -18,7 +18,7 @@ from duck_label.columns import RESERVED, identifier
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.storage.places import anywhere, exactly
+from duck_label.storage.names import anywhere, exactly
 
 # What stands in a path for a key that is null.
 _NULL = "__HIVE_DEFAULT_PARTITION__"

@@ -25,7 +25,8 @@ from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig
 from duck_label.database import Database, reason_of
 from duck_label.errors import InputError
 from duck_label.fields import unknown
-from duck_label.storage.places import exactly, open_file
+from duck_label.storage.names import exactly
+from duck_label.storage.places import open_file
 
 # Nautilus Trader keeps fixed-point numbers of 16 (or 8) bytes, and says in the metadata of which.
 _NAUTILUS = (

@@ -21,13 +21,8 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database, reason_of
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import key_field
-from duck_label.storage.places import (
-    Found,
-    each,
-    exactly,
-    find_files,
-    stat,
-)
+from duck_label.storage.names import exactly
+from duck_label.storage.places import Found, each, find_files, stat
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_2100 = 4_102_444_800

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.storage.places import exactly
+from duck_label.storage.names import exactly
 
 # What Parquet files say of a column that never had a value.
 _NOTHING = '"NULL"'

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from duck_label.columns import PER_SECOND, BarColumns
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.storage.places import exactly
+from duck_label.storage.names import exactly
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The years, the last not included, whose days can be told in a datetime, or counted in nanoseconds.

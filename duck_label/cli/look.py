@@ -23,7 +23,7 @@ from duck_label.cli.options import (
 )
 from duck_label.cli.writing import FORMATS
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
-from duck_label.storage.places import settled
+from duck_label.storage.names import settled
 
 # While bash completes names of hosts, it ends a word at @, and never asks for a saved query's name.
 _WHOLE_WORDS = {"bash": "shopt -u hostcomplete\n"}

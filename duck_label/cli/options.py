@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from duck_label.errors import ConfigError
-from duck_label.storage.places import is_url
+from duck_label.storage.names import is_url
 
 if TYPE_CHECKING:
     from duck_label.look.means import Means

@@ -13,7 +13,8 @@ from typing import Any
 from duck_label.bars.plan import without
 from duck_label.errors import DamagedOutputError, InputError
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
-from duck_label.storage.places import is_parquet, open_file
+from duck_label.storage.names import is_parquet
+from duck_label.storage.places import open_file
 
 # Bytes of a part that are read at once.
 _BLOCK = 1 << 20

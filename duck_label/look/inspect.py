@@ -30,8 +30,8 @@ from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.queries import render, sql_folder
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import label_views, record_views
-from duck_label.storage.places import is_url, scheme_of
-from duck_label.storage.reading import READS_ONLY, StoredFiles
+from duck_label.storage.filesystem import READS_ONLY, StoredFiles
+from duck_label.storage.names import is_url, scheme_of
 from duck_label.storage.scratch import scratch
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 
-from duck_label.storage.places import is_url
-from duck_label.storage.reading import READS_ONLY, SharedFile
+from duck_label.storage.filesystem import READS_ONLY
+from duck_label.storage.names import is_url
+from duck_label.storage.reading import SharedFile
 
 SCHEME = "readonly"
 

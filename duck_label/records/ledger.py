@@ -23,8 +23,8 @@ from typing import Any, Self, TypedDict
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.records.inputs import InputFile, read_inputs, write_inputs
 from duck_label.records.lines import FORMAT, PART, ChunkLine, RunLine, lines
-from duck_label.storage.folders import folder
-from duck_label.storage.places import RECORDS, exactly
+from duck_label.storage.names import RECORDS, exactly
+from duck_label.storage.outputs import folder
 
 FOLDER = RECORDS
 _INPUT = "input_"

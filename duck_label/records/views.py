@@ -17,7 +17,7 @@ from duck_label.columns import comment, identifier, literal
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.queries import VIEWS, render
 from duck_label.storage.folders import Folder
-from duck_label.storage.places import RECORDS
+from duck_label.storage.names import RECORDS
 
 FILE = f"{RECORDS}/views.sql"
 # The views that read part files, which a run that has just begun does not have.

@@ -21,7 +21,7 @@ from duck_label.queries import render
 from duck_label.records.inputs import Difference, InputFile, difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
 from duck_label.storage.logs import added, removed
-from duck_label.storage.places import is_url
+from duck_label.storage.names import is_url
 
 
 def input_files(source: Source, before: Checked | None) -> tuple[InputFile, ...]:

@@ -30,8 +30,8 @@ from duck_label.run.labeling import Labeling
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
 from duck_label.run.watch import manager
-from duck_label.storage.places import load
 from duck_label.storage.scratch import owned, spill_folder
+from duck_label.storage.stores import load
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Moment = date | datetime | str | None

@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from duck_label.storage.places import is_url, store
+from duck_label.storage.names import is_url
+from duck_label.storage.stores import store
 
 # Of a folder in a store, below its records.
 WAITING = "waiting"

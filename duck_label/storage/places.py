@@ -1,4 +1,4 @@
-"""What a name of a file or folder stands for: a path of this machine, or a URL.
+"""What a name of a file or folder stands for: the files that it leads to, and how one is opened.
 
 A `file://` URL is the path in it. Nothing above this room asks which of both a name is.
 """
@@ -6,98 +6,23 @@ A `file://` URL is the path in it. Nothing above this room asks which of both a 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from glob import glob
 from io import BufferedReader
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.request import url2pathname
+from typing import TypeVar
 
-from duck_label.errors import ConfigError, InputError
+from duck_label.errors import InputError
 from duck_label.storage.logs import current
-
-if TYPE_CHECKING:
-    from duck_label.storage.reading import StoredFile
-    from duck_label.storage.stores import Store
+from duck_label.storage.names import RECORDS, hides, is_bars, is_told, is_url, settled
+from duck_label.storage.reading import StoredFile
+from duck_label.storage.stores import store
 
 Result = TypeVar("Result")
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
-# What stands before an @ in front of a host, also where a secret has a slash in it (no port has):
-# a user, a password, a token. Azure's CONTAINER@ACCOUNT is neither.
-_LOGIN = re.compile(r"(?i)(?!abfss?://[^/@:]*@)[^:]*://(?:[^/@]*@|[^/@:]*:(?!\d+(?:/|$))[^@]*@)")
-# NAME=VALUE after a question mark or #, as signed URLs have it; of a web server, any query.
-_QUERY = re.compile(r"(?i)[?#][^/]*=|^https?://[^?#]*[?#].")
-# The folder in an output that holds the records of its runs, and marks it as one.
-RECORDS = "_duck_label"
-# How the names of Parquet files end, in upper or lower case.
-_ENDINGS = (".parquet", ".parq", ".pq")
 # Requests that wait for a store at the same time.
 _AT_ONCE = 16
-
-
-def is_url(name: str | Path) -> bool:
-    """Whether a name is a URL."""
-    return _URL.match(str(name)) is not None
-
-
-def scheme_of(url: str) -> str:
-    """The scheme of a URL."""
-    return url.partition("://")[0].lower()
-
-
-def settled(name: str | Path) -> str:
-    """A name as it is used and recorded. A ~ or ~user at its start is a home folder, as in a shell.
-
-    Raises:
-        ConfigError: for a URL that holds a user, a password, a token or a query.
-    """
-    name = str(name)
-    if not is_url(name):
-        name = os.path.expanduser(name)
-        # Where there is no such user it is a name like any other, but not to DuckDB.
-        return f"./{name}" if name.startswith("~") else name
-    if holds_secret(name):
-        raise ConfigError(
-            f"{scheme_of(name)}://…: has a user, password, token or query in it, which records "
-            "would keep: pass the URL without, and credentials where the tools of the store look "
-            "for them"
-        )
-    if scheme_of(name) == "file":
-        return url2pathname(name.partition("://")[2])
-    return name
-
-
-def holds_secret(url: str) -> bool:
-    """Whether a URL says more than where something lies: who asks, with what secret or query."""
-    return _LOGIN.match(url) is not None or _QUERY.search(url) is not None
-
-
-def load(names: Iterable[str | Path], patience: float | None = None) -> None:
-    """Load the libraries that these names need, so that memory is measured with them.
-
-    Their stores are tried again for `patience` seconds when they fail; for a minute, if None.
-
-    Raises:
-        ConfigError: if a library is not installed, or a scheme is unknown.
-    """
-    for name in map(settled, names):
-        if is_url(name):
-            store(name).files.patience = patience
-
-
-def store(url: str) -> Store:
-    """The store that a URL leads to.
-
-    Raises:
-        ConfigError: as `load`.
-    """
-    from duck_label.storage.stores import of_scheme  # loads fsspec, which paths can do without
-
-    return of_scheme(scheme_of(url))
 
 
 @dataclass(frozen=True)
@@ -121,7 +46,7 @@ def find_files(inputs: Sequence[str]) -> Found:
 
     Raises:
         InputError: for an input that stands for no file, or a store that cannot be read.
-        ConfigError: as `load` and `settled`.
+        ConfigError: as `stores.load` and `names.settled`.
     """
     if not inputs:
         raise InputError("no input: name a file, folder or pattern")
@@ -152,11 +77,6 @@ def _listed(names: Sequence[str]) -> str:
     return f"{len(names):,} other file{'s' * (len(names) > 1)} ({shown})"
 
 
-def is_parquet(name: str) -> bool:
-    """Whether a file's name ends like that of a Parquet file."""
-    return name.lower().endswith(_ENDINGS)
-
-
 def _local_files(item: str) -> tuple[list[str], list[str]]:
     """The files that a name stands for, and in a folder those that are none of bars."""
     if os.path.isfile(item):
@@ -183,7 +103,7 @@ def _in_folder(root: str, beside: list[str]) -> Iterator[str]:
             continue
         # A link may lead back to where we are, or where we were.
         inside = {name: os.path.realpath(os.path.join(folder, name)) for name in folders}
-        folders[:] = [name for name in folders if inside[name] not in entered and not _hides(name)]
+        folders[:] = [name for name in folders if inside[name] not in entered and not hides(name)]
         entered.update(inside[name] for name in folders)
         for name in files:
             path = os.path.join(folder, name)
@@ -193,20 +113,6 @@ def _in_folder(root: str, beside: list[str]) -> Iterator[str]:
                 yield path
             elif is_file and is_told(name):
                 beside.append(os.path.relpath(path, root))
-
-
-def _hides(name: str) -> bool:
-    return name.startswith(("_", "."))
-
-
-def is_bars(name: str) -> bool:
-    """Whether a file in a folder counts as bars by its name."""
-    return is_parquet(name) and not _hides(name)
-
-
-def is_told(name: str) -> bool:
-    """Whether a file that is left out is told of: what writers leave behind (`_SUCCESS`) is not."""
-    return is_parquet(name) or not _hides(name)
 
 
 def identities(names: Iterable[str]) -> dict[str, str]:
@@ -228,20 +134,6 @@ def identities(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def exactly(names: Iterable[str]) -> list[dict[str, Any]]:
-    """Files for a query, which reads those of these very names.
-
-    A text is a pattern to DuckDB: where it holds a bracket, escaped or not, the whole folder is
-    read for it, once for every file.
-    """
-    return [{"filename": name} for name in names]
-
-
-def anywhere(name: str) -> str:
-    """A name of the same file for a process with another working directory."""
-    return name if is_url(name) else os.path.abspath(name)
-
-
 def open_file(name: str) -> BufferedReader | StoredFile:
     """Open a file to read, at any place in it.
 
@@ -251,8 +143,6 @@ def open_file(name: str) -> BufferedReader | StoredFile:
     """
     if not is_url(name):
         return open(name, "rb")
-    from duck_label.storage.reading import StoredFile  # loads fsspec
-
     return StoredFile(store(name), name)
 
 

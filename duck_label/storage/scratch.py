@@ -17,7 +17,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputError
-from duck_label.storage.places import settled
+from duck_label.storage.names import settled
 
 _PREFIX = "duck_label_spill_"
 _OWNER = "owner.lock"

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from duck_label.errors import OutputError
 from duck_label.storage.folders import Folder, held, this_process
 from duck_label.storage.handover import WAITING, Handover
-from duck_label.storage.places import store
+from duck_label.storage.stores import store
 
 # How folders for copies of records are called.
 _COPY = "duck_label_"

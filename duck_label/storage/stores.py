@@ -1,26 +1,23 @@
 """Files behind URLs: `s3://`, `gs://`, `az://` and whatever else fsspec reaches.
 
 Credentials, end points and timeouts are those of the libraries below (environment, `~/.aws`,
-fsspec's own configuration). They try throttling, server errors, resets and timeouts again for some
-seconds; a store that is away for longer is tried on from here, for a time that is set.
+fsspec's own configuration).
 """
 
 from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import fsspec
-
-from duck_label.errors import ConfigError, DuckLabelError, InputError, OutputError
-from duck_label.storage.places import RECORDS, is_bars, is_told
+from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.storage.failures import Patient, complaints
+from duck_label.storage.names import RECORDS, is_bars, is_told, is_url, scheme_of, settled
 
 # What an upload holds in memory at most is one of these, and the next.
 _PIECE = 16 << 20
@@ -37,79 +34,13 @@ _VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime"
 _TAIL_BYTES = 64 << 10
 _TAILS = 256
 
-_EXPIRED = "the credentials have expired: renew them, and the same command goes on"
-# The first that fits tells what happened, in the words of whichever library.
-_REASONS = (
-    (
-        r"ExpiredToken|[Tt]oken.{0,60}expired|SSO session.{0,60}expired|RefreshError|invalid_grant",
-        _EXPIRED,
-    ),
-    (r"NoSuchBucket|bucket does not exist|ContainerNotFound", "there is no such bucket"),
-    (
-        r"NoCredentials|DefaultCredentialsError|Unable to locate credentials|CredentialRetrieval",
-        "no credentials were found: set them where the tools of the store look for them "
-        "(environment, ~/.aws, fsspec's configuration)",
-    ),
-    (
-        r"PermissionError|AccessDenied|Forbidden|InvalidAccessKeyId|SignatureDoesNotMatch|"
-        r"ClientAuthentication|Unauthenticated|anonymous caller",
-        "access is denied to these credentials: use others, or have them allowed to list, read "
-        "and, for an output, write and delete here",
-    ),
-    (r"FileNotFoundError|NoSuchKey|ResourceNotFound", "there is no such file"),
-)
-_SECRETS = re.compile(r"(?i)(sig|signature|token|key|secret|password|credential)[\w-]*=[^&\s'\"]+")
-
-# How long a store that fails is tried again, in seconds, unless a run sets another time.
-PATIENCE = 60.0
-_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-# What is asked of a store again: each does the same however often it is done.
-_REQUESTS = {
-    *("info", "ls", "glob", "find", "cat_file", "get_file"),
-    *("put_file", "pipe_file", "cp_file", "rm_file"),
-}
-# What no waiting mends: answers, and mistakes of ours.
-_FINAL = (
-    *(FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError),
-    *(TypeError, ValueError, LookupError, AttributeError, NotImplementedError),
-)
-
-
-class Patient:
-    """A file system of fsspec, whose requests are made again while their store fails.
-
-    An error that outlasts `patience` is raised as it is.
-    """
-
-    def __init__(self, files: Any) -> None:
-        self._files = files
-        self.patience: float | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        """What the file system has of that name; a request is tried until it is answered."""
-        found = getattr(self._files, name)
-        if name not in _REQUESTS:
-            return found
-
-        def request(*arguments: Any, **options: Any) -> Any:
-            patience = PATIENCE if self.patience is None else self.patience
-            deadline, pause = time.monotonic() + patience, _PAUSE
-            while True:
-                try:
-                    return found(*arguments, **options)
-                except Exception as error:
-                    if not _may_pass(error) or time.monotonic() + pause > deadline:
-                        raise
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-
-        return request
-
 
 class Store:
     """The files of one scheme. Names are whole URLs; one store serves all threads."""
 
     def __init__(self, scheme: str) -> None:
+        import fsspec  # takes a while, and paths can do without
+
         self.scheme = scheme
         self.family = _FAMILIES.get(scheme, scheme)
         try:
@@ -334,44 +265,23 @@ def of_scheme(scheme: str) -> Store:
     return Store(scheme)
 
 
-@contextmanager
-def complaints(url: str, kind: type[DuckLabelError], doing: str = "") -> Iterator[None]:
-    """What the library of a store raises inside becomes one of our errors.
+def store(url: str) -> Store:
+    """The store that a URL leads to.
 
     Raises:
-        DuckLabelError: of that kind, for the complaint.
+        ConfigError: as `load`.
     """
-    try:
-        yield
-    except DuckLabelError:
-        raise
-    except Exception as error:
-        raise kind(f"{url}: {doing}{_reason(error)}") from error
+    return of_scheme(scheme_of(url))
 
 
-def _may_pass(error: BaseException) -> bool:
-    """Whether what a store said may be over when it is asked again."""
-    return not isinstance(error, _FINAL) and _known_reason(_chain(error)) is None
+def load(names: Iterable[str | Path], patience: float | None = None) -> None:
+    """Load the libraries that these names need, so that memory is measured with them.
 
+    Their stores are tried again for `patience` seconds when they fail; for a minute, if None.
 
-def _chain(error: BaseException | None) -> list[BaseException]:
-    chain: list[BaseException] = []
-    while error is not None and error not in chain:
-        chain.append(error)
-        error = error.__cause__
-    return chain
-
-
-def _known_reason(chain: list[BaseException]) -> str | None:
-    text = " ".join(f"{type(one).__name__}: {one}" for one in chain)
-    return next((reason for pattern, reason in _REASONS if re.search(pattern, text)), None)
-
-
-def _reason(error: BaseException) -> str:
-    """What went wrong, in one line without secrets."""
-    chain = _chain(error)
-    known = _known_reason(chain)
-    if known is not None:
-        return known
-    first = f"{type(chain[0]).__name__}: {chain[0]}".splitlines()[0]
-    return f"the store failed ({_SECRETS.sub('…', first)})"
+    Raises:
+        ConfigError: if a library is not installed, or a scheme is unknown.
+    """
+    for name in map(settled, names):
+        if is_url(name):
+            store(name).files.patience = patience

@@ -16,7 +16,7 @@ from duck_label.config import LabelingConfig, Memory, Run
 from duck_label.errors import ConfigError
 from duck_label.rules import Instrument, TradingMode, Weights
 from duck_label.settings import Settings
-from duck_label.storage.places import is_bars
+from duck_label.storage.names import is_bars
 
 _HEAD = """\
 # How `make label` labels the bars. A key that is not set is here with its default: remove the # to

@@ -13,7 +13,7 @@ from duck_label.bars.source import coarsest_unit
 from duck_label.columns import WHOLE, identifier, literal
 from duck_label.config import PRICES, LabelingConfig
 from duck_label.database import Database
-from duck_label.storage.places import exactly
+from duck_label.storage.names import exactly
 
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y")
 _CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%H%M%S", "%H:%M:%S%z", "%H:%M:%S.%f%z")

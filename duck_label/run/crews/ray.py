@@ -29,7 +29,7 @@ from duck_label.profile import Profile
 from duck_label.run.crews.alone import Done, Failed, Task
 from duck_label.run.crews.worker import Collector, Report, Work, Workplace, remove_unfinished
 from duck_label.run.watch import Watch
-from duck_label.storage.places import anywhere
+from duck_label.storage.names import anywhere
 
 # The processors of a task where nobody says how many.
 THREADS = 2

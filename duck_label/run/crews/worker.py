@@ -36,7 +36,7 @@ from duck_label.run.crews.alone import Done, Failed, Task
 from duck_label.run.reporter import Reporter
 from duck_label.run.watch import Watch
 from duck_label.storage.handover import Handover
-from duck_label.storage.places import load
+from duck_label.storage.stores import load
 
 
 @dataclass(frozen=True)
