@@ -1,9 +1,7 @@
-"""One DuckDB connection under a memory budget: its limits, its queries, its errors."""
+"""One DuckDB connection under a memory budget: its limits, its queries, the tables it keeps."""
 
 from __future__ import annotations
 
-import json
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,17 +11,12 @@ from typing import Any, Self
 
 import duckdb
 
-from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError, SpillError
-from duck_label.memory.budget import MemoryBudget, format_bytes
+from duck_label.memory.budget import MemoryBudget
 from duck_label.profile import SETTINGS, Profile
 from duck_label.storage.names import is_url, scheme_of
 
-# Temporary tables that hold for the whole run.
-_KEPT = ["grids", "spans", "duplicates"]
 # The shares of its memory that DuckDB is asked to do with while it spills.
 _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
-# What DuckDB says when the folder that it spills to is full.
-_SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
 
 # What every query of a run counts on. With statistics a chunk without nulls would be written as if
 # it could have none, and part files would differ in their schemas. An ASOF join of few rows would
@@ -55,6 +48,8 @@ class Database:
         self.temp_dir = temp_dir
         self.threads = threads
         self._max_temp_size = max_temp_size
+        # Temporary tables that hold for as long as this does.
+        self._kept: set[str] = set()
         # Held while another thread asks: the connection must not go away under it.
         self._asking = threading.Lock()
         self._may_interrupt = threading.Event()
@@ -140,12 +135,16 @@ class Database:
             raise KeyboardInterrupt from error
         return rows
 
+    def keep(self, table: str) -> None:
+        """Have a temporary table last: it is not dropped, and outlives DuckDB being opened anew."""
+        self._kept.add(table)
+
     def drop_tables(self) -> None:
-        """Drop all temporary tables but those that hold for the whole run."""
+        """Drop all temporary tables but those that are kept."""
         for (name,) in self.rows(
             "select table_name from duckdb_tables() "
             "where temporary and not list_contains($kept, table_name)",
-            {"kept": _KEPT},
+            {"kept": [*self._kept]},
         ):
             self.run(f'drop table "{name}"')
 
@@ -180,7 +179,7 @@ class Database:
         return int(buffers), int(files)
 
     def reconnect(self) -> None:
-        """Close DuckDB and open it anew, with the tables that hold for the whole run."""
+        """Close DuckDB and open it anew, with the tables that are kept."""
         file = self.temp_dir / "kept.duckdb"
         self.save_kept(file)
         with self._asking:
@@ -190,23 +189,24 @@ class Database:
         file.unlink()
 
     def save_kept(self, file: Path) -> None:
-        """Write the tables that hold for the whole run to a file, from which another can load."""
+        """Write the tables that are kept to a file, from which another can load them."""
         self.run(f"attach {_quoted(file)} as kept")
         for (name,) in self.rows(
             "select table_name from duckdb_tables() "
             "where temporary and list_contains($kept, table_name)",
-            {"kept": _KEPT},
+            {"kept": [*self._kept]},
         ):
             self.run(f"create or replace table kept.{name} as from temp.{name}")
         self.run("detach kept")
 
     def load_kept(self, file: Path) -> None:
-        """Have the tables that were saved to a file."""
+        """Have the tables that were saved to a file, and keep them."""
         self.run(f"attach {_quoted(file)} as kept (read_only)")
         for (name,) in self.rows(
             "select table_name from duckdb_tables() where database_name = 'kept'"
         ):
             self.run(f"create temp table {name} as from kept.{name}")
+            self.keep(name)
         self.run("detach kept")
 
     def spill(self) -> None:
@@ -261,51 +261,3 @@ class Database:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelError:
-    """One of our errors for an error of DuckDB's, naming the step in which it happened."""
-    reason = reason_of(error)
-    if isinstance(error, duckdb.HTTPException) or of_a_store(error):
-        return InputError(f"{doing}: {reason}")
-    is_write = isinstance(error, duckdb.IOException) and "write" in reason
-    # What is gathered lies where others spill.
-    if any(sign in reason for sign in _SPILL_FULL) or (
-        is_write and str(database.temp_dir) in reason
-    ):
-        return SpillError(
-            f"{doing}: no room to spill to {database.temp_dir}: {reason}. "
-            "Pass another --temp-dir, a larger --max-temp-size or a smaller --chunk"
-        )
-    if isinstance(error, duckdb.OutOfMemoryException | duckdb.InterruptException):
-        return MemoryBudgetError(
-            f"{doing}: does not fit in {format_bytes(database.budget.limit)}: {reason}. "
-            "Pass a larger --memory-limit, a smaller --chunk or fewer --threads"
-        )
-    if is_write:
-        return OutputError(
-            f"{doing}: cannot be written: {reason}. What is finished stays; once there is room, "
-            "the same command goes on from there"
-        )
-    if "Failed to read file" in reason:
-        return InputError(f"{doing}: {reason}: the file is damaged")
-    return DuckLabelError(f"{doing}: {reason}")
-
-
-def reason_of(error: duckdb.Error) -> str:
-    """The first line of DuckDB's message, or of the message that it wraps.
-
-    It wraps its own as JSON, and one of ours, from where a store is read, as a traceback.
-    """
-    text = str(error).strip()
-    own = of_a_store(error)
-    if own is not None:
-        return own
-    wrapped = re.search(r'"exception_message":("(?:[^"\\]|\\.)*")', text)
-    return str(json.loads(wrapped[1])) if wrapped else text.splitlines()[0].rstrip(".")
-
-
-def of_a_store(error: duckdb.Error) -> str | None:
-    """What we said where a store could not be read; None for any other error."""
-    own = re.search(r"^(?:[\w.]+\.)?InputError: (.*)$", str(error), re.MULTILINE)
-    return None if own is None else own[1]

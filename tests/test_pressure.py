@@ -20,6 +20,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory import budget as memory
+from duck_label.memory.budget import MemoryBudget
 from duck_label.memory.prediction import PeakPredictor
 from duck_label.records.ledger import FOLDER
 from duck_label.run import schedule
@@ -235,6 +236,23 @@ def test_memory_that_nobody_holds_makes_duckdb_start_anew(
     assert summary.reconnects == 1
     (event,) = [e for e in records(tmp_path, "memory_events") if e["kind"] == "reconnect"]
     assert event["reason"] == "2.4 GB are held by nobody between chunks"
+
+
+def test_tables_that_are_kept_outlast_a_cleanup_and_a_start_anew(tmp_path: Path) -> None:
+    budget = MemoryBudget.resolve("300MB")
+    with Database(budget, 1, tmp_path) as database, Database(budget, 1, tmp_path) as other:
+        database.run("create temp table here as select 1; create temp table gone as select 2")
+        database.keep("here")
+        database.drop_tables()
+        database.reconnect()
+        database.save_kept(tmp_path / "given.duckdb")
+        # Whoever is given them keeps them too.
+        other.load_kept(tmp_path / "given.duckdb")
+        other.drop_tables()
+        other.reconnect()
+        for one in (database, other):
+            assert one.rows("select table_name from duckdb_tables()") == [("here",)]
+            assert one.row("from here") == (1,)
 
 
 def test_a_budget_below_the_smallest_fails_before_any_work(bars: Path, tmp_path: Path) -> None:

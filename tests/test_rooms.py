@@ -17,7 +17,7 @@ FLOORS = (
     ("settings", "columns", "queries", "sample"),
     ("memory",),
     ("storage",),
-    ("profile", "database"),
+    ("profile", "database", "database_errors"),
     ("bars",),
     ("records",),
     ("run", "look", "validation"),

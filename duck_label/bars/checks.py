@@ -87,6 +87,7 @@ def find_bad_bars(
         f"{context['time']('source')} as bar_time from {context['source']} as source limit 0",
         files,
     )
+    database.keep("duplicates")
     in_order = 1 in database.row(render("checks/in_order", context), files)
     duplicates = render("checks/duplicates", context)
     for start, end in () if in_order else ranges:

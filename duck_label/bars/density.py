@@ -15,7 +15,8 @@ import duckdb
 from duck_label.bars.footers import Stretch
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
-from duck_label.database import Database, explain
+from duck_label.database import Database
+from duck_label.database_errors import explain
 from duck_label.queries import context, render
 
 

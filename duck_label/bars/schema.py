@@ -22,7 +22,8 @@ from duck_label.bars.widening import (
 )
 from duck_label.columns import MILLISECONDS, RESERVED, WHOLE, BarColumns, WrittenTime
 from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig
-from duck_label.database import Database, reason_of
+from duck_label.database import Database
+from duck_label.database_errors import reason_of
 from duck_label.errors import InputError
 from duck_label.fields import unknown
 from duck_label.storage.names import exactly

@@ -18,7 +18,8 @@ from duck_label.bars.selection import LeftOut, left_out
 from duck_label.bars.years import refuse_unlikely
 from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier, literal
 from duck_label.config import LabelingConfig
-from duck_label.database import Database, reason_of
+from duck_label.database import Database
+from duck_label.database_errors import reason_of
 from duck_label.errors import ConfigError, InputError
 from duck_label.queries import key_field
 from duck_label.storage.names import exactly

@@ -22,7 +22,7 @@ import duckdb
 
 from duck_label.columns import literal
 from duck_label.config import LabelingConfig
-from duck_label.database import of_a_store, reason_of
+from duck_label.database_errors import of_a_store, reason_of
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, QueryError
 from duck_label.fields import unknown
 from duck_label.look.means import MEMORY_LIMIT, Means

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from duck_label.database import Database, explain
+from duck_label.database import Database
+from duck_label.database_errors import explain
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.storage.scratch import scratch
 

@@ -94,6 +94,7 @@ def admit(
         raw = queries.context(config, source.bars, names, has_quarantine=False)
     everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
     database.run(queries.render("input/grids", raw), everything)
+    database.keep("grids")
     new = None if before is None else changes.addition(database, source, raw, before)
     bad_bars = 0 if before is None else before.bad_bars
     has_too_many = bad_bars > 0 and config.on_bad_rows == "fail"
@@ -115,6 +116,7 @@ def admit(
         config, source.bars, names, has_quarantine=has_quarantine, is_admitted=True
     )
     database.run(queries.render("input/spans", context), everything)
+    database.keep("spans")
     latest, good = database.row(
         f"select {context['month_of'](context['clock']('max(last_time)'))}, sum(bars)::bigint "
         "from spans"

@@ -220,6 +220,7 @@ def addition(
     joined = {file.path for file in found.joined}
     files = source.among([file.path for file in source.files if file.identity in joined])
     database.run(render("input/spans", context), {"files": files.paths})
+    database.keep("spans")
     clock, scale = context["clock"], source.bars.clocks_per_second // 1_000_000
     spans = database.rows(
         f"select symbol::varchar, {clock('first_time')} // {scale}, "

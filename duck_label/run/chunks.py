@@ -17,7 +17,8 @@ import duckdb
 from duck_label.bars.plan import Chunk
 from duck_label.columns import MILLISECONDS
 from duck_label.config import LabelingConfig
-from duck_label.database import Database, explain
+from duck_label.database import Database
+from duck_label.database_errors import explain
 from duck_label.errors import DuckLabelError, OutputError
 from duck_label.memory.budget import MemorySnapshot
 from duck_label.queries import LABEL_STEPS, render

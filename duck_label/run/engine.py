@@ -18,7 +18,8 @@ from duck_label.bars.density import counted
 from duck_label.bars.plan import whole_days, without
 from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
-from duck_label.database import Database, explain
+from duck_label.database import Database
+from duck_label.database_errors import explain
 from duck_label.errors import ConfigError, InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads

@@ -20,7 +20,8 @@ from duck_label.bars.density import counted
 from duck_label.bars.plan import without
 from duck_label.bars.source import Source, refuse_damaged
 from duck_label.config import LabelingConfig
-from duck_label.database import Database, explain
+from duck_label.database import Database
+from duck_label.database_errors import explain
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, parse_size
 from duck_label.profile import Profile

@@ -19,7 +19,8 @@ from duck_label.bars.plan import MOST_ROWS
 from duck_label.bars.schema import common_columns
 from duck_label.bars.source import Source, open_source
 from duck_label.config import BAR_COLUMNS, LabelingConfig
-from duck_label.database import Database, explain
+from duck_label.database import Database
+from duck_label.database_errors import explain
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.settings import Settings, nested, settings_of
