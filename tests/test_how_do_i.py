@@ -171,6 +171,8 @@ LABEL: dict[str, Made] = {
     "label what yfinance downloads": (yfinance, BARS, {None}, START),
     "label what freqtrade downloads": (freqtrade, 2 * BARS, {"BTC_USDT", "ETH_USDT"}, START),
 }
+# The library that a recipe needs, and the file that it makes.
+MAKE = {"get the sessions of an exchange": ("pandas_market_calendars", "sessions.parquet")}
 READ = [name for name in RECIPES if name.startswith("read the labels")]
 
 
@@ -236,5 +238,15 @@ def test_a_recipe_reads(
         assert connection.sql("select count(*) from labels").fetchall() == [(BARS,)]
 
 
+@pytest.mark.parametrize("name", MAKE)
+def test_a_recipe_makes_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library, made = MAKE[name]
+    pytest.importorskip(library)
+    monkeypatch.chdir(tmp_path)
+    plain(tmp_path / "bars" / "2024-03.parquet")
+    follow(RECIPES[name], tmp_path)
+    assert pq.read_metadata(tmp_path / made).num_rows > 0
+
+
 def test_every_recipe_is_typed() -> None:
-    assert {*LABEL, *READ} == set(RECIPES)
+    assert {*LABEL, *MAKE, *READ} == set(RECIPES)

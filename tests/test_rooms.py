@@ -20,7 +20,7 @@ FLOORS = (
     ("profile", "database", "database_errors"),
     ("bars",),
     ("records",),
-    ("run", "look", "validation"),
+    ("run", "look", "validation", "signals"),
     ("cli",),
     ("__init__", "__main__"),
 )

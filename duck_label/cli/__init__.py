@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from duck_label.cli import look
+from duck_label.cli import look, signals
 from duck_label.cli.console import exit_codes
 from duck_label.cli.options import (
     HomePath,
@@ -316,5 +316,12 @@ def validate(
     validation.refuse(found.refusals if write_config is None else found.suggested_refusals)
 
 
-for command in (look.sql, look.check, look.explain, look.show_sql, look.completion):
+for command in (
+    look.sql,
+    look.check,
+    look.explain,
+    look.show_sql,
+    look.completion,
+    signals.sessions,
+):
     main.add_command(command)

@@ -74,6 +74,19 @@ class Moment(click.ParamType[date]):
             self.fail(f"{value!r} is no date; write 2024-03-04 or 2024-03-04T14:30:00", param, ctx)
 
 
+class Day(click.ParamType[date]):
+    """A date in ISO format."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read an option's text."""
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write 2024-03-04", param, ctx)
+
+
 class HomePath(click.Path):
     """A path, whose ~ a shell leaves alone in quotes and behind `--option=`."""
 

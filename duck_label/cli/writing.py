@@ -10,14 +10,13 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
-from uuid import uuid4
 
-from duck_label.errors import OutputError, QueryError
+from duck_label.errors import QueryError
+from duck_label.storage.whole import whole
 
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 _SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
@@ -55,7 +54,7 @@ def write(result: Any, kind: str, path: Path | None, most_rows: int) -> None:
             raise QueryError("Parquet goes to a file: pass -o FILE")
         _write(result, kind, sys.stdout.buffer, most_rows)
         return
-    with _unfinished(path) as file:
+    with whole(path) as file:
         _write(result, kind, file, most_rows)
 
 
@@ -167,20 +166,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-@contextmanager
-def _unfinished(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when it is whole."""
-    try:
-        # Made as any other file is, so that who may read it is the umask's to say.
-        unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
-        with unfinished.open("xb") as file:
-            try:
-                yield file
-                file.close()
-                unfinished.replace(path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

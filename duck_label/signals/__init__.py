@@ -1,0 +1,1 @@
+"""Files that say which bars are asked: sessions from a calendar, events from the bars."""
