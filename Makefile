@@ -15,11 +15,11 @@ endef
 export QUERY
 
 .DEFAULT_GOAL := help
-.PHONY: help label test check fix docs build smoke oldest bench budgets clean
+.PHONY: help label test test-all lint check fix docs build smoke oldest bench budgets clean
 .NOTPARALLEL:
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 label: $(VENV)/installed $(filter sample/bars.parquet,$(INPUT)) ## Set up, then label INPUT (the sample) into OUTPUT (labels)
 	$(BIN)/duck-label run $(INPUT) --output $(OUTPUT) $(ARGS)
@@ -32,15 +32,22 @@ sample/bars.parquet: | $(VENV)/installed
 	@mkdir -p sample
 	$(BIN)/duck-label sample $@ --days 5
 
-# What `check` has tested, the style of the SQL, is not tested again.
-test: $(VENV)/developed check smoke ## Set up, then lint, types, the wheel, and all tests but the slow
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal --ignore tests/test_sql_style.py
+test: ## Set up, then lint, types, the wheel, and the quick tests; minutes
+test-all: ## The same with the long tests and more examples; a quarter of an hour, what CI runs
+test: TESTS := not slow and not long
+test: PROFILE := HYPOTHESIS_PROFILE=quick
+test: SMOKE := --without-dependencies
+test-all: TESTS := not slow
+test test-all: $(VENV)/developed lint smoke
+	$(PROFILE) $(BIN)/python -m pytest -m "$(TESTS)" -n 2 --dist worksteal
 
-check: $(VENV)/developed ## Lint (Python and SQL) and types; changes nothing
+lint: $(VENV)/developed ## Lint Python, and types; changes nothing
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --quiet tests/test_sql_style.py
+
+check: lint ## Lint (Python and SQL) and types; changes nothing
+	$(BIN)/python -m pytest --quiet -n 2 tests/test_sql_style.py
 
 fix: $(VENV)/developed ## Rewrite what the linters can mend
 	$(BIN)/ruff check --fix
@@ -55,7 +62,7 @@ build: $(VENV)/developed ## Build the wheel and the source distribution into dis
 	$(BIN)/python -m build --quiet .
 
 smoke: build ## Install the wheel alone, elsewhere, and label with it
-	$(BIN)/python tests/smoke.py dist
+	$(BIN)/python tests/smoke.py dist $(SMOKE)
 
 oldest: $(VENV)/made ## Test tables with the oldest pandas that is enough, in an environment of its own
 	$(BIN)/python -m venv --clear $(VENV)/oldest

@@ -1,4 +1,7 @@
-"""How hard hypothesis looks: HYPOTHESIS_PROFILE=thorough searches long, ci and dev briefly."""
+"""How hard hypothesis looks: HYPOTHESIS_PROFILE=thorough searches long, ci, dev and quick briefly.
+
+Under `quick`, that of `make test`, tests that label have a few small examples (`lengths.py`).
+"""
 
 import os
 
@@ -7,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 _SLOW_BY_NATURE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-for name, examples in (("dev", 25), ("ci", 40), ("thorough", 1500)):
+for name, examples in (("quick", 25), ("dev", 25), ("ci", 40), ("thorough", 1500)):
     settings.register_profile(
         name, max_examples=examples, deadline=None, suppress_health_check=_SLOW_BY_NATURE
     )
@@ -17,4 +20,4 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long tests go first, so that at the end no worker waits for another."""
-    items.sort(key=lambda item: item.get_closest_marker("hypothesis") is None)
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, ("hypothesis", "long"))))

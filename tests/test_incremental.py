@@ -24,6 +24,7 @@ from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.run.results import RunSummary
 from duck_label.sample import write_sample
 from labeling import label, read
+from lengths import EXAMPLES, long_but
 from test_invariance import Case, cases, cuts, folder
 from test_resume import DIE_AT
 
@@ -46,7 +47,7 @@ def files(draw: st.DrawFn, case: Case) -> list[pa.Table]:
 
 
 # Every example labels several times: fewer examples, and no chunks of single bars.
-@settings(max_examples=settings().max_examples // 3)
+@settings(max_examples=max(2, EXAMPLES // 3))
 @given(
     data=st.data(),
     case=cases(),
@@ -69,8 +70,8 @@ def test_labels_file_by_file_equal_those_at_once(
 
 
 def months(path: Path) -> list[pa.Table]:
-    """Sample bars from 2024-02-23 to 2024-03-06, a table for each calendar month."""
-    write_sample(path, days=9, start=date(2024, 2, 23))
+    """Sample bars from 2024-02-26 to 2024-03-01, a table for each calendar month."""
+    write_sample(path, days=5, start=date(2024, 2, 26))
     bars = pq.read_table(path)
     names = pc.strftime(bars["timestamp"], "%Y-%m")
     return [bars.filter(pc.equal(names, name)) for name in pc.unique(names).to_pylist()]
@@ -78,6 +79,11 @@ def months(path: Path) -> list[pa.Table]:
 
 def run(bars: Path, output: Path, **config: Any) -> RunSummary:
     return WeightedLabelingEngine(LabelingConfig(**config)).process_files([bars], output)
+
+
+def at_once(bars: Path, output: Path, **config: Any) -> pa.Table:
+    """The labels of one run over all bars, as few chunks as there can be."""
+    return label(bars, output, **{key: value for key, value in config.items() if key != "run"})
 
 
 def mtimes(output: Path) -> dict[str, int]:
@@ -100,7 +106,13 @@ def bars(tmp_path: Path, pieces: list[pa.Table]) -> Path:
     return tmp_path / "bars"
 
 
-PINNED: dict[str, Any] = {"as_of": date(2024, 3, 1), "run": {"chunk": "1d"}}
+PINNED: dict[str, Any] = {
+    "as_of": date(2024, 3, 1),
+    "modes": [
+        {"name": name, "direction": name, "stop": 6, "target": 12} for name in ("long", "short")
+    ],
+    "run": {"chunk": "1d"},
+}
 
 
 def test_a_new_month_costs_its_own_chunks_and_the_last_one(
@@ -113,20 +125,20 @@ def test_a_new_month_costs_its_own_chunks_and_the_last_one(
     assert (second.chunks_stale, second.chunks_resumed) == (1, first.chunks_labeled - 1)
     kept = {str(tmp_path / "out" / part) for part in first.parts[:-1]}
     assert {path for path in kept if mtimes(tmp_path / "out")[path] != before[path]} == set()
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **PINNED))
 
 
 def test_a_new_month_without_as_of_weighs_every_bar_anew(
     bars: Path, pieces: list[pa.Table], tmp_path: Path
 ) -> None:
-    chunks = {"run": {"chunk": "1w"}}
+    chunks = {"run": {"chunk": "2d"}}
     run(bars, tmp_path / "out", **chunks)
     pq.write_table(pieces[1], bars / "2024-03.parquet")
     summary = run(bars, tmp_path / "out", **chunks)
     assert summary.chunks_stale > 1
     assert summary.chunks_resumed == 0
     assert summary.reference_month == "2024-03"
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **chunks))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **chunks))
 
 
 def test_as_of_can_pin_what_the_labels_count_from_already(
@@ -136,7 +148,7 @@ def test_as_of_can_pin_what_the_labels_count_from_already(
     pq.write_table(pieces[1], bars / "2024-03.parquet")
     pinned: dict[str, Any] = {"as_of": date(2024, 2, 29), "run": {"chunk": "1d"}}
     assert run(bars, tmp_path / "out", **pinned).chunks_resumed == first.chunks_labeled - 1
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **pinned))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **pinned))
     with pytest.raises(OutputConflictError, match="as_of was 2024-02, is 2024-03"):
         run(bars, tmp_path / "out", as_of=date(2024, 3, 1))
 
@@ -173,7 +185,7 @@ def test_symbols_that_ended_are_left_alone(
     pq.write_table(of("ESH4", march[-1:]), bars / "2024-03-h.parquet")
     again = run(bars, tmp_path / "out", **PINNED)
     assert again.chunks_stale == 2  # where ESH4 ended, and where it has gone on
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **PINNED))
 
 
 def test_older_bars_may_come_later(bars: Path, pieces: list[pa.Table], tmp_path: Path) -> None:
@@ -193,7 +205,7 @@ def test_a_new_column_reaches_every_part(
     wider = pieces[1].append_column("note", pa.array(["x"] * len(pieces[1])))
     pq.write_table(wider, bars / "2024-03.parquet")
     assert run(bars, tmp_path / "out", **PINNED).chunks_resumed == 0
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **PINNED))
 
 
 def test_symbols_that_old_files_lack_are_noticed(
@@ -242,7 +254,7 @@ def test_quarantine_grows_with_the_input(
     again = pa.concat_tables([pieces[1], pieces[0][800:801], pieces[0][9:10]])
     pq.write_table(again, bars / "2024-03.parquet")
     assert run(bars, tmp_path / "out", **config).rows_quarantined == 5
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **config))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **config))
     assert run(bars, tmp_path / "out", **config).rows_quarantined == 5
 
 
@@ -294,7 +306,7 @@ def test_one_corrected_price_changes_its_chunk_and_no_other(
     now = mtimes(tmp_path / "out")
     paths = [str(tmp_path / "out" / part) for part in first.parts]
     assert sum(now[path] == before[path] for path in paths) == len(paths) - 3 > 0
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **PINNED))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **PINNED))
 
 
 def test_files_that_were_moved_or_touched_are_the_same(
@@ -319,7 +331,7 @@ def test_files_that_were_moved_or_touched_are_the_same(
         run(moved, tmp_path / "out", **PINNED)
 
 
-@pytest.mark.parametrize("on_bad_rows", ["quarantine", "fail"])
+@pytest.mark.parametrize("on_bad_rows", long_but(["quarantine"], ["quarantine", "fail"]))
 def test_a_repaired_file_has_its_bars_back(
     on_bad_rows: str, bars: Path, pieces: list[pa.Table], tmp_path: Path
 ) -> None:
@@ -337,20 +349,20 @@ def test_a_repaired_file_has_its_bars_back(
     config["on_bad_rows"] = on_bad_rows
     again = run(bars, tmp_path / "out", **config)
     assert (again.rows_quarantined, again.chunks_labeled) == (0, 3)
-    assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole", **config))
+    assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **config))
 
 
-@pytest.mark.parametrize("call", [1, 3])
-@pytest.mark.parametrize(
-    ("module", "function", "after"),
-    [
-        ("run.admission", "changes.news", True),  # nothing is withdrawn yet
-        ("records.ledger", "Ledger.withdraw", True),  # withdrawn, the new input not yet noted
-        ("records.ledger", "os.fsync", False),
-        ("records.ledger", "os.replace", False),
-        ("run.chunks", "ChunkLabeler._find_margins", True),
-    ],
+DEATHS = (
+    ("run.admission", "changes.news", True),  # nothing is withdrawn yet
+    ("records.ledger", "Ledger.withdraw", True),  # withdrawn, the new input not yet noted
+    ("records.ledger", "os.fsync", False),
+    ("records.ledger", "os.replace", False),
+    ("run.chunks", "ChunkLabeler._find_margins", True),
 )
+
+
+@pytest.mark.parametrize("call", long_but([1], [1, 3]))
+@pytest.mark.parametrize(("module", "function", "after"), long_but([DEATHS[1]], DEATHS))
 def test_killed_while_new_bars_are_labeled(
     module: str,
     function: str,
@@ -370,7 +382,7 @@ def test_killed_while_new_bars_are_labeled(
     )
     if function not in ("changes.news", "Ledger.withdraw") or call == 1:
         assert ended.returncode == -signal.SIGKILL
-    assert label(bars, tmp_path / "out", **config).equals(label(bars, tmp_path / "w", **config))
+    assert label(bars, tmp_path / "out", **config).equals(at_once(bars, tmp_path / "w", **config))
 
 
 def test_a_plan_knows_what_new_bars_change(
@@ -390,7 +402,7 @@ def test_records_say_what_labels_depend_on(bars: Path, tmp_path: Path) -> None:
     run(bars, tmp_path / "out", **PINNED)
     records = sorted(Ledger(tmp_path / "out").chunks(), key=lambda record: record.start)
     reaches = [record.reach for record in records if record.reach is not None]
-    assert len(reaches) == len(records) == 5
+    assert len(reaches) == len(records) == 4
     assert [bool(reach.open_before) for reach in reaches] == [True] + [False] * (len(reaches) - 1)
     assert [bool(reach.open_after) for reach in reaches] == [False] * (len(reaches) - 1) + [True]
     times = pq.read_table(bars / "2024-02.parquet")["timestamp"].to_pylist()
@@ -406,8 +418,8 @@ def test_records_say_what_labels_depend_on(bars: Path, tmp_path: Path) -> None:
 
 
 def test_lines_of_the_records_are_whole(bars: Path, pieces: list[pa.Table], tmp_path: Path) -> None:
-    run(bars, tmp_path / "out", **PINNED)
+    run(bars, tmp_path / "out")
     pq.write_table(pieces[1], bars / "2024-03.parquet")
-    run(bars, tmp_path / "out", **PINNED)
+    run(bars, tmp_path / "out")
     lines = (tmp_path / "out" / FOLDER / "chunks.jsonl").read_text().splitlines()
     assert {json.loads(line)["size_bytes"] >= 0 for line in lines} == {True, False}

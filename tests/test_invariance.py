@@ -15,12 +15,13 @@ from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import golden
 from duck_label import queries
 from labeling import label, write
+from lengths import BARS, EXAMPLES
 from scan import Mode, Rules, scan
 
 # Mostly neighbours, some holes, some edges of the horizons below, some weekends and months.
@@ -43,7 +44,7 @@ def series(draw: st.DrawFn, symbol: str, parts: int) -> list[dict[str, Any]]:
 
     clock = draw(st.integers(0, 5)) + int(datetime(2024, 1, 30, 23, 59, tzinfo=UTC).timestamp())
     close, bars = (4000 + draw(st.integers(-3, 3))) * parts, []
-    for _ in range(draw(st.integers(1, 40))):
+    for _ in range(draw(st.integers(1, BARS))):
         clock += draw(st.sampled_from(STEPS))
         opens = close + moves(*MOVES[:10])
         close = opens + moves(*MOVES)
@@ -136,6 +137,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
+@settings(max_examples=EXAMPLES)
 @given(
     case=cases(),
     cut=cuts(),
@@ -154,6 +156,7 @@ def test_any_cut_equals_the_scan(
     assert golden.differences(labeled, scan(case.bars, case.rules)) == []
 
 
+@settings(max_examples=EXAMPLES)
 @given(case=cases(), first=cuts(), second=cuts())
 def test_any_two_cuts_are_the_same_to_the_bit(
     case: Case, first: dict[str, Any], second: dict[str, Any]
@@ -165,6 +168,7 @@ def test_any_two_cuts_are_the_same_to_the_bit(
     assert one.equals(two)
 
 
+@settings(max_examples=EXAMPLES)
 @given(case=cases(), cut=cuts(), moment=st.integers(0, 60 * 86_400))
 def test_a_run_in_two_pieces_equals_one(case: Case, cut: dict[str, Any], moment: int) -> None:
     """`--end X`, then `--start X` into the same folder, cut in another way, is the whole run."""

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +24,9 @@ from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.storage.scratch import owned, spill_folder
 from labeling import label, read, write
+from lengths import long_but
 
-CHUNK = {"chunk": "500"}
+CHUNK = {"chunk": "1500"}
 
 # Dies by its own hand, as by kill -9, at the N-th call of one function of the program.
 DIE_AT = """
@@ -47,7 +49,7 @@ def last_call(*arguments, **keywords):
     return result
 
 module.{function} = last_call
-config = LabelingConfig(run={{"chunk": "500"}}, details=True)
+config = LabelingConfig(run={{"chunk": "1500"}}, details=True)
 WeightedLabelingEngine(config).process_files([sys.argv[1]], sys.argv[2])
 """
 
@@ -61,7 +63,21 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     """The labels of a run that nothing interrupted."""
-    return label(bars, tmp_path_factory.mktemp("whole") / "out", details=True, run=CHUNK)
+    return label(bars, tmp_path_factory.mktemp("whole") / "out", details=True)
+
+
+@pytest.fixture(scope="module")
+def finished(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run without details has written, in several parts."""
+    output = tmp_path_factory.mktemp("finished") / "out"
+    label(bars, output, run={**CHUNK, "order": "chronological"})
+    return output
+
+
+@pytest.fixture
+def out(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it to do anything with."""
+    return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
 def parts(output: Path) -> dict[str, bytes]:
@@ -74,17 +90,17 @@ def assert_whole_parts(output: Path) -> None:
         assert pq.read_table(path).num_rows == pq.ParquetFile(path).metadata.num_rows > 0
 
 
-@pytest.mark.parametrize("call", [1, 3])
-@pytest.mark.parametrize(
-    ("module", "function", "after"),
-    [
-        ("records.ledger", "os.replace", False),  # the chunk is recorded, its file not yet there
-        ("records.ledger", "os.replace", True),
-        ("records.ledger", "os.fsync", False),  # a record is being written
-        ("run.chunks", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
-        ("run.chunks", "ChunkLabeler._find_margins", True),
-    ],
+DEATHS = (
+    ("records.ledger", "os.replace", False),  # the chunk is recorded, its file not yet there
+    ("records.ledger", "os.replace", True),
+    ("records.ledger", "os.fsync", False),  # a record is being written
+    ("run.chunks", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
+    ("run.chunks", "ChunkLabeler._find_margins", True),
 )
+
+
+@pytest.mark.parametrize("call", long_but([3], [1, 3]))
+@pytest.mark.parametrize(("module", "function", "after"), long_but([DEATHS[0]], DEATHS))
 def test_a_run_killed_at_any_point_is_completed(
     module: str, function: str, after: bool, call: int, bars: Path, whole: pa.Table, tmp_path: Path
 ) -> None:
@@ -95,11 +111,12 @@ def test_a_run_killed_at_any_point_is_completed(
     assert_whole_parts(output)
     before = parts(output)
     # Cut in another way, so that what is left does not fall on the same borders.
-    label(bars, output, details=True, run={"chunk": "700"})
+    label(bars, output, details=True, run={"chunk": "2500"})
     assert before.items() <= parts(output).items()
     assert read(output).equals(whole)
 
 
+@pytest.mark.long
 def test_a_run_killed_again_and_again_is_completed(
     bars: Path, whole: pa.Table, tmp_path: Path
 ) -> None:
@@ -117,72 +134,64 @@ def test_a_run_killed_again_and_again_is_completed(
     assert read(output).equals(whole)
 
 
-def test_a_finished_run_is_not_done_again(bars: Path, tmp_path: Path) -> None:
-    label(bars, tmp_path / "out", run=CHUNK)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*.parquet")}
+def test_a_finished_run_is_not_done_again(bars: Path, out: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.parquet")}
     engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "1w"}))
-    summary = engine.process_files([bars], tmp_path / "out")
+    summary = engine.process_files([bars], out)
     assert summary.rows_labeled == 0
     assert summary.rows_resumed == golden.bars("months").num_rows
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_no_resume_does_everything_again(bars: Path, tmp_path: Path) -> None:
-    first = label(bars, tmp_path / "out", run=CHUNK)
-    again = label(bars, tmp_path / "out", how={"resume": False}, run={"chunk": "1mo"})
+def test_no_resume_does_everything_again(bars: Path, out: Path) -> None:
+    first, count = read(out), len(parts(out))
+    again = label(bars, out, how={"resume": False})
     assert again.equals(first)
-    assert len(parts(tmp_path / "out")) < 8
+    assert len(parts(out)) < count
 
 
-@pytest.mark.parametrize("damage", ["deleted", "cut short"])
-def test_a_damaged_part_is_done_again(damage: str, bars: Path, tmp_path: Path) -> None:
-    whole = label(bars, tmp_path / "out", run=CHUNK)
-    victim = sorted((tmp_path / "out").glob("*.parquet"))[3]
-    if damage == "deleted":
-        victim.unlink()
-    else:
-        victim.write_bytes(victim.read_bytes()[:-100])
-    assert label(bars, tmp_path / "out", run=CHUNK).equals(whole)
+def test_damaged_parts_are_done_again(bars: Path, out: Path) -> None:
+    whole = read(out)
+    gone, cut, *_ = sorted(out.glob("*.parquet"))[1:]
+    gone.unlink()
+    cut.write_bytes(cut.read_bytes()[:-100])
+    assert label(bars, out, run=CHUNK).equals(whole)
 
 
-def test_half_a_record_costs_its_chunk_only(bars: Path, tmp_path: Path) -> None:
+def test_half_a_record_costs_its_chunk_only(bars: Path, out: Path) -> None:
     """The last line of the records was cut by a crash: nothing vouches for its part file."""
-    in_order = {**CHUNK, "order": "chronological"}
-    whole = label(bars, tmp_path / "out", run=in_order)
-    records = tmp_path / "out" / FOLDER / "chunks.jsonl"
+    whole = read(out)
+    records = out / FOLDER / "chunks.jsonl"
     lines = [json.loads(line) for line in records.read_text().splitlines()]
     records.write_bytes(records.read_bytes()[:-20])
     engine = WeightedLabelingEngine(LabelingConfig(run=CHUNK))
     last_rows = lines[-1]["rows"]
-    assert engine.process_files([bars], tmp_path / "out").rows_labeled == last_rows > 0
-    assert read(tmp_path / "out").equals(whole)
-    assert engine.process_files([bars], tmp_path / "out").chunks_labeled == 0
+    assert engine.process_files([bars], out).rows_labeled == last_rows > 0
+    assert read(out).equals(whole)
+    assert engine.process_files([bars], out).chunks_labeled == 0
 
 
-def test_another_configuration_is_refused_and_named(bars: Path, tmp_path: Path) -> None:
-    label(bars, tmp_path / "out", run=CHUNK)
-    before = parts(tmp_path / "out")
+def test_another_configuration_is_refused_and_named(bars: Path, out: Path) -> None:
+    before = parts(out)
     with pytest.raises(OutputConflictError, match=r'tick_size was "0.25", is "0.5".*--overwrite'):
-        label(bars, tmp_path / "out", tick_size=0.5, price_increment=0.25)
-    assert parts(tmp_path / "out") == before
+        label(bars, out, tick_size=0.5, price_increment=0.25)
+    assert parts(out) == before
 
 
-def test_overwrite_replaces_all_labels(bars: Path, tmp_path: Path) -> None:
-    label(bars, tmp_path / "out", run=CHUNK)
+def test_overwrite_replaces_all_labels(bars: Path, out: Path, tmp_path: Path) -> None:
     config: dict[str, Any] = {"timeout_seconds": 30, "run": {"chunk": "1mo"}}
-    replaced = label(bars, tmp_path / "out", how={"overwrite": True}, **config)
-    assert replaced.equals(label(bars, tmp_path / "fresh", **config))
+    replaced = label(bars, out, how={"overwrite": True}, **config)
+    assert replaced.equals(label(bars, tmp_path / "fresh", timeout_seconds=30))
 
 
-def test_overwrite_by_bad_bars_keeps_the_old_labels(bars: Path, tmp_path: Path) -> None:
-    label(bars, tmp_path / "out", run=CHUNK)
-    before = parts(tmp_path / "out")
+def test_overwrite_by_bad_bars_keeps_the_old_labels(out: Path, tmp_path: Path) -> None:
+    before = parts(out)
     bad = golden.bars("plain")
     highs = pa.array([1.0] * len(bad))
     bad = bad.set_column(bad.schema.get_field_index("high"), "high", highs)
     with pytest.raises(Exception, match="bad bars"):
-        label(write(tmp_path / "bad", [bad]), tmp_path / "out", how={"overwrite": True})
-    assert parts(tmp_path / "out") == before
+        label(write(tmp_path / "bad", [bad]), out, how={"overwrite": True})
+    assert parts(out) == before
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
@@ -211,32 +220,30 @@ def test_overwrite_by_a_range_without_bars_keeps_the_old_labels(tmp_path: Path) 
     assert Ledger(tmp_path / "out").chunks() != []
 
 
-@pytest.mark.parametrize("number", [None, 99])
-def test_records_of_another_format_are_not_read(
-    number: int | None, bars: Path, tmp_path: Path
-) -> None:
-    whole = label(bars, tmp_path / "out", run=CHUNK)
-    records = tmp_path / "out" / FOLDER / "runs.jsonl"
+@pytest.mark.parametrize("number", long_but([99], [None, 99]))
+def test_records_of_another_format_are_not_read(number: int | None, bars: Path, out: Path) -> None:
+    whole = read(out)
+    records = out / FOLDER / "runs.jsonl"
     text = records.read_text()
     assert '"format": 2, ' in text
     written = "" if number is None else f'"format": {number}, '
     records.write_text(text.replace('"format": 2, ', written))
-    (tmp_path / "out" / FOLDER / "chunks.jsonl").write_text('{"what": "is this"}\n')
+    (out / FOLDER / "chunks.jsonl").write_text('{"what": "is this"}\n')
     message = r"another format \(.*\): pass --overwrite"
     with pytest.raises(OutputConflictError, match=message):
-        label(bars, tmp_path / "out", run=CHUNK)
+        label(bars, out, run=CHUNK)
     with pytest.raises(OutputConflictError, match=message):
-        statistics(tmp_path / "out")
+        statistics(out)
     with pytest.raises(OutputConflictError, match=message):
-        duck_label.open(tmp_path / "out")
+        duck_label.open(out)
     how = {"overwrite": True}
-    assert label(bars, tmp_path / "out", how=how, run={"chunk": "1mo"}).equals(whole)
+    assert label(bars, out, how=how, run={"chunk": "1mo"}).equals(whole)
 
 
-def test_memory_threads_and_chunks_are_no_other_configuration(bars: Path, tmp_path: Path) -> None:
-    whole = label(bars, tmp_path / "out", run=CHUNK)
+def test_memory_threads_and_chunks_are_no_other_configuration(bars: Path, out: Path) -> None:
+    whole = read(out)
     config: dict[str, Any] = {"memory": {"limit": "1GB"}, "run": {"chunk": "2d", "threads": 1}}
-    assert label(bars, tmp_path / "out", **config).equals(whole)
+    assert label(bars, out, **config).equals(whole)
 
 
 def test_as_of_of_the_same_month_is_the_same_configuration(bars: Path, tmp_path: Path) -> None:
@@ -280,19 +287,18 @@ def test_files_of_others_are_never_touched(bars: Path, tmp_path: Path) -> None:
     assert precious.read_text() == "not yours"
 
 
-def test_records_tell_what_was_done(bars: Path, tmp_path: Path) -> None:
-    label(bars, tmp_path / "out", run=CHUNK)
-    lines = (tmp_path / "out" / FOLDER / "chunks.jsonl").read_text().splitlines()
+def test_records_tell_what_was_done(out: Path) -> None:
+    lines = (out / FOLDER / "chunks.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     assert sum(record["rows"] for record in records) == golden.bars("months").num_rows
     for record in records:
         if record["file"] is None:
             continue
-        part = pq.ParquetFile(tmp_path / "out" / record["file"])
+        part = pq.ParquetFile(out / record["file"])
         assert part.metadata.num_rows == record["rows"]
         assert part.metadata.num_rows > 0
         assert record["peak_rss_bytes"] > 10_000_000
-    left = {path.name for path in (tmp_path / "out" / FOLDER).iterdir()}
+    left = {path.name for path in (out / FOLDER).iterdir()}
     assert left == {
         "chunks.jsonl",
         "input_0001.json",

@@ -1,0 +1,25 @@
+"""What `make test` takes of tests that take long; `make test-all` and bare pytest take it all."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+IS_QUICK = settings.get_current_profile_name() == "quick"
+# Examples of a test whose every example labels, and the most bars that each has of a symbol.
+EXAMPLES, BARS = (5, 10) if IS_QUICK else (settings().max_examples, 40)
+
+
+def long_but(quick: Iterable[Any], values: Iterable[Any]) -> list[Any]:
+    """The values of a parameter, all of them long but those that stand for their kind."""
+    quick, values = list(quick), list(values)
+    assert all(value in values for value in quick), f"{quick} are not among {values}"
+    return [
+        value
+        if value in quick
+        else pytest.param(
+            *(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.long
+        )
+        for value in values
+    ]
