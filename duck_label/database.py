@@ -119,13 +119,32 @@ class Database:
             self._parsed[query] = self._connection.extract_statements(query)
         return self._parsed[query]
 
+    def table(self, query: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """The rows of a query of one statement as an Arrow table."""
+        (statement,) = self._statements(query)
+        named = self._named(statement, parameters or {})
+        with self._interruptions():
+            return self._connection.sql(statement, params=named).to_arrow_table()
+
     def _fetch(
         self, statement: duckdb.Statement, parameters: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
+        named = self._named(statement, parameters)
+        with self._interruptions():
+            rows: list[tuple[Any, ...]] = self._connection.execute(statement, named).fetchall()
+        return rows
+
+    def _named(self, statement: duckdb.Statement, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that a statement names; the stores that they lead to can be read."""
         named = {name: parameters[name] for name in statement.named_parameters}
         self._reach(named)
+        return named
+
+    @contextmanager
+    def _interruptions(self) -> Iterator[None]:
+        """Tell a signal that comes inside a `with` block from an `interrupt`."""
         try:
-            rows: list[tuple[Any, ...]] = self._connection.execute(statement, named).fetchall()
+            yield
         except RuntimeError as error:
             # DuckDB's word for a signal that came while it worked, and at times for `interrupt`.
             if str(error) != "Query interrupted":
@@ -133,7 +152,6 @@ class Database:
             if self._is_interrupted:
                 raise duckdb.InterruptException("Interrupted!") from error
             raise KeyboardInterrupt from error
-        return rows
 
     def keep(self, table: str) -> None:
         """Have a temporary table last: it is not dropped, and outlives DuckDB being opened anew."""

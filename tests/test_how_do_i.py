@@ -172,7 +172,10 @@ LABEL: dict[str, Made] = {
     "label what freqtrade downloads": (freqtrade, 2 * BARS, {"BTC_USDT", "ETH_USDT"}, START),
 }
 # The library that a recipe needs, and the file that it makes.
-MAKE = {"get the sessions of an exchange": ("pandas_market_calendars", "sessions.parquet")}
+MAKE = {
+    "get the sessions of an exchange": ("pandas_market_calendars", "sessions.parquet"),
+    "find the bars at which prices have moved": ("duckdb", "events.parquet"),
+}
 READ = [name for name in RECIPES if name.startswith("read the labels")]
 
 

@@ -4,19 +4,31 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import random
 import sys
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from duck_label.cli import main
-from duck_label.errors import OutputError
+from duck_label.errors import ConfigError, OutputError
+from duck_label.signals import events as events_module
+from duck_label.signals.cusum import Filter, Threshold
 from duck_label.signals.sessions import METADATA, Session, sessions_of, split
 from duck_label.storage.whole import whole
 
@@ -207,3 +219,374 @@ def test_a_file_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
     with whole(path) as file:
         file.write(b"new")
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"new"]
+
+
+def walk(
+    closes: Sequence[int],
+    height: float | Fraction,
+    jump: int | None,
+    value: Callable[[int], Any] = Fraction,
+) -> list[tuple[int, int]]:
+    """The filter as it is written: places of events, and their sides."""
+    events = []
+    above = below = value(1) - value(1)
+    for place, (last, close) in enumerate(pairwise(closes), start=1):
+        change = value(close) - value(last)
+        if jump is not None and abs(close - last) > jump:
+            above = below = 0 * change
+            continue
+        above, below = max(0, above + change), min(0, below + change)
+        if below < -height:
+            events.append((place, -1))
+            below = 0
+        elif above > height:
+            events.append((place, 1))
+            above = 0
+    return events
+
+
+def filtered(
+    closes: Sequence[int], threshold: Threshold, jump: int | None, cuts: Sequence[int] = ()
+) -> list[tuple[int, int]]:
+    """What our filter finds, asked for one part after the other. A tick has four increments."""
+    own = Filter(*threshold.limits(Fraction(1, 16), 4), jump)
+    bounds = [0, *sorted(cut for cut in cuts if cut < len(closes)), len(closes)]
+    return [
+        (start + place, side)
+        for start, end in pairwise(bounds)
+        for place, side in own.walk(np.array(closes[start:end], dtype=np.int64))
+    ]
+
+
+STEPS = st.lists(st.integers(-9, 9) | st.sampled_from([0, 0, 40, -40]), min_size=1, max_size=60)
+CUTS = st.lists(st.integers(0, 60), max_size=4)
+
+
+@given(steps=STEPS, quarters=st.integers(1, 30), jump=st.sampled_from([None, 20]), cuts=CUTS)
+def test_the_filter_is_the_one_of_the_book(
+    steps: list[int], quarters: int, jump: int | None, cuts: list[int]
+) -> None:
+    closes = np.cumsum([4000, *steps]).tolist()
+    in_ticks = Threshold.read(f"{quarters / 8} ticks")
+    assert filtered(closes, in_ticks, jump, cuts) == walk(closes, Fraction(quarters, 2), jump)
+    in_points = Threshold.read(f"{quarters / 32} points")
+    assert filtered(closes, in_points, jump, cuts) == walk(closes, Fraction(quarters, 2), jump)
+    in_logs = Threshold.read(f"{quarters / 32}%")
+    expected = walk(closes, quarters / 3200, jump, math.log)
+    assert filtered(closes, in_logs, jump, cuts) == expected
+
+
+def test_only_more_than_the_threshold_is_an_event_and_the_side_that_fired_begins_anew() -> None:
+    one_tick = Threshold.read("1 tick")
+    # Up by 4 increments, which are the threshold, and by one more.
+    assert filtered([100, 104, 104, 105], one_tick, None) == [(3, 1)]
+    assert filtered([100, 96, 95], one_tick, None) == [(2, -1)]
+    # Down by 9 in two steps that are both events, up by 5 from the lowest.
+    assert filtered([100, 95, 90, 92, 95], one_tick, None) == [(1, -1), (2, -1), (4, 1)]
+    # Up 5 (event), and at once as far below it: the sum from below was never begun anew.
+    assert filtered([100, 105, 100], one_tick, None) == [(1, 1), (2, -1)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "20 pips", "-3 ticks", "0 ticks", "1e3", "1.", "100000%", "1 %%"]
+)
+def test_a_threshold_that_is_none(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--cusum .*: (write '20 ticks'|must be above 0)"):
+        Threshold.read(text)
+
+
+# Bars of two symbols: three days apart from each other, of which the second rolls; one bar of the
+# one where the other has none, and one close of both at the same time.
+START = datetime(2024, 3, 4, 15, tzinfo=UTC)
+ROLL = 400
+
+
+def bars(seed: int = 5, days: int = 3, many: int = 300, tick: float = 0.25) -> pa.Table:
+    """Bars that wander by a few ticks, in order of time."""
+    chance = random.Random(seed)
+    rows = []
+    for symbol, level in (("ES", 20_000), ("NQ", 70_000)):
+        for day in range(days):
+            level += ROLL * (day == 1)
+            for second in range(many):
+                level += chance.choice((-3, -2, -1, 0, 0, 0, 1, 2, 3))
+                if chance.random() < 0.8:
+                    time = START + timedelta(days=day, seconds=second)
+                    rows.append((time, symbol, level * tick))
+    rows.sort()
+    times, symbols, closes = zip(*rows, strict=True)
+    price = pa.array(closes, pa.float64())
+    return pa.table(
+        {
+            "timestamp": pa.array(times, pa.timestamp("us", tz="UTC")),
+            **dict.fromkeys(("open", "high", "low", "close"), price),
+            "symbol": pa.array(symbols),
+        }
+    )
+
+
+def expected(table: pa.Table, height: Any, value: Any = Fraction) -> list[dict[str, Any]]:
+    """The events of the walk, each symbol for itself, in order of time. A jump is of 20 points."""
+    found = []
+    rows = table.select(["timestamp", "symbol", "close"]).to_pylist()
+    for symbol in ("ES", "NQ"):
+        own = [row for row in rows if row["symbol"] == symbol]
+        levels = [round(row["close"] * 4) for row in own]
+        found += [
+            {"timestamp": own[place]["timestamp"], "symbol": symbol, "side": side}
+            for place, side in walk(levels, height, 80, value)
+        ]
+    return sorted(found, key=lambda event: (event["timestamp"], event["symbol"]))
+
+
+def by_day(table: pa.Table, folder: Path) -> list[Path]:
+    """A file for each day."""
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for day in sorted({time.date() for time in table["timestamp"].to_pylist()}):
+        path = folder / f"{day}.parquet"
+        pq.write_table(
+            table.filter([t.date() == day for t in table["timestamp"].to_pylist()]), path
+        )
+        paths.append(path)
+    return paths
+
+
+def events(*arguments: object, code: int = 0) -> Any:
+    """Make events by the command; what it prints as JSON, or its complaint."""
+    result = run("events", *map(str, arguments), "--json")
+    assert result.exit_code == code, result.stderr
+    return json.loads(result.stdout) if code == 0 else result.stderr
+
+
+@pytest.mark.parametrize(
+    ("cusum", "height", "value"),
+    [
+        ("5 ticks", 5, Fraction),
+        ("1.3 points", Fraction(52, 10), Fraction),
+        ("0.03%", 0.0003, math.log),
+    ],
+)
+def test_events_of_files_are_those_of_the_walk_however_they_are_cut(
+    cusum: str, height: Any, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "_ROWS", 97)
+    table, out = bars(), tmp_path / "events.parquet"
+    wanted = expected(table, height, value)
+    assert {event["side"] for event in wanted} == {-1, 1}
+    assert len(wanted) > 20
+    days = by_day(table, tmp_path / "bars")
+    made = events(tmp_path / "bars", "-o", out, "--cusum", cusum)
+    assert made == {
+        "path": str(out),
+        "events": len(wanted),
+        "symbols": 2,
+        "new_events": len(wanted),
+        "new_bars": table.num_rows,
+    }
+    found = pq.read_table(out)
+    assert found.to_pylist() == wanted
+    kinds = (table.schema.field("timestamp").type, pa.string(), pa.int8())
+    names = ("timestamp", "symbol", "side")
+    assert found.schema.remove_metadata() == pa.schema(list(zip(names, kinds, strict=True)))
+    # A day after the other: each costs its own bars, and the whole is the same.
+    for number, day in enumerate(days, start=1):
+        step = events(*days[:number], "-o", tmp_path / "later.parquet", "--cusum", cusum)
+        assert step["new_bars"] == pq.read_metadata(day).num_rows
+    assert pq.read_table(tmp_path / "later.parquet").to_pylist() == wanted
+
+
+def test_a_roll_is_no_move_and_begins_anew(tmp_path: Path) -> None:
+    """By hand: 25 points up are a jump; the 5 points before it do not count with those after."""
+    closes = [100.0, 105.0, 130.0, 135.0, 136.5, 130.5]
+    times = [START + timedelta(seconds=second) for second in range(len(closes))]
+    price = pa.array(closes)
+    table = pa.table({"timestamp": times, **dict.fromkeys(("open", "high", "low", "close"), price)})
+    pq.write_table(table, tmp_path / "bars.parquet")
+    asked = (tmp_path / "bars.parquet", "-o", tmp_path / "e.parquet", "--cusum", "6 points")
+    events(*asked)
+    found = pq.read_table(tmp_path / "e.parquet")
+    assert found.column_names == ["timestamp", "side"]
+    assert [(row["timestamp"], row["side"]) for row in found.to_pylist()] == [(times[4], 1)]
+    events(*asked, "--overwrite", "--roll-gap-points", "0")
+    found = pq.read_table(tmp_path / "e.parquet")
+    assert [(times.index(row["timestamp"]), row["side"]) for row in found.to_pylist()] == [
+        (2, 1),
+        (4, 1),
+    ]
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Three days of bars in `bars`, and events of the first two in `events.parquet`."""
+    monkeypatch.chdir(tmp_path)
+    days = by_day(bars(), tmp_path / "bars")
+    events(*days[:2], "-o", "events.parquet", "--cusum", "5 ticks")
+    return days
+
+
+def goes_on(*more: str, code: int = 0) -> Any:
+    return events("bars", "-o", "events.parquet", "--cusum", "5 ticks", *more, code=code)
+
+
+def test_files_that_hold_the_same_bars_are_the_same(made: list[Path]) -> None:
+    first, second, third = made
+    wanted = expected(bars(), 5)
+    os.utime(first, ns=(1, 1))
+    table = pq.read_table(second)
+    # The second day is in two files now, of which one has the third day too.
+    pq.write_table(table.slice(0, 50), second.with_name("moved.parquet"))
+    pq.write_table(pa.concat_tables([table.slice(50), pq.read_table(third)]), second)
+    third.unlink()
+    assert goes_on()["new_bars"] == bars().num_rows - pq.read_metadata(first).num_rows - len(table)
+    assert pq.read_table("events.parquet").to_pylist() == wanted
+    first.rename(first.with_name("renamed.parquet"))
+    assert goes_on()["new_bars"] == 0
+    assert goes_on("--overwrite")["new_bars"] == bars().num_rows
+    assert pq.read_table("events.parquet").to_pylist() == wanted
+
+
+def earlier(made: list[Path]) -> None:
+    """A bar between two others of the first day, in a file of its own."""
+    bar = pq.read_table(made[0]).slice(3, 1)
+    time = pa.array(
+        [bar["timestamp"][0].as_py() + timedelta(milliseconds=1)], bar["timestamp"].type
+    )
+    pq.write_table(bar.set_column(0, "timestamp", time), made[0].with_name("more.parquet"))
+
+
+def changed(made: list[Path]) -> None:
+    """The closes of the first day are a tick lower."""
+    table = pq.read_table(made[0])
+    lower = pa.array([close - 0.25 for close in table["close"].to_pylist()])
+    for name in ("open", "high", "low", "close"):
+        table = table.set_column(table.column_names.index(name), name, lower)
+    pq.write_table(table, made[0])
+
+
+def gone(made: list[Path]) -> None:
+    made[1].unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(earlier, "more.parquet"), (changed, "2024-03-04.parquet"), (gone, "03-05.parquet is gone")],
+)
+def test_other_bars_before_the_last_are_a_conflict(
+    change: Callable[[list[Path]], None], name: str, made: list[Path]
+) -> None:
+    change(made)
+    before = Path("events.parquet").read_bytes()
+    complaint = goes_on(code=2)
+    assert "events.parquet: bars up to 2024-03-05 15:04:" in complaint
+    assert f"{name}. Pass --overwrite" in complaint
+    assert Path("events.parquet").read_bytes() == before
+    goes_on("--overwrite")
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--cusum", "6 ticks"], 'cusum was "5 ticks", is "6 ticks"'),
+        (["--tick-size", "0.125"], 'tick_size was "0.25", is "0.125"'),
+        (["--symbol", "ES"], 'symbols was [], is ["ES"]'),
+        (["--column", "close=low"], "columns was {"),
+    ],
+)
+def test_another_filter_is_a_conflict(options: list[str], message: str) -> None:
+    complaint = goes_on(*options, code=2)
+    assert "holds events of another filter or configuration: " in complaint
+    assert message in complaint
+    assert "Pass --overwrite" in complaint
+
+
+@pytest.mark.usefixtures("made")
+def test_a_file_of_something_else_stays() -> None:
+    for name in ("bars/2024-03-04.parquet", "text.parquet"):
+        Path("text.parquet").write_text("no Parquet at all")
+        before = Path(name).read_bytes()
+        complaint = events("bars", "-o", name, "--cusum", "5 ticks", code=2)
+        assert f"{name}: is no file of events to go on with: pass --overwrite" in complaint
+        assert Path(name).read_bytes() == before
+
+
+def test_bad_bars_are_errors_or_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    good = bars(days=1)
+    low = good.column_names.index("low")
+    bad = good.slice(7, 1).set_column(low, "low", pa.array([1e6]))
+    later = [good["timestamp"][7].as_py() + timedelta(milliseconds=1)]
+    bad = bad.set_column(0, "timestamp", pa.array(later, good["timestamp"].type))
+    pq.write_table(pa.concat_tables([good, bad]), "bars.parquet")
+    asked = ("bars.parquet", "-o", "events.parquet", "--cusum", "5 ticks")
+    complaint = events(*asked, code=3)
+    assert "bars.parquet: 1 x high_below_low" in complaint
+    assert not Path("events.parquet").exists()
+    left = run("events", *asked, "--on-bad-rows", "quarantine")
+    assert "warning: 1 bad bars are left out" in left.stderr
+    assert pq.read_table("events.parquet").to_pylist() == expected(good, 5)
+    pq.write_table(pa.concat_tables([good, good.slice(9, 5)]), "bars.parquet")
+    events(*asked, "--overwrite", "--on-duplicates", "first")
+    assert pq.read_table("events.parquet").to_pylist() == expected(good, 5)
+
+
+def test_log_differences_need_prices_above_zero(tmp_path: Path) -> None:
+    prices = pa.array([1.0, 0.5, -0.25])
+    times = [START + timedelta(seconds=second) for second in range(3)]
+    table = pa.table(
+        {"timestamp": times, **dict.fromkeys(("open", "high", "low", "close"), prices)}
+    )
+    pq.write_table(table, tmp_path / "bars.parquet")
+    asked = (tmp_path / "bars.parquet", "-o", tmp_path / "e.parquet", "--allow-nonpositive-prices")
+    complaint = events(*asked, "--cusum", "1%", code=3)
+    assert "the close at 2024-03-04 15:00:02+00:00 is not above 0" in complaint
+    assert events(*asked, "--cusum", "1 tick")["events"] == 2
+
+
+NANOSECONDS = [1709564400 * 10**9 + 250 * second for second in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("times", "options", "kind", "event"),
+    [
+        (
+            pa.array(NANOSECONDS, pa.timestamp("ns")),
+            [],
+            pa.timestamp("ns"),
+            pd.Timestamp("2024-03-04T15:00:00.0000005"),
+        ),
+        (pa.array(NANOSECONDS), ["--timestamp-unit", "ns"], pa.int64(), NANOSECONDS[2]),
+        (
+            pa.array([10**12 + milliseconds for milliseconds in range(4)], pa.timestamp("ms")),
+            [],
+            pa.timestamp("ms"),
+            pd.Timestamp("2001-09-09T01:46:40.002"),
+        ),
+        (
+            pa.array([date(2024, 3, day) for day in (4, 5, 6, 7)]),
+            [],
+            pa.date32(),
+            date(2024, 3, 6),
+        ),
+        (
+            pa.array([f"2024-03-04 09:00:0{second}" for second in range(4)]),
+            ["--timestamp-format", "%Y-%m-%d %H:%M:%S", "--timestamp-zone", "America/Chicago"],
+            pa.timestamp("us", tz="UTC"),
+            START + timedelta(seconds=2),
+        ),
+    ],
+)
+def test_events_have_the_times_of_the_bars(
+    times: pa.Array, options: list[str], kind: pa.DataType, event: Any, tmp_path: Path
+) -> None:
+    price = pa.array([100.0, 100.25, 101.0, 101.0])
+    table = pa.table({"timestamp": times, **dict.fromkeys(("open", "high", "low", "close"), price)})
+    # The last bar comes later: an event's time is that of its own bar.
+    for rows, new in ((3, 1), (4, 0)):
+        pq.write_table(table.slice(0, rows), tmp_path / "bars.parquet")
+        asked = (tmp_path / "bars.parquet", "-o", tmp_path / "e.parquet", "--cusum", "3 ticks")
+        assert events(*asked, *options)["new_events"] == new
+    found = pq.read_table(tmp_path / "e.parquet")
+    assert found.schema.field("timestamp").type == kind
+    assert [row["timestamp"] for row in found.to_pylist()] == [event]

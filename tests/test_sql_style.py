@@ -25,6 +25,9 @@ QUERIES = (
     "checks/repeats",
     "checks/rounded",
     "report/weights",
+    "signals/checksums",
+    "signals/closes",
+    "signals/series",
     "stats/ambiguous",
     "stats/groups",
     "stats/quality",
@@ -42,7 +45,12 @@ QUERIES = (
 )
 # What some queries name besides.
 NAMES = {"direction": "asc", "by": "month", "label": '"label_m"', "weight": '"weight_m"'}
-NAMES |= {"seconds": '"seconds_m"', "outcome": '"outcome_m"', "mfe_ticks": '"mfe_ticks_m"'}
+NAMES |= {
+    "event_time": "source.time",
+    "seconds": '"seconds_m"',
+    "outcome": '"outcome_m"',
+    "mfe_ticks": '"mfe_ticks_m"',
+}
 PLAIN = BarColumns("timestamp", "open", "high", "low", "close", None, None, "TIMESTAMP")
 RICH = BarColumns(
     "ts", "o", "h", "l", "c", "v", "s", "TIMESTAMP WITH TIME ZONE", price_types=("FLOAT",) * 4

@@ -323,5 +323,6 @@ for command in (
     look.show_sql,
     look.completion,
     signals.sessions,
+    signals.events,
 ):
     main.add_command(command)

@@ -118,6 +118,48 @@ class TerminalProgress:
             self._bar.stop()
 
 
+class ReadingProgress:
+    """How many bars were read, on stderr: a bar on a terminal, else lines of what is worth telling.
+
+    Use as a context manager.
+    """
+
+    def __init__(self, *, quiet: bool, show_bar: bool) -> None:
+        self._quiet = quiet
+        self._show_bar = show_bar and not quiet and sys.stderr.isatty()
+        self._bar: Progress | None = None
+
+    def note(self, message: str) -> None:
+        """Write a line, unless quiet."""
+        if not self._quiet:
+            say(message)
+
+    def begin(self, bars: int) -> None:
+        """Show the bar."""
+        if self._show_bar:
+            self._bar = Progress(
+                BarColumn(),
+                _Rate(),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._bar.add_task("", total=bars)
+
+    def advance(self, bars: int) -> None:
+        """Move the bar on."""
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0], bars)
+
+    def __enter__(self) -> ReadingProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
 def summary_text(summary: RunSummary) -> str:
     """A run in a few lines."""
     where = f"labels: {summary.output}/*.parquet ({counted(len(summary.parts), 'file')})"

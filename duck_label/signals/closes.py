@@ -1,0 +1,143 @@
+"""The bars that a filter walks over: found good, or the bad ones left out, and read in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from glob import escape
+from typing import Any
+
+from duck_label import queries
+from duck_label.bars import checks
+from duck_label.bars.complaint import complaint
+from duck_label.bars.mixture import mixture, refuse_mixture
+from duck_label.bars.plan import Chunk, pieces
+from duck_label.bars.source import Source
+from duck_label.columns import MILLISECONDS, BarColumns, identifier
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.signals.record import ReadFile
+
+
+@dataclass(frozen=True)
+class Series:
+    """A symbol, as text (empty where the bars have none), and its price grid.
+
+    `jump` is the largest change of the close that is no jump to another contract, in increments.
+    """
+
+    symbol: str
+    increment: Fraction
+    increments_per_tick: int
+    jump: int | None
+
+
+@dataclass(frozen=True)
+class Closes:
+    """The closes of good bars. Needs the temp table `series`."""
+
+    database: Database
+    source: Source
+    context: Mapping[str, Any]
+    values: Mapping[str, Any]
+    scale: Fraction
+
+    def series(self) -> list[Series]:
+        """The symbols in the order of their numbers."""
+        rows = self.database.rows(
+            "select symbol::varchar, numerator, denominator, increments_per_tick, roll_gap "
+            "from series order by series"
+        )
+        return [
+            Series(symbol, Fraction(numerator, denominator) * self.scale, per_tick, gap)
+            for symbol, numerator, denominator, per_tick, gap in rows
+        ]
+
+    def symbols(self) -> Any:
+        """The symbols as the bars have them, an Arrow column; None where the bars have none."""
+        if self.source.bars.symbol is None:
+            return None
+        return self.database.table("select symbol from series order by series")["symbol"]
+
+    def between(self, chunk: Chunk, after: int) -> Any:
+        """The bars of a range of time after a clock, as an Arrow table: see signals/closes."""
+        source = self.source
+        return self.database.table(
+            queries.render("signals/closes", self.context),
+            {
+                **self.values,
+                "files": source.paths_between(chunk.start, chunk.end),
+                "chunk_from": source.moment(chunk.start),
+                "chunk_until": source.moment(chunk.end),
+                "after": after,
+            },
+        )
+
+    def read_files(self, last: int) -> list[ReadFile]:
+        """The files, and a sum over their bars up to a clock."""
+        sums = dict(
+            self.database.rows(
+                queries.render("signals/checksums", self.context),
+                {**self.values, "files": self.source.paths, "last": last},
+            )
+        )
+        return [
+            ReadFile(file.identity, file.size, file.version, int(sums.get(file.path, 0)))
+            for file in self.source.files
+        ]
+
+
+def admit(
+    database: Database,
+    everything: Source,
+    source: Source,
+    config: LabelingConfig,
+    note: Callable[[str], None],
+) -> Closes:
+    """Make sure that the bars of a source, a part of `everything`, are good.
+
+    Bad ones are left out where they are to be set aside. Leaves the temp table `series`.
+
+    Raises:
+        BadBarsError: if there are bad bars and they are not to be set aside, or too many.
+        InputError: if they are of several instruments that nothing tells apart.
+    """
+    names = [name for name, _ in source.columns]
+    raw = queries.context(config, source.bars, names, has_quarantine=False)
+    values = {**queries.parameters(config, source.bars), "files": source.paths}
+    database.run(queries.render("input/grids", raw), values)
+    mixed = mixture(database, everything, config, raw)
+    refuse_mixture(mixed)
+    if mixed is not None:
+        note(f"warning: {mixed}")
+    ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
+    bad = checks.find_bad_bars(database, source, raw, ranges)
+    if bad:
+        most = checks.excess(database, source, raw, bad, config.max_bad_share)
+        if config.on_bad_rows == "fail" or most is not None:
+            raise complaint(database, source, config, raw, bad, most)
+        aside = database.temp_dir / "quarantine.parquet"
+        checks.quarantine(database, source, raw, aside)
+        values["quarantine"] = escape(str(aside))
+        note(f"warning: {bad.bars:,} bad bars are left out")
+    context = queries.context(
+        config, source.bars, names, has_quarantine=bool(bad), is_admitted=True
+    )
+    context["event_time"] = _event_time(source.bars, context)
+    database.run(queries.render("signals/series", context))
+    return Closes(database, source, context, values, Fraction(config.price_scale or 1))
+
+
+def _event_time(bars: BarColumns, context: Mapping[str, Any]) -> str:
+    """The time of a bar as a file of events has it: as the bars write it, if that can be read.
+
+    Text, and what a local clock showed, are in UTC there.
+    """
+    column = f"source.{identifier(bars.timestamp)}"
+    if bars.written is None:
+        is_coarse = bars.timestamp in bars.milliseconds
+        return f"{column}::{MILLISECONDS.lower()}" if is_coarse else column
+    if bars.written.unit is not None:
+        return column
+    return str(context["time_of"](context["clock"](bars.time("source"))))
