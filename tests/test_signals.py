@@ -30,7 +30,7 @@ from duck_label.errors import ConfigError, OutputError
 from duck_label.signals import events as events_module
 from duck_label.signals.cusum import Filter, Threshold
 from duck_label.signals.sessions import METADATA, Session, sessions_of, split
-from duck_label.whole import whole
+from duck_label.storage.whole import whole
 
 ES = "CME Globex Equity"
 
@@ -112,7 +112,7 @@ def test_only_a_pause_in_a_day_divides_it() -> None:
     at = [utc(f"2024-03-04T0{hour}:00") for hour in range(10)]
     assert list(split(opened, closed, None)) == whole_day
     assert list(split(opened, closed, (at[4], at[4]))) == whole_day
-    assert list(split(opened, closed, (at[8], at[9]))) == whole_day
+    assert list(split(opened, closed, (at[8] + timedelta(minutes=30), at[9]))) == whole_day
     assert list(split(opened, closed, (at[4], at[5]))) == [
         Session(opened, at[4]),
         Session(at[5], closed),
@@ -258,7 +258,9 @@ def filtered(
     ]
 
 
-STEPS = st.lists(st.integers(-9, 9) | st.sampled_from([0, 0, 40, -40]), min_size=1, max_size=60)
+STEPS = st.lists(
+    st.integers(-9, 9) | st.sampled_from([0, 20, -20, 21, -40]), min_size=1, max_size=60
+)
 CUTS = st.lists(st.integers(0, 60), max_size=4)
 
 
@@ -295,22 +297,23 @@ def test_a_threshold_that_is_none(text: str) -> None:
         Threshold.read(text)
 
 
-# Bars of two symbols: three days apart from each other, of which the second rolls; one bar of the
-# one where the other has none, and one close of both at the same time.
 START = datetime(2024, 3, 4, 15, tzinfo=UTC)
 ROLL = 400
 
 
 def bars(seed: int = 5, days: int = 3, many: int = 300, tick: float = 0.25) -> pa.Table:
-    """Bars that wander by a few ticks, in order of time."""
+    """Bars of two symbols on three days, in order of time, that wander by a few ticks.
+
+    On the second day ES begins with a jump, and NQ has no bars.
+    """
     chance = random.Random(seed)
     rows = []
     for symbol, level in (("ES", 20_000), ("NQ", 70_000)):
         for day in range(days):
-            level += ROLL * (day == 1)
+            level += ROLL * ((symbol, day) == ("ES", 1))
             for second in range(many):
                 level += chance.choice((-3, -2, -1, 0, 0, 0, 1, 2, 3))
-                if chance.random() < 0.8:
+                if chance.random() < 0.8 and (symbol, day) != ("NQ", 1):
                     time = START + timedelta(days=day, seconds=second)
                     rows.append((time, symbol, level * tick))
     rows.sort()
@@ -339,16 +342,19 @@ def expected(table: pa.Table, height: Any, value: Any = Fraction) -> list[dict[s
     return sorted(found, key=lambda event: (event["timestamp"], event["symbol"]))
 
 
+def write(path: Path, table: pa.Table) -> None:
+    """A file whose size does not depend on its prices."""
+    pq.write_table(table, path, compression="none", use_dictionary=False)
+
+
 def by_day(table: pa.Table, folder: Path) -> list[Path]:
     """A file for each day."""
     folder.mkdir(exist_ok=True)
+    dates = [time.date() for time in table["timestamp"].to_pylist()]
     paths = []
-    for day in sorted({time.date() for time in table["timestamp"].to_pylist()}):
-        path = folder / f"{day}.parquet"
-        pq.write_table(
-            table.filter([t.date() == day for t in table["timestamp"].to_pylist()]), path
-        )
-        paths.append(path)
+    for day in sorted(set(dates)):
+        paths.append(folder / f"{day}.parquet")
+        write(paths[-1], table.filter([own == day for own in dates]))
     return paths
 
 
@@ -455,13 +461,27 @@ def earlier(made: list[Path]) -> None:
     pq.write_table(bar.set_column(0, "timestamp", time), made[0].with_name("more.parquet"))
 
 
-def changed(made: list[Path]) -> None:
-    """The closes of the first day are a tick lower."""
-    table = pq.read_table(made[0])
-    lower = pa.array([close - 0.25 for close in table["close"].to_pylist()])
+def lower(path: Path, first: int, last: int) -> None:
+    """Some closes are a tick lower than they were."""
+    table = pq.read_table(path)
+    closes = [
+        close - 0.25 * (first <= place < last)
+        for place, close in enumerate(table["close"].to_pylist())
+    ]
     for name in ("open", "high", "low", "close"):
-        table = table.set_column(table.column_names.index(name), name, lower)
-    pq.write_table(table, made[0])
+        table = table.set_column(table.column_names.index(name), name, pa.array(closes))
+    size = path.stat().st_size
+    write(path, table)
+    assert path.stat().st_size == size
+
+
+def changed(made: list[Path]) -> None:
+    lower(made[0], 0, 10)
+
+
+def last_changed(made: list[Path]) -> None:
+    bars_read = pq.read_metadata(made[1]).num_rows
+    lower(made[1], bars_read - 1, bars_read)
 
 
 def gone(made: list[Path]) -> None:
@@ -470,7 +490,12 @@ def gone(made: list[Path]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "name"),
-    [(earlier, "more.parquet"), (changed, "2024-03-04.parquet"), (gone, "03-05.parquet is gone")],
+    [
+        (earlier, "more.parquet"),
+        (changed, "2024-03-04.parquet"),
+        (last_changed, "2024-03-05.parquet"),
+        (gone, "2024-03-05.parquet is gone"),
+    ],
 )
 def test_other_bars_before_the_last_are_a_conflict(
     change: Callable[[list[Path]], None], name: str, made: list[Path]
@@ -501,10 +526,45 @@ def test_another_filter_is_a_conflict(options: list[str], message: str) -> None:
     assert "Pass --overwrite" in complaint
 
 
+def test_downloads_that_overlap_go_on_where_equal_rows_count_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table, folder = bars(), tmp_path / "bars"
+    times = table["timestamp"].to_pylist()
+    folder.mkdir()
+
+    def download(name: str, start: int, end: int | None = None) -> None:
+        # Of both symbols at a time, or of neither.
+        first, last = times.index(times[start]), None if end is None else times.index(times[end])
+        pq.write_table(table.slice(first, last and last - first), folder / name)
+
+    # Each ends later than the one before, and has some of its bars again.
+    for name, start, end in (("c", 0, 500), ("b", 400, 900), ("a", 880, None)):
+        download(f"{name}.parquet", start, end)
+        goes_on("--on-duplicates", "first")
+    assert pq.read_table("events.parquet").to_pylist() == expected(table, 5)
+    # The last is downloaded anew, with more of what it shares with one that stayed.
+    download("a.parquet", 700)
+    assert goes_on("--on-duplicates", "first")["new_bars"] == 0
+    download("a.parquet", 950)
+    assert "a.parquet. Pass --overwrite" in goes_on("--on-duplicates", "first", code=2)
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("name", ["bars/2024-03-04.parquet", "bars/more/events.parquet"])
+def test_events_are_not_written_among_the_bars(name: str) -> None:
+    before = {path: path.read_bytes() for path in Path("bars").rglob("*.parquet")}
+    complaint = events("bars", "-o", name, "--cusum", "5 ticks", "--overwrite", code=2)
+    assert f"{name}: lies among the bars" in complaint
+    assert before == {path: path.read_bytes() for path in Path("bars").rglob("*.parquet")}
+
+
 @pytest.mark.usefixtures("made")
 def test_a_file_of_something_else_stays() -> None:
-    for name in ("bars/2024-03-04.parquet", "text.parquet"):
-        Path("text.parquet").write_text("no Parquet at all")
+    Path("text.parquet").write_text("no Parquet at all")
+    pq.write_table(bars(), "table.parquet")
+    for name in ("text.parquet", "table.parquet"):
         before = Path(name).read_bytes()
         complaint = events("bars", "-o", name, "--cusum", "5 ticks", code=2)
         assert f"{name}: is no file of events to go on with: pass --overwrite" in complaint
@@ -514,14 +574,15 @@ def test_a_file_of_something_else_stays() -> None:
 def test_bad_bars_are_errors_or_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     good = bars(days=1)
-    low = good.column_names.index("low")
-    bad = good.slice(7, 1).set_column(low, "low", pa.array([1e6]))
+    # A close ten points above the high of its bar would be an event.
+    close = pa.array([good["close"][7].as_py() + 10])
+    bad = good.slice(7, 1).set_column(4, "close", close)
     later = [good["timestamp"][7].as_py() + timedelta(milliseconds=1)]
     bad = bad.set_column(0, "timestamp", pa.array(later, good["timestamp"].type))
     pq.write_table(pa.concat_tables([good, bad]), "bars.parquet")
     asked = ("bars.parquet", "-o", "events.parquet", "--cusum", "5 ticks")
     complaint = events(*asked, code=3)
-    assert "bars.parquet: 1 x high_below_low" in complaint
+    assert "bars.parquet: 1 x high_too_low" in complaint
     assert not Path("events.parquet").exists()
     left = run("events", *asked, "--on-bad-rows", "quarantine")
     assert "warning: 1 bad bars are left out" in left.stderr

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from glob import escape
@@ -17,7 +18,6 @@ from duck_label.bars.source import Source
 from duck_label.columns import MILLISECONDS, BarColumns, identifier
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
-from duck_label.signals.record import ReadFile
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Closes:
-    """The closes of good bars. Needs the temp table `series`."""
+    """The closes of good bars, which are a part of `everything`. Needs the temp table `series`."""
 
     database: Database
+    everything: Source
     source: Source
     context: Mapping[str, Any]
     values: Mapping[str, Any]
@@ -62,30 +63,38 @@ class Closes:
 
     def between(self, chunk: Chunk, after: int) -> Any:
         """The bars of a range of time after a clock, as an Arrow table: see signals/closes."""
-        source = self.source
-        return self.database.table(
-            queries.render("signals/closes", self.context),
-            {
-                **self.values,
-                "files": source.paths_between(chunk.start, chunk.end),
-                "chunk_from": source.moment(chunk.start),
-                "chunk_until": source.moment(chunk.end),
-                "after": after,
-            },
-        )
+        query = queries.render("signals/closes", self.context)
+        return self.database.table(query, self._within(self.source, chunk) | {"after": after})
 
-    def read_files(self, last: int) -> list[ReadFile]:
-        """The files, and a sum over their bars up to a clock."""
-        sums = dict(
-            self.database.rows(
-                queries.render("signals/checksums", self.context),
-                {**self.values, "files": self.source.paths, "last": last},
-            )
-        )
-        return [
-            ReadFile(file.identity, file.size, file.version, int(sums.get(file.path, 0)))
-            for file in self.source.files
-        ]
+    def checksums(self, chunks: Sequence[Chunk], after: int, last: int) -> Counter[str]:
+        """By file, a sum over its bars after a clock up to another, which lie in these ranges.
+
+        Where equal rows count once, a bar counts in one file, of those that were `kept` if it can.
+        """
+        query = queries.render("signals/checksums", self.context)
+        once = self.context["keeps_first"]
+        source = self.everything if once else self.source
+        if chunks and not once:
+            # Nothing is held of rows that are only added up.
+            chunks = [Chunk(chunks[0].start, chunks[-1].end, source.rows)]
+        own = {file.path: file.identity for file in self.source.files}
+        kept = [file.path for file in source.files if file.path not in own]
+        sums: Counter[str] = Counter()
+        for chunk in chunks:
+            bounds = {"after": after, "last": last, "kept": kept}
+            for path, checksum in self.database.rows(query, self._within(source, chunk) | bounds):
+                if path in own:
+                    sums[own[path]] += int(checksum)
+        return sums
+
+    def _within(self, source: Source, chunk: Chunk) -> dict[str, Any]:
+        """The parameters of a query over a range of time."""
+        return {
+            **self.values,
+            "files": source.paths_between(chunk.start, chunk.end),
+            "chunk_from": source.moment(chunk.start),
+            "chunk_until": source.moment(chunk.end),
+        }
 
 
 def admit(
@@ -126,7 +135,7 @@ def admit(
     )
     context["event_time"] = _event_time(source.bars, context)
     database.run(queries.render("signals/series", context))
-    return Closes(database, source, context, values, Fraction(config.price_scale or 1))
+    return Closes(database, everything, source, context, values, Fraction(config.price_scale or 1))
 
 
 def _event_time(bars: BarColumns, context: Mapping[str, Any]) -> str:

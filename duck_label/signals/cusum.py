@@ -127,24 +127,23 @@ class Filter:
         above, below = self._above, self._below
         low, high = sums.low, sums.high
         top, bottom = above(low), below(high)
-        # Between these a close changes nothing, as most do.
-        least, most = max(low, bottom), min(high, top)
         for place, close in enumerate(closes, start):
-            if least <= close <= most:
+            # No sum stays beyond the threshold, so these two are never further apart than that: a
+            # close between them changes nothing.
+            if low <= close <= high:
                 continue
             if close < low:
                 low = close
                 top = above(low)
-            elif close > high:
+                if close < bottom:
+                    events.append((place, -1))
+                    high = close
+                    bottom = below(high)
+            else:
                 high = close
                 bottom = below(high)
-            if close < bottom:
-                events.append((place, -1))
-                high = close
-                bottom = below(high)
-            elif close > top:
-                events.append((place, 1))
-                low = close
-                top = above(low)
-            least, most = max(low, bottom), min(high, top)
+                if close > top:
+                    events.append((place, 1))
+                    low = close
+                    top = above(low)
         sums.low, sums.high = low, high

@@ -6,6 +6,8 @@ New bars go on from the sums that the file keeps (`record`). What the filter is 
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -22,13 +24,14 @@ from duck_label.bars.source import Source, open_source, refuse_damaged
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import explain
-from duck_label.errors import InputError
+from duck_label.errors import ConfigError, InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.signals.closes import Closes, admit
 from duck_label.signals.cusum import Filter, Threshold
 from duck_label.signals.events_file import count, events_writer
-from duck_label.signals.record import Record, identity_of, read_record
+from duck_label.signals.record import ReadFile, Record, identity_of, read_record
+from duck_label.storage.names import settled
 from duck_label.storage.scratch import scratch
 from duck_label.storage.stores import load
 
@@ -88,7 +91,8 @@ def write_events(
         OutputError: if the file cannot be written, or there is nowhere to spill to.
         MemoryBudgetError: if the work does not fit in the memory budget.
     """
-    load(inputs, config.run.store_patience)
+    names = [settled(item) for item in inputs]
+    load(names, config.run.store_patience)
     before = None if overwrite else read_record(path)
     budget = MemoryBudget.resolve(config.memory.limit, held=memory.rss_bytes())
     if budget.warning is not None:
@@ -100,11 +104,11 @@ def write_events(
     ):
         source = None
         try:
-            source = open_source(database, [str(item) for item in inputs], config)
+            source = open_source(database, names, config)
             for note in source.notes:
                 progress.note(f"note: {note}")
             record = before or Record(identity_of(threshold, source, config), _NEVER)
-            return _Search(database, source, config, threshold, record, progress).write(path)
+            return _Search(database, names, source, config, threshold, record, progress).write(path)
         except duckdb.Error as error:
             if source is not None:
                 refuse_damaged(database, source, error)
@@ -116,6 +120,7 @@ class _Search:
     """A pass over the bars of a source that come after the last one of a record."""
 
     database: Database
+    inputs: Sequence[str]
     source: Source
     config: LabelingConfig
     threshold: Threshold
@@ -127,18 +132,22 @@ class _Search:
         before, goes_on = self.before, self.before.last != _NEVER
         identity = identity_of(self.threshold, self.source, self.config)
         before.refuse_conflict(path, identity)
+        self._refuse_bars(path)
         kept = before.unchanged(self.source.files)
         same = {file.path for file in kept}
-        unread = [file.path for file in self.source.files if file.identity not in same]
+        unread = [file for file in self.source.files if file.identity not in same]
         if not unread:
             before.refuse_other_bars(path, kept, self._told(before.last))
             return EventsFound(str(path), count(path), len(before.sums), 0, 0)
-        source = self.source.among(unread)
+        source = self.source.among([file.path for file in unread])
         closes = admit(self.database, self.source, source, self.config, self.progress.note)
-        if goes_on:
-            now = [*kept, *closes.read_files(before.last)]
-            before.refuse_other_bars(path, now, self._told(before.last))
         chunks = self._chunks(source)
+        checksums: Counter[str] = Counter()
+        if goes_on:
+            checksums = closes.checksums(chunks, _NEVER, before.last)
+            now = [ReadFile.of(file, checksums[file.identity]) for file in unread]
+            before.refuse_other_bars(path, [*kept, *now], self._told(before.last))
+        chunks = [chunk for chunk in chunks if chunk.end > before.last // self._scale]
         self.progress.begin(sum(chunk.rows for chunk in chunks))
         filters = self._filters(closes)
         symbols = closes.symbols()
@@ -151,11 +160,23 @@ class _Search:
                 last = int(table["clock"].to_numpy().max(initial=last))
                 events, bars = events + found.num_rows, bars + table.num_rows
                 self.progress.advance(table.num_rows)
+            checksums += closes.checksums(chunks, before.last, last)
+            files = [*kept, *(ReadFile.of(file, checksums[file.identity]) for file in unread)]
             sums = {name: one.sums for name, one in filters if one.sums is not None}
-            files = [*kept, *closes.read_files(last)]
-            writer.finish(Record(identity, last, {**before.sums, **sums}, files))
-        total = len({*before.sums, *sums})
-        return EventsFound(str(path), writer.events, total, events, bars)
+            sums = {**before.sums, **sums}
+            writer.finish(Record(identity, last, sums, files))
+        return EventsFound(str(path), writer.events, len(sums), events, bars)
+
+    def _refuse_bars(self, path: Path) -> None:
+        """Make sure that a file to write is none of the bars, and would not be taken for some."""
+        own = os.path.realpath(path)
+        folders = [os.path.join(os.path.realpath(item), "") for item in self.inputs]
+        if any(own == file.identity for file in self.source.files) or any(
+            own.startswith(folder) for folder in folders
+        ):
+            raise ConfigError(
+                f"{path}: lies among the bars, and would be read as some: choose another --output"
+            )
 
     def _filters(self, closes: Closes) -> list[tuple[str, Filter]]:
         """The filter of every symbol, in the order of their numbers."""
@@ -201,14 +222,10 @@ class _Search:
         )
 
     def _chunks(self, source: Source) -> list[Chunk]:
-        """Ranges of time, in order, that together hold the bars after the last one."""
-        after = self.before.last // self._scale
-        groups = [group for group in source.row_groups if group.last >= after]
-        if not groups:
-            return []
-        start, end = whole_days(groups)
+        """All bars in ranges of time that can be read at once, in order."""
         rows = min(_ROWS, self.database.budget.duckdb // _BYTES)
-        return plan(Density(groups), "auto", rows, [(max(start, after), end)])
+        groups = source.row_groups
+        return plan(Density(groups), "auto", rows, [whole_days(groups)])
 
     @property
     def _scale(self) -> int:

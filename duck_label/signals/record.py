@@ -50,6 +50,11 @@ class ReadFile:
     version: int | str
     checksum: int
 
+    @classmethod
+    def of(cls, file: BarFile, checksum: int) -> ReadFile:
+        """A file as it is now."""
+        return cls(file.identity, file.size, file.version, checksum)
+
 
 @dataclass(frozen=True)
 class Record:
