@@ -12,7 +12,10 @@ EXAMPLES, BARS = (5, 10) if IS_QUICK else (settings().max_examples, 40)
 
 
 def long_but(quick: Iterable[Any], values: Iterable[Any]) -> list[Any]:
-    """The values of a parameter, all of them long but those that stand for their kind."""
+    """The values of a parameter, all of them long but those that stand for their kind.
+
+    A tuple is the values of several parameters.
+    """
     quick, values = list(quick), list(values)
     assert all(value in values for value in quick), f"{quick} are not among {values}"
     return [

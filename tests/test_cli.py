@@ -21,6 +21,7 @@ from duck_label.queries import LABEL_STEPS
 from duck_label.records.ledger import FOLDER
 from duck_label.sample import write_sample
 from labeling import read
+from lengths import long_but
 
 BARS = str(golden.FOLDER / "plain.bars.parquet")
 
@@ -306,11 +307,13 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     assert run("--version").stdout.startswith("duck-label 0.1.0 (DuckDB 2.")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", long_but([signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+)
 def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, here: Path) -> None:
-    write_sample(here / "bars.parquet", days=10)
+    write_sample(here / "bars.parquet", days=3)
     command = [sys.executable, "-m", "duck_label", "run", "bars.parquet", "-o", "out"]
-    command += ["--chunk", "30000", "-v"]
+    command += ["--chunk", "15000", "-v"]
     # Started by nohup, as these tests may be, a run would not end with its terminal.
     before = signal.signal(number, signal.SIG_DFL)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

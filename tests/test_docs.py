@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from runpy import run_path
 from typing import Any
@@ -12,13 +13,18 @@ from typing import Any
 import click
 import duckdb
 import pytest
+from click.testing import CliRunner
 from cogapp import Cog
 
 from duck_label import ConfigError, LabelingConfig
 from duck_label.cli import main
+from lengths import long_but
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# What a command has that only a shell understands; ours without it are run in this process.
+NEEDS_A_SHELL = re.compile(r"[\\|>]")
+QUERY = ["duck-label", "sql", "labels"]
 GENERATED = ("docs/commands.md", "docs/configuration.md", "docs/explain.md")
 # Pages whose commands, queries and scripts are for labels of three days with details.
 PAGES = ("docs/sql.md", "docs/explain.md")
@@ -36,10 +42,10 @@ def type_commands(text: str, folder: Path) -> None:
     commands = [line[2:] for block in blocks("console", text) for line in block.splitlines()]
     typed = [shlex.split(command) for command in commands if command.startswith("duck-label")]
     assert typed
-    for _, *arguments in typed:
-        program = [sys.executable, "-m", "duck_label", *arguments]
-        ended = subprocess.run(program, cwd=folder, check=False, capture_output=True, text=True)
-        assert ended.returncode == 0, ended.stderr
+    with chdir(folder):
+        for _, *arguments in typed:
+            ended = CliRunner().invoke(main, arguments)
+            assert ended.exit_code == 0, ended.stderr
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +100,7 @@ def test_python_of_the_readme(folder: Path) -> None:
     assert len(rows) == 5
 
 
+@pytest.mark.long
 def test_python_of_the_page_on_memory(folder: Path) -> None:
     (script,) = blocks("python", (ROOT / "docs" / "memory.md").read_text(encoding="utf-8"))
     ended = subprocess.run(
@@ -122,11 +129,12 @@ def labeled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample bars of the pages, labeled with details."""
     folder = tmp_path_factory.mktemp("pages")
     for command in ("sample bars.parquet --days 3", "run bars.parquet -o labels --details -q"):
-        program = [sys.executable, "-m", "duck_label", *command.split()]
-        subprocess.run(program, cwd=folder, check=True, capture_output=True)
+        with chdir(folder):
+            assert CliRunner().invoke(main, command.split()).exit_code == 0
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES)
 def test_everything_on_a_page_runs(page: str, labeled: Path, tmp_path: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -135,8 +143,15 @@ def test_everything_on_a_page_runs(page: str, labeled: Path, tmp_path: Path) -> 
     commands = [line[2:] for block in blocks("console", text) for line in block.splitlines()]
     assert commands
     scripts = [f"{sys.executable} -c {shlex.quote(script)}" for script in blocks("python", text)]
-    queries = [f"duck-label sql labels {shlex.quote(query)}" for query in blocks("sql", text)]
-    for command in (*commands, *scripts, *queries):
+    typed = [command for command in commands if not NEEDS_A_SHELL.search(command)]
+    with chdir(labeled):
+        for _, *arguments in (
+            *map(shlex.split, typed),
+            *([*QUERY, query] for query in blocks("sql", text)),
+        ):
+            told = CliRunner().invoke(main, arguments)
+            assert told.exit_code == 0, f"{arguments}: {told.stderr}"
+    for command in (*(command for command in commands if command not in typed), *scripts):
         ended = subprocess.run(
             command,
             shell=True,
@@ -152,7 +167,7 @@ def test_everything_on_a_page_runs(page: str, labeled: Path, tmp_path: Path) -> 
         assert (labeled / "trade.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("page", PAGES_FROM_NOTHING)
+@pytest.mark.parametrize("page", long_but(PAGES_FROM_NOTHING[1:], PAGES_FROM_NOTHING))
 def test_commands_of_the_pages(page: str, tmp_path: Path) -> None:
     """Typed one after another in an empty folder, as a reader would; then what is Python."""
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -184,7 +199,7 @@ def test_a_configuration_is_read_from_a_file(
         LabelingConfig.from_file("none.toml")
 
 
-@pytest.mark.parametrize("page", GENERATED)
+@pytest.mark.parametrize("page", long_but(GENERATED[:2], GENERATED))
 def test_generated_pages_are_up_to_date(page: str) -> None:
     assert Cog().main(["cog", "--check", str(ROOT / page)]) == 0, "run: make docs"
 

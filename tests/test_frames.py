@@ -22,6 +22,7 @@ import pytest
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import BadBarsError, ConfigError, InputError, OutputError
+from lengths import long_but
 from scan import OUTCOMES, Mode, Rules, scan
 
 PRICES = ["open", "high", "low", "close"]
@@ -103,6 +104,7 @@ KINDS: dict[str, Callable[[pa.Table], Any]] = {
     "polars": pl.from_arrow,
     "table": lambda table: table,
 }
+UNITS = [*(("pandas", unit) for unit in ("s", "ms", "us", "ns")), ("polars", "ns"), ("table", "s")]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -110,7 +112,9 @@ def batch(table: pa.Table) -> pa.RecordBatch:
     return pa.record_batch([c.combine_chunks() for c in table.columns], schema=table.schema)
 
 
-@pytest.mark.parametrize("case", golden.CASES)
+@pytest.mark.parametrize(
+    "case", long_but(["months_as_of", "symbols_unsorted", "one"], golden.CASES)
+)
 def test_golden_case_in_pandas(case: str) -> None:
     bars = shuffled(golden.bars(case)).to_pandas()
     bars.index = pd.Index(bars.index[::-1] // 2, name="any")
@@ -122,7 +126,7 @@ def test_golden_case_in_pandas(case: str) -> None:
     assert golden.differences(in_order(arrow(labeled)), golden.expected(case)) == []
 
 
-@pytest.mark.parametrize("convert", [*KINDS.values(), batch])
+@pytest.mark.parametrize("convert", long_but([KINDS["polars"], batch], [*KINDS.values(), batch]))
 def test_golden_case_in_every_kind(convert: Callable[[pa.Table], Any]) -> None:
     bars = shuffled(golden.bars("symbols_unsorted"))
     given = convert(bars)
@@ -135,7 +139,9 @@ def test_golden_case_in_every_kind(convert: Callable[[pa.Table], Any]) -> None:
     assert golden.differences(in_order(arrow(labeled)), golden.expected("symbols_unsorted")) == []
 
 
-@pytest.mark.parametrize(("case", "name"), [("months", "timestamp"), ("rolls", None)])
+@pytest.mark.parametrize(
+    ("case", "name"), long_but([("rolls", None)], [("months", "timestamp"), ("rolls", None)])
+)
 def test_golden_case_with_the_timestamp_as_the_index(case: str, name: str | None) -> None:
     bars = shuffled(golden.bars(case)).to_pandas().set_index("timestamp").rename_axis(name)
     labeled = process(bars, details=True)
@@ -189,10 +195,9 @@ def test_without_details_there_are_labels_and_weights() -> None:
     assert added == ["label_up", "weight_up", "label_down", "weight_down"]
 
 
-@pytest.mark.parametrize("zone", [None, "America/Chicago"])
+@pytest.mark.parametrize("zone", long_but(["America/Chicago"], [None, "America/Chicago"]))
 @pytest.mark.parametrize(
-    ("kind", "unit"),
-    [*(("pandas", unit) for unit in ("s", "ms", "us", "ns")), ("polars", "ns"), ("table", "s")],
+    ("kind", "unit"), long_but([("pandas", "ns"), ("polars", "ns"), ("table", "s")], UNITS)
 )
 def test_every_timestamp_is_an_instant(kind: str, unit: str, zone: str | None) -> None:
     bars = bars_of_one()
@@ -258,7 +263,9 @@ def test_dates() -> None:
         assert dates[:2] == [days[2], days[2]]
 
 
-@pytest.mark.parametrize("dtype", ["uint16", "Int64", "float32", "Float64"])
+@pytest.mark.parametrize(
+    "dtype", long_but(["uint16", "Float64"], ["uint16", "Int64", "float32", "Float64"])
+)
 def test_price_types_of_pandas(dtype: str) -> None:
     bars = bars_of_one().drop_columns("volume")
     given = bars.to_pandas()
@@ -544,7 +551,7 @@ def test_names_of_modes() -> None:
 
 def test_many_parts() -> None:
     bars = bars_of_one()
-    assert differences(label(bars, run={"chunk": "20"}), bars) == []
+    assert differences(label(bars, run={"chunk": "70"}), bars) == []
 
 
 def test_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -590,8 +597,12 @@ bars = golden.bars("tiny")
 """
 
 
+ABSENT = (("pandas", ""), ("polars", ".to_pandas()"), ("pandas polars", ""))
+
+
 @pytest.mark.parametrize(
-    ("absent", "end"), [("pandas", ""), ("polars", ".to_pandas()"), ("pandas polars", "")]
+    ("absent", "end"),
+    long_but(ABSENT[-1:], ABSENT),
 )
 def test_other_libraries_are_not_needed(absent: str, end: str) -> None:
     tests = Path(__file__).parent

@@ -6,12 +6,13 @@ import pytest
 
 import golden
 from labeling import label
+from lengths import long_but
 
 LABEL_COLUMNS = ("label_", "weight_")
 
 
 @pytest.mark.parametrize("case", golden.CASES)
-@pytest.mark.parametrize("chunk", ["auto", "2d", "1000"])
+@pytest.mark.parametrize("chunk", long_but(["auto"], ["auto", "2d", "1000"]))
 def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
     bars = golden.FOLDER / f"{case}.bars.parquet"
     config = golden.config_overrides(case)
@@ -19,7 +20,9 @@ def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
     assert golden.differences(labeled, golden.expected(case)) == []
 
 
-@pytest.mark.parametrize("case", ["plain", "symbols_unsorted", "cents", "rolls"])
+@pytest.mark.parametrize(
+    "case", long_but(["rolls"], ["plain", "symbols_unsorted", "cents", "rolls"])
+)
 def test_golden_case_in_small_chunks(case: str, tmp_path: Path) -> None:
     """Chunks far shorter than the horizon, whose margins reach over several other chunks."""
     bars = golden.FOLDER / f"{case}.bars.parquet"
@@ -28,7 +31,7 @@ def test_golden_case_in_small_chunks(case: str, tmp_path: Path) -> None:
     assert golden.differences(labeled, golden.expected(case)) == []
 
 
-@pytest.mark.parametrize("case", golden.CASES)
+@pytest.mark.parametrize("case", long_but(["symbols_unsorted", "tiny"], golden.CASES))
 def test_output_without_details(case: str, tmp_path: Path) -> None:
     """Without details there are the input's columns, and a label and a weight for each mode."""
     bars = golden.FOLDER / f"{case}.bars.parquet"

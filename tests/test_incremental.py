@@ -141,6 +141,7 @@ def test_a_new_month_without_as_of_weighs_every_bar_anew(
     assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **chunks))
 
 
+@pytest.mark.long
 def test_as_of_can_pin_what_the_labels_count_from_already(
     bars: Path, pieces: list[pa.Table], tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_older_bars_may_come_later(bars: Path, pieces: list[pa.Table], tmp_path:
     assert read(tmp_path / "out").equals(label(bars, tmp_path / "whole"))
 
 
+@pytest.mark.long
 def test_a_new_column_reaches_every_part(
     bars: Path, pieces: list[pa.Table], tmp_path: Path
 ) -> None:
@@ -243,6 +245,7 @@ def test_bad_bars_in_a_new_file_keep_the_old_labels(
     assert before == {p.name: p.read_bytes() for p in (tmp_path / "out").glob("*.parquet")}
 
 
+@pytest.mark.long
 def test_quarantine_grows_with_the_input(
     bars: Path, pieces: list[pa.Table], tmp_path: Path
 ) -> None:

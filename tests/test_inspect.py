@@ -536,7 +536,7 @@ def test_a_long_query_is_interrupted(finished: Path) -> None:
     program = [sys.executable, "-m", "duck_label", "sql", str(finished), query]
     with subprocess.Popen(program, stderr=subprocess.PIPE) as asked:
         try:
-            time.sleep(5)
+            time.sleep(2.5)
             asked.send_signal(signal.SIGINT)
             assert asked.wait(30) == 130
         finally:

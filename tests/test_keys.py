@@ -18,6 +18,7 @@ from duck_label.bars.keys import folder_keys
 from duck_label.cli import main
 from duck_label.errors import ConfigError, InputError
 from labeling import label, read, write
+from lengths import long_but
 from scan import Rules, scan
 from test_edges import replaced, walk
 
@@ -62,14 +63,17 @@ def by_duckdb(table: pa.Table, folder: Path) -> None:
         connection.execute(f"copy bars to '{folder}' (format parquet, partition_by (date, symbol))")
 
 
-@pytest.mark.parametrize("write_parts", [by_pandas, by_pyarrow, by_arrow_dataset, by_duckdb])
+WRITERS = (by_pandas, by_pyarrow, by_arrow_dataset, by_duckdb)
+
+
+@pytest.mark.parametrize("write_parts", long_but(WRITERS[:1], WRITERS))
 def test_symbols_of_folders_are_those_of_the_bars(
     write_parts: Callable[[pa.Table, Path], None], tmp_path: Path
 ) -> None:
     """Chunks that see some of the files, and a second month that joins, have the same columns."""
     table = panel()
     write_parts(table, tmp_path / "bars")
-    labeled = label(tmp_path / "bars", tmp_path / "out", details=True, run={"chunk": "70"})
+    labeled = label(tmp_path / "bars", tmp_path / "out", details=True, run={"chunk": "150"})
     assert labeled["symbol"].type == labeled["date"].type == pa.string()
     expected = scan(table, Rules())
     assert golden.differences(labeled, expected) == []
@@ -115,7 +119,7 @@ def test_a_file_without_a_key_that_others_have_says_null(tmp_path: Path) -> None
     first, second = walk(60)[:30], walk(60)[30:]
     write(tmp_path / "bars" / "year=2024", [first])
     write(tmp_path / "bars" / "other", [second])
-    labeled = label(tmp_path / "bars", tmp_path / "out", run={"chunk": "10"})
+    labeled = label(tmp_path / "bars", tmp_path / "out", run={"chunk": "20"})
     assert labeled["year"].to_pylist() == ["2024"] * 30 + [None] * 30
 
 

@@ -20,6 +20,7 @@ from duck_label.memory.budget import MemoryBudget
 from duck_label.run import admission
 from duck_label.validation import validation
 from labeling import label
+from lengths import long_but
 from scan import Rules, scan
 from test_edges import replaced, walk
 
@@ -46,7 +47,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-@pytest.mark.parametrize("run", [{}, {"chunk": "70"}, {"chunk": "70", "workers": 2}])
+RUNS: list[dict[str, Any]] = [{}, {"chunk": "140"}, {"chunk": "140", "workers": 2}]
+
+
+@pytest.mark.parametrize("run", long_but(RUNS[1:2], RUNS))
 def test_many_files_are_labeled_as_one(
     run: dict[str, Any], calls: list[int], tmp_path: Path
 ) -> None:

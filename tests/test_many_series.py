@@ -16,6 +16,7 @@ import pytest
 import golden
 from duck_label import queries
 from labeling import label, write
+from lengths import long_but
 from scan import Mode, Rules, scan
 from test_invariance import STEPS, Case
 
@@ -71,7 +72,10 @@ def _series(random: np.random.Generator, symbol: str, per_tick: int) -> pa.Table
     )
 
 
-SEEDS = (*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 300)))
+SEEDS = (
+    *long_but((0, 2), range(6)),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 300)),
+)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

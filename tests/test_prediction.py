@@ -75,6 +75,7 @@ def errors_after_five(chunks: list[dict[str, Any]]) -> list[float]:
     return [abs(c["predicted_peak_bytes"] / c["peak_rss_bytes"] - 1) for c in chunks[5:]]
 
 
+@pytest.mark.long
 def test_automatic_chunks_stay_below_sixty_percent_of_the_budget(tmp_path: Path) -> None:
     """Predicted and in fact, and the prediction is near."""
     write_sample(tmp_path / "bars.parquet", days=15)
@@ -86,6 +87,7 @@ def test_automatic_chunks_stay_below_sixty_percent_of_the_budget(tmp_path: Path)
     assert median(errors_after_five(chunks)) < 0.2
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real bars are not here: no folder {SHARED}")
 def test_predictions_on_real_bars_are_near_after_five_chunks(tmp_path: Path) -> None:
     chunks = run(

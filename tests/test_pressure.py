@@ -211,6 +211,7 @@ def test_a_chunk_that_is_predicted_not_to_fit_is_split_before_it_runs(
     assert {record["attempts"] for record in done} == {1}
 
 
+@pytest.mark.long
 def test_memory_that_nobody_holds_makes_duckdb_start_anew(
     bars: Path, expected: pa.Table, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -261,6 +262,7 @@ def test_a_budget_below_the_smallest_fails_before_any_work(bars: Path, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.long
 def test_what_a_run_learns_is_kept_for_the_next(
     bars: Path, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -296,6 +298,7 @@ def peak_rss(stderr: str) -> int:
     return int(stderr.rpartition("VmHWM:")[2].split()[0]) * 1024
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processes are Linux's")
 def test_the_promise_holds_under_a_hard_limit_of_the_process(tmp_path: Path) -> None:
     """Labels under a limit of the kernel's equal those of a run with all the room it likes."""
@@ -327,6 +330,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.long
 def test_a_full_folder_for_spilling_means_smaller_chunks(tmp_path: Path) -> None:
     """Chunks too large for both memory and folder end up in pieces that need neither."""
     write_sample(tmp_path / "bars.parquet", days=3)

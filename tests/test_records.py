@@ -14,6 +14,7 @@ from duck_label.errors import OutputError
 from duck_label.records.ledger import FOLDER
 from duck_label.storage.outputs import folder
 from labeling import label, write
+from lengths import long_but
 
 FOREIGN = {
     "no UTF-8": b"\xff\xfe\x00",
@@ -58,13 +59,14 @@ def of_other_types(line: bytes) -> bytes:
     return json.dumps({key: [[value]] for key, value in json.loads(line).items()}).encode()
 
 
-@pytest.mark.parametrize("foreign", [*FOREIGN, "other types"])
+@pytest.mark.parametrize("foreign", long_but(["all"], ["all", *FOREIGN, "other types"]))
 def test_a_foreign_line_counts_for_nothing(place: Path, bars: Path, foreign: str) -> None:
     for name in ("runs.jsonl", "chunks.jsonl", "snapshots/0001.jsonl"):
         record = place / "labels" / FOLDER / name
         own = record.read_bytes()
-        line = FOREIGN.get(foreign) or of_other_types(own.splitlines()[0])
-        record.write_bytes(line + b"\n" + own + line + b"\n")
+        lines = {**FOREIGN, "other types": of_other_types(own.splitlines()[0])}
+        added = b"".join(lines[name] + b"\n" for name in (lines if foreign == "all" else [foreign]))
+        record.write_bytes(added + own + added)
     before = parts(place)
     labels = place / "labels"
     for arguments in (

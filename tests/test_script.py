@@ -26,6 +26,7 @@ from duck_label.look.script import (
 )
 from duck_label.queries import LABEL_STEPS
 from labeling import label, write
+from lengths import long_but
 
 
 def shown(*arguments: str | Path) -> str:
@@ -47,7 +48,7 @@ def toml(values: dict[str, Any]) -> list[str]:
     return [option for key, value in values.items() for option in ("--set", f"{key}={value}")]
 
 
-@pytest.mark.parametrize("case", golden.CASES)
+@pytest.mark.parametrize("case", long_but(["months_as_of", "symbols_unsorted"], golden.CASES))
 def test_the_script_gives_the_labels_of_a_run(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

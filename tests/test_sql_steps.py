@@ -397,6 +397,7 @@ def interrupt_touches(folder: Path, late: Any) -> None:
             timer.join()
 
 
+@pytest.mark.long
 def test_touches_can_be_interrupted_at_any_moment(tmp_path: Path) -> None:
     """In a process of its own: what hangs inside DuckDB can only be killed."""
     processes = multiprocessing.get_context("spawn")

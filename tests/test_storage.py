@@ -33,6 +33,7 @@ from duck_label.sample import write_sample
 from duck_label.storage import failures, httpfs, names, places, stores
 from duck_label.storage.copies import Copies
 from labeling import read, write
+from lengths import long_but
 from s3 import KEY_ID, SECRET, TOKEN, Asked, Server
 
 CONFIG = LabelingConfig(details=True, run={"chunk": "1500"})
@@ -127,7 +128,7 @@ def output(server: Server, inputs: list[str]) -> str:  # noqa: ARG001 - whose st
 
 
 def test_labels_and_records_are_those_of_local_files(
-    server: Server, inputs: list[str], output: str, whole: Path, tmp_path: Path
+    server: Server, inputs: list[str], output: str, whole: Path
 ) -> None:
     """All that looks at an output in a store says what it says of a local one."""
     assert parts(server, "bars/output") == local_parts(whole)
@@ -141,13 +142,18 @@ def test_labels_and_records_are_those_of_local_files(
     said = [call("sql", out, query, "--format", "json") for out in (output, str(whole))]
     assert said[0].stdout == said[1].stdout
     assert len(json.loads(said[0].stdout)) == len(list(whole.glob("*.parquet")))
-    assert call("report", output, "-o", str(tmp_path / "report.html")).exit_code == 0
     assert call("validate", *inputs).exit_code == 0
     views = server.files().cat("bars/output/_duck_label/views.sql").decode()
     assert f"coalesce(getvariable('labels_folder'), '{output}')" in views
     assert "nothing to do" in call("run", *inputs, "-o", output, *RUN).stderr
 
 
+@pytest.mark.long
+def test_an_output_in_a_store_has_its_report(output: str, tmp_path: Path) -> None:
+    assert call("report", output, "-o", str(tmp_path / "report.html")).exit_code == 0
+
+
+@pytest.mark.long
 def test_workers_label_from_a_store_into_a_store(
     server: Server, place: str, inputs: list[str], whole: Path, tmp_path: Path
 ) -> None:
@@ -194,7 +200,7 @@ def test_a_query_changes_nothing_in_a_store(server: Server, output: str) -> None
     assert server.files().find("bars") == before
 
 
-@pytest.mark.parametrize("scheme", ["memory", "file"])
+@pytest.mark.parametrize("scheme", long_but(["memory"], ["memory", "file"]))
 def test_any_url_of_fsspec_will_do(scheme: str, bars: Path, whole: Path, tmp_path: Path) -> None:
     root = f"{scheme}://{tmp_path}"
     files = fsspec.filesystem(scheme)
@@ -436,6 +442,7 @@ def test_a_lock_is_made_though_the_answer_is_lost(server: Server, place: str) ->
         assert server.files().exists(f"{place}/out/{FOLDER}/lock")
 
 
+@pytest.mark.long
 def test_changed_and_new_files_are_news(
     server: Server, place: str, bars: Path, tmp_path: Path
 ) -> None:
@@ -481,7 +488,7 @@ COMPLAINTS = {
 }
 
 
-@pytest.mark.parametrize("failure", COMPLAINTS)
+@pytest.mark.parametrize("failure", long_but(["expired"], COMPLAINTS))
 def test_a_refusal_is_one_clear_message(
     failure: str, server: Server, place: str, bars: Path, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.look.inspect import saved_queries
 from labeling import label
+from lengths import long_but
 
 TYPES = {
     "date": pa.date32(),
@@ -51,7 +52,7 @@ def bars(kind: str) -> pa.Table:
     )
 
 
-@pytest.fixture(scope="module", params=TYPES)
+@pytest.fixture(scope="module", params=long_but(["date", "ns_int96"], TYPES))
 def labels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp(request.param) / request.param
     folder.mkdir()

@@ -17,6 +17,7 @@ from duck_label.cli import main
 from duck_label.settings import load
 from duck_label.validation.validation import Validation, validate
 from labeling import write
+from lengths import EXAMPLES
 from test_edges import replaced, walk
 
 PRICES = ("open", "high", "low", "close")
@@ -130,7 +131,7 @@ def inputs(draw: st.DrawFn) -> list[pa.Table]:
     return tables
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=min(12, EXAMPLES), deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables=inputs())
 def test_what_is_written_runs(tables: list[pa.Table]) -> None:
     """Whatever the bars are like: a configuration that runs, or none and the reason."""

@@ -24,6 +24,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
     return kept | {"PATH": f"{program.parent}:{os.environ['PATH']}"}
 
 
+@pytest.mark.long
 def test_the_tutorial_does_what_it_says(shell: dict[str, str], tmp_path: Path) -> None:
     here, script, said = tmp_path, "", ""
     for language, needs, text in BLOCK.findall(PAGE.read_text(encoding="utf-8")):

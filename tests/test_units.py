@@ -21,6 +21,7 @@ from duck_label.cli import main
 from duck_label.errors import BadBarsError, ConfigError, InputError
 from duck_label.look.inspect import Output
 from labeling import label, write
+from lengths import long_but
 from scan import Rules, scan
 from test_edges import replaced, walk
 
@@ -71,8 +72,12 @@ def assert_labels(labeled: pa.Table, written: pa.Table, table: pa.Table) -> None
         )
 
 
-@pytest.mark.parametrize("unit", PER_SECOND)
-@pytest.mark.parametrize("chunk", ["auto", "37"])
+PLACES = ["America/New_York", "Pacific/Kiritimati"]
+FORMS = ["%Y%m%d %H%M%S", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%m/%d/%Y %I:%M:%S %p"]
+
+
+@pytest.mark.parametrize("unit", long_but(["ms", "ns"], PER_SECOND))
+@pytest.mark.parametrize("chunk", long_but(["75"], ["auto", "75", "37"]))
 def test_whole_numbers_are_times_of_a_unit(unit: str, chunk: str, tmp_path: Path) -> None:
     table = walk(200)
     written = numbers(table, unit)
@@ -84,9 +89,7 @@ def test_whole_numbers_are_times_of_a_unit(unit: str, chunk: str, tmp_path: Path
     )
 
 
-@pytest.mark.parametrize(
-    "form", ["%Y%m%d %H%M%S", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%m/%d/%Y %I:%M:%S %p"]
-)
+@pytest.mark.parametrize("form", long_but(FORMS[2:], FORMS))
 def test_text_is_read_by_a_format(form: str, tmp_path: Path) -> None:
     table = walk(200)
     written = texts(table, form)
@@ -101,7 +104,7 @@ def test_text_is_read_by_a_format(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("is_text", [False, True])
-@pytest.mark.parametrize("place", ["America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("place", long_but(PLACES[:1], PLACES))
 def test_local_clocks_of_a_zone(is_text: bool, place: str, tmp_path: Path) -> None:
     """Bars before and after a change of the clock, and half a day from UTC on either side."""
     zone, table = ZoneInfo(place), walk(200)
@@ -166,8 +169,8 @@ def fixed(table: pa.Table, scale: Decimal) -> pa.Table:
     return table
 
 
-@pytest.mark.parametrize("scale", ["1e-9", "0.0001", "0.25"])
-@pytest.mark.parametrize("above", [0, 95_000])
+@pytest.mark.parametrize("scale", long_but(["1e-9"], ["1e-9", "0.0001", "0.25"]))
+@pytest.mark.parametrize("above", long_but([95_000], [0, 95_000]))
 def test_prices_of_fixed_point_are_exact(scale: str, above: int, tmp_path: Path) -> None:
     table = walk(200)
     for price in ("open", "high", "low", "close"):
@@ -277,7 +280,7 @@ def test_text_that_no_format_reads_is_bad(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("unit", ["ms", "ns"])
+@pytest.mark.parametrize("unit", long_but(["ns"], ["ms", "ns"]))
 def test_whoever_asks_for_times_gets_times(unit: str, tmp_path: Path) -> None:
     """Views, saved queries and statistics of labels of whole numbers."""
     table = walk(200)
@@ -298,9 +301,9 @@ def test_new_bars_join_those_of_whole_numbers(tmp_path: Path) -> None:
     unit: dict[str, Any] = {"timestamp_unit": "ms"}
     written = numbers(table, "ms")
     bars = write(tmp_path / "bars", [written[:120]])
-    label(bars, tmp_path / "out", details=True, run={"chunk": "40"}, **unit)
+    label(bars, tmp_path / "out", details=True, run={"chunk": "120"}, **unit)
     pq.write_table(written[120:], bars / "later.parquet")
-    labeled = label(bars, tmp_path / "out", details=True, run={"chunk": "40"}, **unit)
+    labeled = label(bars, tmp_path / "out", details=True, run={"chunk": "120"}, **unit)
     assert_labels(labeled, written, table)
 
 

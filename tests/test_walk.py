@@ -3,10 +3,13 @@
 import pytest
 
 import golden
+from lengths import long_but
 from walk import walk
 
+QUICK = ("event_column", "everything", "months_percent", "session", "std", "tie_null")
 
-@pytest.mark.parametrize("case", golden.TRADE_CASES)
+
+@pytest.mark.parametrize("case", long_but(QUICK, golden.TRADE_CASES))
 def test_walk_agrees_with_golden_case(case: str) -> None:
     bars, events, expected = golden.trade_tables(case)
     labeled = walk(bars, golden.trade_config(case), events)

@@ -32,6 +32,7 @@ from duck_label.run.crews import processes
 from duck_label.run.results import Silence
 from duck_label.sample import write_sample
 from labeling import label, read, write
+from lengths import long_but
 
 # What a worker does late in a chunk, of which most is done; `first` is true once in all workers.
 LATE = """
@@ -100,7 +101,7 @@ def assert_nothing_is_left(output: Path) -> None:
     assert left <= known | {"input_0001.json", "views.sql"}
 
 
-@pytest.mark.parametrize(("count", "chunk"), [(2, "2500"), (3, "1500")])
+@pytest.mark.parametrize(("count", "chunk"), long_but([(2, "2500")], [(2, "2500"), (3, "1500")]))
 def test_workers_make_the_labels_of_one_process(
     count: int, chunk: str, bars: Path, whole: pa.Table, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_workers_make_the_labels_of_one_process(
     assert_nothing_is_left(tmp_path)
 
 
+@pytest.mark.long
 def test_workers_know_of_bars_that_were_set_aside(tmp_path: Path) -> None:
     table = golden.bars("months")
     bad = table.slice(700, 3)
@@ -158,6 +160,7 @@ def test_the_chunk_of_a_killed_worker_is_done_again(
     assert_nothing_is_left(tmp_path / "out")
 
 
+@pytest.mark.long
 def test_an_idle_worker_that_is_killed_breaks_nothing(
     bars: Path, whole: pa.Table, tmp_path: Path
 ) -> None:
@@ -176,6 +179,7 @@ def test_an_idle_worker_that_is_killed_breaks_nothing(
     assert read(tmp_path).equals(whole)
 
 
+@pytest.mark.long
 def test_a_chunk_that_kills_every_worker_ends_the_run(
     bars: Path, whole: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -194,6 +198,7 @@ def test_a_chunk_that_kills_every_worker_ends_the_run(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.long
 def test_a_worker_that_hangs_is_ended_and_counted(
     bars: Path, whole: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -210,6 +215,7 @@ def test_a_worker_that_hangs_is_ended_and_counted(
     assert_nothing_is_left(tmp_path / "out")
 
 
+@pytest.mark.long
 def test_what_memory_fails_in_a_worker_is_done_in_halves(
     bars: Path, whole: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -226,7 +232,12 @@ def test_what_memory_fails_in_a_worker_is_done_in_halves(
 @pytest.mark.parametrize(
     ("act", "kind", "message"),
     [
-        ("raise OutputError('the disk is full')", OutputError, "the disk is full"),
+        pytest.param(
+            "raise OutputError('the disk is full')",
+            OutputError,
+            "the disk is full",
+            marks=pytest.mark.long,
+        ),
         ("raise KeyError('a wheel')", RuntimeError, r"KeyError\('a wheel'\)"),
     ],
 )
@@ -279,7 +290,7 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", long_but([signal.SIGTERM], [signal.SIGTERM, signal.SIGKILL]))
 def test_whatever_ends_the_run_leaves_no_process_behind(
     how: signal.Signals, bars: Path, tmp_path: Path
 ) -> None:
@@ -308,6 +319,7 @@ def test_whatever_ends_the_run_leaves_no_process_behind(
     assert not list((tmp_path / "out" / FOLDER).glob("*.tmp"))
 
 
+@pytest.mark.long
 def test_the_budget_holds_for_all_processes_together(tmp_path: Path) -> None:
     """As seen from outside: the sum of what the parent and the workers hold."""
     limit = 760_000_000
