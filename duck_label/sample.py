@@ -28,19 +28,20 @@ over the entries that get there within 900 seconds, however far the price falls 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from duck_label.whole import whole
 
 Market = Literal["calm", "volatile"]
 
@@ -126,7 +127,8 @@ def write_sample(
     start has its own, so that files of different months are independent of each other.
 
     Holds a few sessions in memory, however long the sample. The file appears under its name only
-    when it is whole. Raises FileExistsError when it is there already and `overwrite` is false.
+    when it is whole. Raises FileExistsError when it is there already and `overwrite` is false, and
+    OutputError when it cannot be written.
     """
     if days < 1:
         raise ValueError(f"days must be at least 1, not {days}")
@@ -139,13 +141,8 @@ def write_sample(
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already; pass overwrite=True to replace it")
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        summary = _write(partial, _sessions(start, days), seed, _MARKETS[market])
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return summary
+    with whole(path) as file:
+        return _write(file, _sessions(start, days), seed, _MARKETS[market])
 
 
 def _seed(start: date) -> int:
@@ -153,7 +150,9 @@ def _seed(start: date) -> int:
     return (SEED + start.toordinal() - START.toordinal()) % 2**32
 
 
-def _write(path: Path, sessions: Iterator[_Session], seed: int, nature: _Nature) -> SampleSummary:
+def _write(
+    file: IO[bytes], sessions: Iterator[_Session], seed: int, nature: _Nature
+) -> SampleSummary:
     """Write the bars of `sessions` in full row groups; what does not fill one waits for more."""
     rows = 0
     rolls: list[datetime] = []
@@ -162,7 +161,7 @@ def _write(path: Path, sessions: Iterator[_Session], seed: int, nature: _Nature)
     pending = SCHEMA.empty_table()
     # Few prices and volumes recur in a group, so dictionaries suit them; timestamps never recur.
     dictionary = [name for name in SCHEMA.names if name != "timestamp"]
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=dictionary) as writer:
+    with pq.ParquetWriter(file, SCHEMA, compression="zstd", use_dictionary=dictionary) as writer:
         for session in sessions:
             bars, price = _bars(session, price, seed, nature)
             opened, last = (bars["timestamp"][row].as_py().astimezone(UTC) for row in (0, -1))

@@ -1,7 +1,7 @@
 """The records of an output folder, with lines in them that no run wrote."""
 
-import errno
 import json
+import resource
 import shutil
 from pathlib import Path
 
@@ -116,20 +116,16 @@ def test_labels_stay_where_the_new_input_has_no_good_bar(place: Path, bars: Path
     assert parts(place) == before
 
 
-def test_a_full_disk_leaves_no_half_of_the_views(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_full_disk_leaves_no_half_of_the_views(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     out = folder(tmp_path / "out", "_duck_label")
     out.write("views.sql", "select 1;")
-
-    def full(path: Path, *_: object, **__: object) -> None:
-        path.touch()
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
-        with pytest.raises(OutputError, match=r"views\.sql: cannot be written: No space left"):
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4, unlimited[1]))
+    try:
+        with pytest.raises(OutputError, match=r"views\.sql: cannot be written: File too large"):
             out.write("views.sql", "select 2;")
-    assert [path.name for path in (tmp_path / "out").glob("views*")] == ["views.sql"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["views.sql"]
     assert (tmp_path / "out" / "views.sql").read_text() == "select 1;"

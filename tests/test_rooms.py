@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 # From the ground up; what stands in one line is one floor, whose rooms may use each other.
 FLOORS = (
     ("errors", "tables"),
-    ("toml_file", "fields"),
+    ("toml_file", "whole", "fields"),
     ("rules",),
     ("config",),
     ("settings", "columns", "queries", "sample"),

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from duck_label import sample
+from duck_label.errors import OutputError
 from duck_label.sample import Market, SampleSummary, write_sample
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -272,7 +273,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
         return whole(session, *rest)
 
     monkeypatch.setattr(sample, "_bars", breaks)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OutputError, match="cannot be written: disk full"):
         write_sample(path, overwrite=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["sample.parquet"]
     assert path.read_text() == "mine"

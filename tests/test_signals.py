@@ -30,7 +30,7 @@ from duck_label.errors import ConfigError, OutputError
 from duck_label.signals import events as events_module
 from duck_label.signals.cusum import Filter, Threshold
 from duck_label.signals.sessions import METADATA, Session, sessions_of, split
-from duck_label.storage.whole import whole
+from duck_label.whole import whole
 
 ES = "CME Globex Equity"
 

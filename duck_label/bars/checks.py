@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -121,14 +120,12 @@ def find_bad_bars(
 
 
 def quarantine(database: Database, source: Source, context: Mapping[str, Any], path: Path) -> None:
-    """Write every bad bar, its file, row and broken rules, whole or not at all."""
-    unfinished = path.with_suffix(".tmp")
+    """Write every bad bar, its file, row and broken rules, into a file that nobody reads yet."""
     judged = render("checks/judged_bars", context)
     database.run(
         f"copy ({judged}) to $path (format parquet, compression zstd)",
-        {"files": source.paths, "path": str(unfinished)},
+        {"files": source.paths, "path": str(path)},
     )
-    os.replace(unfinished, path)
 
 
 def excess(

@@ -224,8 +224,6 @@ def sample(
         )
     except FileExistsError:
         raise ConfigError(f"{path}: exists already: pass --overwrite to replace it") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
     click.echo(f"{path}: {made.rows:,} bars from {made.first} to {made.last}")
 
 

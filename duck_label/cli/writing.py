@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from duck_label.errors import QueryError
-from duck_label.storage.whole import whole
+from duck_label.whole import whole
 
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 _SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}

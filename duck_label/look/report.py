@@ -5,7 +5,6 @@ What it shows is the business of `report_parts`, how the page looks that of `tem
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import takewhile
@@ -15,13 +14,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from duck_label.columns import identifier
-from duck_label.errors import ConfigError, OutputError
+from duck_label.errors import ConfigError
 from duck_label.look.means import Means
 from duck_label.look.stats import Statistics, statistics
 from duck_label.queries import render
 from duck_label.records.ledger import Ledger
 from duck_label.records.runs import read_runs
 from duck_label.tables import counted
+from duck_label.whole import whole
 
 _BINS = 20
 # Fewer make no line: days do.
@@ -44,13 +44,8 @@ def write_report(output: str | Path, path: Path, means: Means | None = None) -> 
             "the report needs the charts of bokeh: pip install 'duck-label[report]'"
         ) from None
     text = _page(output, means or Means()).encode()
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        unfinished.write_bytes(text)
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+    with whole(path) as file:
+        file.write(text)
     return len(text)
 
 

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from duck_label.errors import OutputError
 from duck_label.memory.budget import MemorySnapshot
 from duck_label.memory.governor import MemoryEvent
+from duck_label.whole import whole
 
 _TRANSITIONS = ("warning", "critical", "emergency", "recovered")
 _COMMAND_SECONDS = 60
@@ -123,10 +124,8 @@ class MetricsFile:
         """
         try:
             self._replace()
-        except OSError as error:
-            raise OutputError(
-                f"{self._path}: cannot be written: {error.strerror}: pass another --metrics-file"
-            ) from error
+        except OutputError as error:
+            raise OutputError(f"{error}: pass another --metrics-file") from error
 
     def observe(self, snapshot: MemorySnapshot) -> None:
         """Take in a reading of the memory; write, if the last time is some seconds ago."""
@@ -138,9 +137,9 @@ class MetricsFile:
         """Replace the file; where it cannot be written any more, that is said once."""
         try:
             self._replace()
-        except OSError as error:
+        except OutputError as error:
             if not self._is_failing:
-                self._note(f"warning: {self._path}: cannot be written: {error.strerror}")
+                self._note(f"warning: {error}")
             self._is_failing = True
         else:
             self._is_failing = False
@@ -149,4 +148,5 @@ class MetricsFile:
         with self._lock:
             self._written = time.monotonic()
             self.set(last_update_timestamp_seconds=time.time())
-            write_to_textfile(str(self._path), self._registry)
+            with whole(self._path) as file:
+                file.write(generate_latest(self._registry))

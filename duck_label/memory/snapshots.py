@@ -6,12 +6,12 @@ Covers what is kept of them, in memory and on disk. Who takes them is `monitor`.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from duck_label.memory.budget import MemorySnapshot
+from duck_label.whole import whole
 
 
 class SnapshotSeries:
@@ -50,32 +50,20 @@ class SnapshotSeries:
         if self._highest is None:
             return
         self._snapshots.append(self._highest)
-        self._write(self._snapshots[-1:], "a")
+        if self._path is not None:
+            with self._path.open("ab") as file:
+                file.write(_line(self._highest))
         self._highest, self._taken = None, 0
         if len(self._snapshots) >= self._capacity:
             pairs = zip(self._snapshots[::2], self._snapshots[1::2], strict=True)
             self._snapshots = [max(pair, key=lambda one: one.rss_bytes) for pair in pairs]
             self._stretch *= 2
-            self._rewrite()
-
-    def _rewrite(self) -> None:
-        if self._path is None:
-            return
-        final, self._path = self._path, self._path.with_suffix(".tmp")
-        try:
-            self._write(self._snapshots, "w")
-            os.replace(self._path, final)
-        finally:
-            self._path = final
-
-    def _write(self, snapshots: Sequence[MemorySnapshot], how: str) -> None:
-        if self._path is None:
-            return
-        with self._path.open(how, encoding="utf-8") as file:
-            file.writelines(_line(snapshot) for snapshot in snapshots)
+            if self._path is not None:
+                with whole(self._path) as rewritten:
+                    rewritten.writelines(map(_line, self._snapshots))
 
 
-def _line(snapshot: MemorySnapshot) -> str:
+def _line(snapshot: MemorySnapshot) -> bytes:
     values = asdict(snapshot)
     time = values.pop("timestamp").isoformat(timespec="milliseconds")
-    return json.dumps({"time": time, **values}) + "\n"
+    return (json.dumps({"time": time, **values}) + "\n").encode()

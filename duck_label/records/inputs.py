@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from duck_label.bars.footers import BarFile, Stretch
+from duck_label.whole import whole
 
 
 @dataclass(frozen=True)
@@ -87,18 +87,13 @@ class InputFile:
 
 
 def write_inputs(path: Path, files: Sequence[InputFile]) -> None:
-    """Write a record of input files, whole or not at all."""
-    unfinished = path.with_suffix(".tmp")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(json.dumps([one.values for one in files]))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except OSError:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise
+    """Write a record of input files, whole or not at all.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    with whole(path, on_disk=True) as file:
+        file.write(json.dumps([one.values for one in files]).encode())
 
 
 def read_inputs(path: Path) -> tuple[InputFile, ...] | None:

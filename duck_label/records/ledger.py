@@ -298,10 +298,7 @@ class Ledger:
             OutputError: if it cannot be written.
         """
         name = f"{_INPUT}{self.run:04d}.json"
-        try:
-            write_inputs(self.folder / name, checked.files)
-        except OSError as error:
-            raise OutputError(f"{self.folder / name}: {error.strerror}") from error
+        write_inputs(self.folder / name, checked.files)
         self._inputs[name] = checked.files
         values = asdict(replace(checked, files=()))
         del values["files"]

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile, ParquetWriter, read_metadata
 
 from duck_label.signals.record import METADATA, Record
-from duck_label.storage.whole import whole
+from duck_label.whole import whole
 
 # So that who asks for a range of dates reads little besides.
 _GROUP_ROWS = 122_880

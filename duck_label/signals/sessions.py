@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from duck_label.errors import ConfigError
-from duck_label.storage.whole import whole
+from duck_label.whole import whole
 
 # The key of a file's metadata under which it says what it was made from.
 METADATA = b"duck_label_sessions"

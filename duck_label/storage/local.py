@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.storage.folders import Folder, held, this_process
 from duck_label.storage.handover import Handover
+from duck_label.whole import whole
 
 
 class LocalFolder(Folder):
@@ -92,14 +93,9 @@ class LocalFolder(Folder):
 
     def write(self, name: str, text: str) -> None:
         """See `Folder`."""
-        path = self._path / name
-        unfinished = path.with_suffix(".tmp")
-        try:
-            if path.exists() and path.read_text(encoding="utf-8") == text:
+        path, content = self._path / name, text.encode()
+        with suppress(OSError):
+            if path.read_bytes() == content:
                 return
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        with whole(path) as file:
+            file.write(content)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,20 +13,25 @@ from duck_label.errors import OutputError
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
+def whole(path: Path, *, on_disk: bool = False) -> Iterator[IO[bytes]]:
     """A file to write inside a `with` block; it takes its name, or another's place, at the end.
 
-    Where the block fails, what had the name before keeps it.
+    Where the block fails, what had the name before keeps it. `on_disk`: not even a machine that
+    loses power leaves less of it under that name.
 
     Raises:
         OutputError: if it cannot be written.
     """
     try:
-        # Made as any other file is, so that who may read it is the umask's to say.
-        unfinished = path.with_name(f".{path.name}.{uuid4().hex}")
+        # Made as any other file is, so that who may read it is the umask's to say. By its ending
+        # the records of a run know what was left by one that was killed.
+        unfinished = path.with_name(f".duck_label_{uuid4().hex}.tmp")
         with unfinished.open("xb") as file:
             try:
                 yield file
+                if on_disk:
+                    file.flush()
+                    os.fsync(file.fileno())
                 file.close()
                 unfinished.replace(path)
             finally:
