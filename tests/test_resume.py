@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import InputError, OutputConflictError, OutputError
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
-from duck_label.storage.scratch import owned, spill_folder
+from duck_label.storage.scratch import owned, scratch, spill_folder
 from labeling import label, read, write
 from lengths import long_but
 
@@ -260,12 +262,44 @@ def test_what_killed_runs_spilled_is_removed(bars: Path, tmp_path: Path) -> None
         dead = spill_folder(place)
         dead.mkdir(parents=True)
         (dead / "owner.lock").touch()
+        (dead / "owned").touch()
         (dead / "duckdb_temp_storage-0.tmp").touch()
     with owned(spill_folder(tmp_path / "shared")):
         label(bars, tmp_path / "out")
         label(bars, tmp_path / "other", run={"temp_dir": str(tmp_path / "shared")})
-        assert [len(list(place.glob("*spill*"))) for place in places] == [0, 1]
+        assert [len(list(place.glob("duck_label_*"))) for place in places] == [0, 1]
     assert not list((tmp_path / "shared").iterdir())
+
+
+def test_only_what_its_owner_has_left_is_taken_for_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a folder that is being made, nor one of another user; and nobody else may look in."""
+    being_made, others = spill_folder(tmp_path), spill_folder(tmp_path)
+    for folder in (being_made, others):
+        folder.mkdir()
+        (folder / "owner.lock").touch()
+    (others / "owned").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: 4321)
+        with scratch(tmp_path) as own:
+            assert own.stat().st_mode & 0o777 == 0o700
+    assert {*tmp_path.iterdir()} == {being_made, others}
+    with scratch(tmp_path):
+        pass
+    assert {*tmp_path.iterdir()} == {being_made}
+
+
+def test_a_temporary_folder_may_be_given_back_by_another_thread(tmp_path: Path) -> None:
+    """As where what holds it is collected; a lock that stayed would hold on to its file."""
+    held = ExitStack()
+    held.enter_context(scratch(tmp_path))
+    before = len(os.listdir("/proc/self/fd"))
+    thread = threading.Thread(target=held.close)
+    thread.start()
+    thread.join()
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_held_output_says_who_holds_it(bars: Path, tmp_path: Path) -> None:

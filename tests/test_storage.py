@@ -447,6 +447,7 @@ def test_changed_and_new_files_are_news(
     server: Server, place: str, bars: Path, tmp_path: Path
 ) -> None:
     inputs, output = f"s3://{place}/bars", f"s3://{place}/out"
+    bars = Path(shutil.copytree(bars, tmp_path / "bars"))  # they change
     files = sorted(bars.glob("*.parquet"))
     server.files().put_file(str(files[0]), f"{place}/bars/{files[0].name}")
     engine = WeightedLabelingEngine(CONFIG)

@@ -6,7 +6,6 @@ import json
 import sys
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -286,6 +285,7 @@ def show_sql(inputs: tuple[str, ...], **values: Any) -> None:
     from duck_label.database import Database
     from duck_label.look.script import STEPS, script, step_named
     from duck_label.memory.budget import MemoryBudget
+    from duck_label.storage.scratch import scratch
 
     step = None if Path(settled(inputs[0])).exists() else step_named(inputs[0])
     if step is not None:
@@ -294,6 +294,6 @@ def show_sql(inputs: tuple[str, ...], **values: Any) -> None:
         raise ConfigError(f"{step}: name the bars too, as in: duck-label show-sql {step} bars/")
     config = settings_of(values).config
     budget = MemoryBudget.resolve(config.memory.limit)
-    with TemporaryDirectory() as spill, Database(budget, 1, Path(spill)) as database:
+    with scratch(config.run.temp_dir) as spill, Database(budget, 1, spill) as database:
         source = open_source(database, inputs, config)
     click.echo(script(source, config, STEPS if step is None else (step,)), nl=False)

@@ -207,7 +207,7 @@ class WeightedLabelingEngine:
         return Ledger(output, self.config.run.temp_dir)
 
     def _spill(self, ledger: Ledger) -> Path:
-        return spill_folder(Path(self.config.run.temp_dir or ledger.folder))
+        return spill_folder(self.config.run.temp_dir or ledger.folder)
 
     def _database(self, budget: MemoryBudget, spill: Path) -> Database:
         most = self.config.run.max_temp_size

@@ -9,7 +9,6 @@ here: whoever passes one of their tables has done so.
 from __future__ import annotations
 
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,10 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from duck_label.config import BAR_COLUMNS, LabelingConfig
-from duck_label.errors import ConfigError, InputError, OutputError
+from duck_label.errors import ConfigError, InputError
 from duck_label.fields import unknown
 from duck_label.records.ledger import Ledger
 from duck_label.run.results import RunSummary
+from duck_label.storage.scratch import no_room, scratch
 
 _OUTCOMES = ["target", "stop", "timeout", "roll", "censored", "none"]
 _SHOWN = 5
@@ -44,13 +44,10 @@ def label(df: Any, config: LabelingConfig, process: Callable[..., RunSummary]) -
         )
     frame = _frame(df, config)
     parent = config.run.temp_dir
+    need = f"the bars and labels of the {table}", "set run.temp_dir to another folder"
     try:
-        if parent is not None:
-            Path(parent).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix="duck_label_", dir=parent, ignore_cleanup_errors=True
-        ) as folder:
-            path, output = Path(folder, "bars.parquet"), Path(folder, "labels")
+        with scratch(parent, *need) as folder:
+            path, output = folder / "bars.parquet", folder / "labels"
             time_type, row = _write(frame, config, table, path)
             try:
                 summary = process([path], output)
@@ -61,11 +58,7 @@ def label(df: Any, config: LabelingConfig, process: Callable[..., RunSummary]) -
             if summary.rows_quarantined:
                 warnings.warn(_quarantined(Ledger(output), table), stacklevel=3)
     except OSError as error:
-        where = parent or "the system's folder for temporary files"
-        raise OutputError(
-            f"{where}: cannot hold the bars and labels of the {table}: {error.strerror or error}: "
-            "set run.temp_dir to another folder"
-        ) from error
+        raise no_room(parent, error, *need) from error
     return frame.attach(labels)
 
 

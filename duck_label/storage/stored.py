@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import stat
-import tempfile
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,10 +21,8 @@ from filelock import FileLock, Timeout
 from duck_label.errors import OutputError
 from duck_label.storage.folders import Folder, held, this_process
 from duck_label.storage.handover import WAITING, Handover
+from duck_label.storage.scratch import is_ours, is_temporary, scratch
 from duck_label.storage.stores import store
-
-# How folders for copies of records are called.
-_COPY = "duck_label_"
 
 
 class StoredFolder(Folder):
@@ -37,17 +32,10 @@ class StoredFolder(Folder):
         self._url = name.rstrip("/")
         self._under = records
         self._store = store(self._url)
-        try:
-            if work is not None:
-                Path(work).mkdir(parents=True, exist_ok=True)
-            copy = tempfile.mkdtemp(prefix=_COPY, dir=work)
-        except OSError as error:
-            raise OutputError(
-                f"{work or tempfile.gettempdir()}: cannot hold what is being written: "
-                f"{error.strerror}: pass another --temp-dir"
-            ) from error
-        weakref.finalize(self, shutil.rmtree, copy, ignore_errors=True)
-        super().__init__(name, Path(copy).resolve())
+        held = ExitStack()
+        weakref.finalize(self, held.close)
+        copy = held.enter_context(scratch(work, "what is being written"))
+        super().__init__(name, copy.resolve())
         # The files of the copy, as they were when the store last had the same.
         self._kept: dict[Path, tuple[int, int]] = {}
         self._keeping = threading.Lock()
@@ -89,7 +77,7 @@ class StoredFolder(Folder):
                 who = found.get("who", "unknown")
                 raise held(self, who, f"; if it was killed, remove {lock}")
         # Whoever held it last is over, and may have had no time to tidy up.
-        if Path(last["work"]).name.startswith(_COPY):
+        if is_temporary(Path(last["work"])):
             shutil.rmtree(last["work"], ignore_errors=True)
         self._here.note({"token": self._token, "work": str(self.records)})
 
@@ -216,9 +204,7 @@ class _Here:
 
 def _refuse_strangers(folder: Path) -> None:
     """Take no lock where others could have put one: a link, or a folder of another user."""
-    status = folder.lstat()
-    is_ours = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-    if not stat.S_ISDIR(status.st_mode) or not is_ours:
+    if not is_ours(folder):
         raise OutputError(
             f"{folder}: is a link, or belongs to another user: locks are kept where only you "
             "write; remove it, or set XDG_STATE_HOME to a folder of yours"

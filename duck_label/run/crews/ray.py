@@ -11,7 +11,6 @@ import logging
 import shutil
 import signal
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from duck_label.run.crews.alone import Done, Failed, Task
 from duck_label.run.crews.worker import Collector, Report, Work, Workplace, remove_unfinished
 from duck_label.run.watch import Watch
 from duck_label.storage.names import anywhere
+from duck_label.storage.scratch import spill_folder
 
 # The processors of a task where nobody says how many.
 THREADS = 2
@@ -224,7 +224,7 @@ def label_once(work: Work, task: Task, token: str) -> Report:
 
 def _folder(work: Work, token: str) -> Path:
     """Where a task spills to, on whichever machine it is."""
-    return Path(work.config.run.temp_dir or tempfile.gettempdir()) / f"duck_label_{token}"
+    return spill_folder(work.config.run.temp_dir, token)
 
 
 def _anywhere(work: Work) -> Work:

@@ -24,7 +24,7 @@ from duck_label.bars.plan import Chunk
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
-from duck_label.errors import DuckLabelError, OutputError
+from duck_label.errors import DuckLabelError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, MemorySnapshot
 from duck_label.memory.governor import MemoryEvent
@@ -36,6 +36,7 @@ from duck_label.run.crews.alone import Done, Failed, Task
 from duck_label.run.reporter import Reporter
 from duck_label.run.watch import Watch
 from duck_label.storage.handover import Handover
+from duck_label.storage.scratch import no_room, owned
 from duck_label.storage.stores import load
 
 
@@ -102,15 +103,12 @@ class Workplace:
         self._token = token
         self._profile = Profile() if work.has_profile else None
         self._stack = ExitStack()
+        self._stack.enter_context(owned(folder))
+        kept = folder / "given.duckdb"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            kept = folder / "given.duckdb"
             kept.write_bytes(work.kept)
         except OSError as error:
-            raise OutputError(
-                f"{folder}: cannot hold spilled data: {error.strerror}: pass another --temp-dir"
-            ) from error
-        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            raise no_room(folder.parent, error) from error
         load((file.path for file in work.source.files), work.config.run.store_patience)
         budget = MemoryBudget.resolve(
             f"{work.memory_bytes}B", (work.memory_bytes, "its share"), memory.rss_bytes()
