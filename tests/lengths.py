@@ -8,7 +8,7 @@ from hypothesis import settings
 
 IS_QUICK = settings.get_current_profile_name() == "quick"
 # Examples of a test whose every example labels, and the most bars that each has of a symbol.
-EXAMPLES, BARS = (5, 10) if IS_QUICK else (settings().max_examples, 40)
+EXAMPLES, BARS = (4, 10) if IS_QUICK else (settings().max_examples, 40)
 
 
 def long_but(quick: Iterable[Any], values: Iterable[Any]) -> list[Any]:

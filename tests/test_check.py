@@ -1,6 +1,7 @@
 """What `check` finds in an output whose files somebody, or a disk, has changed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,17 @@ from labeling import label, write
 CHUNK = {"chunk": "2500"}
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    label(write(folder / "bars", [golden.bars("months")]), folder / "out", run=CHUNK)
+    return folder
+
+
 @pytest.fixture
-def output(tmp_path: Path) -> Path:
-    bars = write(tmp_path / "bars", [golden.bars("months")])
-    label(bars, tmp_path / "out", run=CHUNK)
-    return tmp_path / "out"
+def output(finished: Path, tmp_path: Path) -> Path:
+    """A copy of finished labels, beside their bars, to do anything with."""
+    return Path(shutil.copytree(finished, tmp_path / "copy")) / "out"
 
 
 def test_every_kind_of_damage_is_found_and_mended_by_the_next_run(output: Path) -> None:

@@ -311,9 +311,9 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     "number", long_but([signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 )
 def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, here: Path) -> None:
-    write_sample(here / "bars.parquet", days=3)
+    write_sample(here / "bars.parquet", days=2)
     command = [sys.executable, "-m", "duck_label", "run", "bars.parquet", "-o", "out"]
-    command += ["--chunk", "15000", "-v"]
+    command += ["--chunk", "10000", "-v"]
     # Started by nohup, as these tests may be, a run would not end with its terminal.
     before = signal.signal(number, signal.SIG_DFL)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -77,6 +77,7 @@ def test_the_first_commands_work_in_a_shell_that_knows_nothing_yet() -> None:
     assert all(command.split()[0] == "duck-label" for command in commands[2:-1])
 
 
+@pytest.mark.long
 def test_the_five_rows_at_the_top_are_those_of_the_sample(folder: Path) -> None:
     header, *rows = (line.split() for line in blocks("text")[0].splitlines())
     assert len(rows) == 5
@@ -89,6 +90,7 @@ def test_the_five_rows_at_the_top_are_those_of_the_sample(folder: Path) -> None:
         assert found == [float(value) for value in values]
 
 
+@pytest.mark.long
 def test_python_of_the_readme(folder: Path) -> None:
     (script,) = blocks("python")
     ended = subprocess.run(
@@ -113,6 +115,7 @@ def test_python_of_the_page_on_memory(folder: Path) -> None:
     assert "times the target of 167,000" in ended.stderr
 
 
+@pytest.mark.long
 def test_sql_of_the_readme(folder: Path) -> None:
     (query,) = blocks("sql")
     before = Path.cwd()

@@ -192,7 +192,7 @@ def test_files_folders_and_globs_may_be_mixed_and_repeated(tmp_path: Path) -> No
     assert golden.differences(labeled, scan(table, Rules())) == []
 
 
-@pytest.mark.parametrize("unit", long_but(["ms", "ns"], ["s", "ms", "us", "ns"]))
+@pytest.mark.parametrize("unit", long_but(["ms"], ["s", "ms", "us", "ns"]))
 @pytest.mark.parametrize("zone", long_but([None, ZONE], [None, "UTC", ZONE]))
 def test_timestamps_of_any_precision_and_zone(unit: str, zone: str | None, tmp_path: Path) -> None:
     table = walk(300)
@@ -221,7 +221,10 @@ def test_daily_bars(tmp_path: Path) -> None:
     agree(table, tmp_path, Rules(timeout_bars=20), timeout_bars=20, run={"chunk": "1mo"})
 
 
-@pytest.mark.parametrize("kind", [pa.int32(), pa.uint64(), pa.float32(), pa.decimal128(18, 4)])
+PRICE_TYPES = (pa.int32(), pa.uint64(), pa.float32(), pa.decimal128(18, 4))
+
+
+@pytest.mark.parametrize("kind", long_but(PRICE_TYPES[1::2], PRICE_TYPES))
 def test_prices_of_any_numeric_type(kind: pa.DataType, tmp_path: Path) -> None:
     table = walk(200)
     whole = pa.types.is_integer(kind)
@@ -339,7 +342,7 @@ BREAKAGES = {
 }
 
 
-@pytest.mark.parametrize("rule", long_but(["null_price", "low_too_high", "duplicate"], BREAKAGES))
+@pytest.mark.parametrize("rule", long_but(["null_price", "duplicate"], BREAKAGES))
 def test_every_rule_stops_a_run_or_sets_bars_aside(rule: str, tmp_path: Path) -> None:
     """One bar is broken. It is named; nothing is labeled; set aside, the rest is labeled."""
     table = walk(200, volume=[1.0] * 200, symbol=["A"] * 200)

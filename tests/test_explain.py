@@ -256,6 +256,7 @@ def folder_of_symbols(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, s
     return folder / "labels", time.isoformat()
 
 
+@pytest.mark.long
 def test_pictures_show_entry_barriers_and_touch(
     folder_of_symbols: tuple[Path, str], tmp_path: Path
 ) -> None:

@@ -105,7 +105,7 @@ KINDS: dict[str, Callable[[pa.Table], Any]] = {
     "table": lambda table: table,
 }
 UNITS = [*(("pandas", unit) for unit in ("s", "ms", "us", "ns")), ("polars", "ns"), ("table", "s")]
-every_kind = pytest.mark.parametrize("kind", KINDS)
+every_kind = pytest.mark.parametrize("kind", long_but(["pandas"], KINDS))
 
 
 def batch(table: pa.Table) -> pa.RecordBatch:
@@ -428,7 +428,7 @@ def test_wrong_columns(renamed: dict[str, str], config: dict[str, str], message:
         assert ".parquet" not in str(raised.value)
 
 
-@pytest.mark.parametrize("level", [0, 1], ids=["by instrument", "by price"])
+@pytest.mark.parametrize("level", long_but([1], [0, 1]), ids=["by instrument", "by price"])
 def test_columns_in_levels_are_refused_with_a_way_that_works(level: int) -> None:
     one = bars_of_one().to_pandas().set_index("timestamp").drop(columns="symbol", errors="ignore")
     both = {name: one + shift for name, shift in (("ES", 0), ("NQ", 100))}
@@ -505,6 +505,7 @@ def test_anything_with_a_stream_comes_back_as_an_arrow_table() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+@pytest.mark.long
 def test_what_else_hangs_on_a_pandas_frame() -> None:
     """Subclasses, attributes, columns that share a name or have no text for one, many columns."""
 

@@ -73,7 +73,7 @@ def _series(random: np.random.Generator, symbol: str, per_tick: int) -> pa.Table
 
 
 SEEDS = (
-    *long_but((0, 2), range(6)),
+    *long_but((2,), range(6)),
     *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 300)),
 )
 

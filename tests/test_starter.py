@@ -42,6 +42,7 @@ def everything(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in sorted(folder.rglob("*"))}
 
 
+@pytest.mark.long
 def test_a_month_arrives_in_a_repository_of_bars(tmp_path: Path) -> None:
     """init, bars in, make label, again, a new month, make label: as if labeled at once."""
     assert CliRunner().invoke(main, ["init", str(tmp_path / "es")]).exit_code == 0
