@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from duck_label import LabelingConfig
 from duck_label.bars.density import Density, counted
 from duck_label.bars.footers import Stretch
-from duck_label.bars.plan import Chunk, plan, split, whole_days, without
+from duck_label.bars.plan import Chunk, plan, split, whole_days
 from duck_label.bars.source import open_source
 from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
+from duck_label.ranges import merged, without
 
 DAY = 86_400_000_000
 AUTO = 1_000_000
@@ -68,10 +69,12 @@ def test_what_is_done_is_not_planned_again(
         (min(pair), max(pair))
         for pair in data.draw(st.lists(st.tuples(instant, instant), max_size=4))
     ]
-    left = without(whole, done)
+    left, together = without(whole, done), merged(done)
+    assert all(one[1] < other[0] for one, other in pairwise(together))
     for moment in data.draw(st.lists(instant, min_size=5, max_size=5)):
         is_left = whole[0] <= moment < whole[1] and not any(a <= moment < b for a, b in done)
         assert sum(a <= moment < b for a, b in left) == is_left
+        assert sum(a <= moment < b for a, b in together) == any(a <= moment < b for a, b in done)
     if spec[-1] not in "dw":
         for chunk in plan(Density(groups), spec, AUTO, left):
             assert all(chunk.end <= a or chunk.start >= b for a, b in done if a < b)

@@ -6,7 +6,7 @@ Reads a bar only where a footer keeps no statistics of its times.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -177,15 +177,4 @@ def _measured(
         # Without a single time there is no range; the checks will name the nulls.
         stretch = (begins or 0, ends or 0) if all_finite else (-_FOREVER, _FOREVER)
         stretches[path] = [Stretch(*stretch, rows)]
-    return stretches
-
-
-def merged(groups: Iterable[Stretch]) -> list[tuple[int, int]]:
-    """The stretches of time that row groups cover together, apart and in order."""
-    stretches: list[tuple[int, int]] = []
-    for group in sorted(groups, key=lambda group: group.first):
-        if stretches and group.first <= stretches[-1][1]:
-            stretches[-1] = stretches[-1][0], max(stretches[-1][1], group.last)
-        else:
-            stretches.append((group.first, group.last))
     return stretches

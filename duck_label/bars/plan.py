@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
@@ -76,18 +76,6 @@ def whole_days(groups: Sequence[Stretch]) -> tuple[int, int]:
     """The days from the first to the last bar, as a range."""
     first, last = min(group.first for group in groups), max(group.last for group in groups)
     return first - first % _DAY, last - last % _DAY + _DAY
-
-
-def without(whole: tuple[int, int], done: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """What is left of a range when others are taken out of it."""
-    left, (start, end) = [], whole
-    for done_start, done_end in sorted(done):
-        if done_start > start:
-            left.append((start, min(done_start, end)))
-        start = max(start, done_end)
-        if start >= end:
-            return left
-    return [*left, (start, end)]
 
 
 def _cuts(density: Density, spec: str, auto_rows: int, start: int, end: int) -> Iterator[int]:

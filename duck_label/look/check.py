@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from duck_label.bars.plan import without
 from duck_label.errors import DamagedOutputError, InputError
+from duck_label.ranges import without
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.storage.names import is_parquet
 from duck_label.storage.places import open_file

@@ -13,11 +13,12 @@ from duck_label.bars.checks import BadBars
 from duck_label.bars.complaint import complaint
 from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.mixture import mixture, refuse_mixture
-from duck_label.bars.plan import pieces, whole_days, without
+from duck_label.bars.plan import pieces, whole_days
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
+from duck_label.ranges import without
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, month_name
 from duck_label.run import changes
 from duck_label.run.changes import input_files, refuse_conflict

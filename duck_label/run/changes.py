@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from duck_label.bars.footers import BarFile, Stretch, merged
+from duck_label.bars.footers import BarFile, Stretch
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError
 from duck_label.queries import render
+from duck_label.ranges import merged
 from duck_label.records.inputs import Difference, InputFile, difference
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
 from duck_label.storage.logs import added, removed
@@ -229,7 +230,7 @@ def addition(
     return Addition(
         files,
         len(found.withdrawn),
-        tuple(merged([*files.row_groups, *_stretches(found.withdrawn)])),
+        tuple(merged((g.first, g.last) for g in [*files.row_groups, *_stretches(found.withdrawn)])),
         {symbol: (first, last) for symbol, first, last in spans},
         [list(column) for column in source.columns] != checked.columns,
     )

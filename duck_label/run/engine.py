@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from duck_label.bars.density import counted
-from duck_label.bars.plan import whole_days, without
+from duck_label.bars.plan import whole_days
 from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
@@ -24,6 +24,7 @@ from duck_label.errors import ConfigError, InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
+from duck_label.ranges import without
 from duck_label.records.ledger import Ledger
 from duck_label.run.admission import finished, lasting
 from duck_label.run.changes import known_files, refuse_conflict

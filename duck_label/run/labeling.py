@@ -17,7 +17,6 @@ from typing import Any
 import duckdb
 
 from duck_label.bars.density import counted
-from duck_label.bars.plan import without
 from duck_label.bars.source import Source, refuse_damaged
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
@@ -25,6 +24,7 @@ from duck_label.database_errors import explain
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, parse_size
 from duck_label.profile import Profile
+from duck_label.ranges import without
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit, quarantined

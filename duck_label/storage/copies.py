@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from duck_label.ranges import merged, without
+
 # Some hundred chunks' worth; what was used last stays.
 _MOST_BYTES = 1 << 30
 
@@ -67,7 +69,7 @@ class Copy:
         """See `Copies`. A full disk ends the keeping, not the work."""
         end = start + size
         with self._lock:
-            missing = self._missing(start, end)
+            missing = without((start, end), self._ranges)
         for first, last in missing:
             content = fetch(first, last - first)
             if (first, last) == (start, end):
@@ -87,26 +89,4 @@ class Copy:
             self._file.seek(start)
             self._file.write(content)
             self._file.flush()
-            self._ranges = _merged([*self._ranges, (start, start + len(content))])
-
-    def _missing(self, start: int, end: int) -> list[tuple[int, int]]:
-        """The ranges between two places that are not here, in order."""
-        missing = []
-        for first, last in self._ranges:
-            if first >= end or last <= start:
-                continue
-            if first > start:
-                missing.append((start, first))
-            start = last
-        return [*missing, (start, end)] if start < end else missing
-
-
-def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges apart and in order; those that overlap or touch are one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], end)
-        else:
-            merged.append((start, end))
-    return merged
+            self._ranges = merged([*self._ranges, (start, start + len(content))])
