@@ -115,7 +115,7 @@ def stories(output: Output, rows: list[dict[str, Any]]) -> list[Story]:
     return [story for row in rows for story in explain(output, row["timestamp"], row.get("symbol"))]
 
 
-@pytest.mark.parametrize("case", long_but(["rolls", "symbols_unsorted", "tiny"], golden.CASES))
+@pytest.mark.parametrize("case", long_but(["rolls", "tiny"], golden.CASES))
 def test_the_walk_agrees_with_the_labels(case: str, tmp_path: Path) -> None:
     """For bars all over the input, the first and the last ones among them."""
     folder = labeled(tmp_path, case, details=True, chunk_size=2000)

@@ -11,6 +11,7 @@ from duck_label.cli import main
 from duck_label.errors import MemoryBudgetError
 from duck_label.look.means import Means
 from labeling import label, write
+from lengths import long_but
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def commands(output: Path) -> list[list[str]]:
     ]
 
 
-@pytest.mark.parametrize("place", ["option", "file"])
+@pytest.mark.parametrize("place", long_but(["file"], ["option", "file"]))
 def test_every_command_spills_where_it_is_told_to(
     place: str, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

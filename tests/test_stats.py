@@ -191,7 +191,10 @@ def test_tallies_survive_kill_and_the_labeling_of_a_range_anew(step: str, tmp_pa
     assert statistics(out, "session").groups == whole.groups
 
 
-@pytest.mark.parametrize("kind", [("us", None), ("ns", None), ("ns", "UTC"), ("ms", "UTC"), "date"])
+KINDS = [["us", None], ["ns", None], ["ns", "UTC"], ["ms", "UTC"], "date"]
+
+
+@pytest.mark.parametrize("kind", long_but([["ns", "UTC"], "date"], KINDS))
 def test_any_kind_of_time_is_tallied(kind: Any, tmp_path: Path) -> None:
     times = [datetime(2024, 1, 31, tzinfo=UTC) + timedelta(days=day) for day in range(3)]
     if kind != "date":

@@ -76,7 +76,7 @@ PLACES = ["America/New_York", "Pacific/Kiritimati"]
 FORMS = ["%Y%m%d %H%M%S", "%d.%m.%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z", "%m/%d/%Y %I:%M:%S %p"]
 
 
-@pytest.mark.parametrize("unit", long_but(["ms", "ns"], PER_SECOND))
+@pytest.mark.parametrize("unit", long_but(["ns"], PER_SECOND))
 @pytest.mark.parametrize("chunk", long_but(["75"], ["auto", "75", "37"]))
 def test_whole_numbers_are_times_of_a_unit(unit: str, chunk: str, tmp_path: Path) -> None:
     table = walk(200)
@@ -89,7 +89,7 @@ def test_whole_numbers_are_times_of_a_unit(unit: str, chunk: str, tmp_path: Path
     )
 
 
-@pytest.mark.parametrize("form", long_but(FORMS[2:], FORMS))
+@pytest.mark.parametrize("form", long_but(FORMS[2:3], FORMS))
 def test_text_is_read_by_a_format(form: str, tmp_path: Path) -> None:
     table = walk(200)
     written = texts(table, form)
