@@ -13,10 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from duck_label.errors import ConfigError
+from duck_label.sizes import bytes_of, share_of, size_of
 
 _CHUNK = re.compile(r"auto|[1-9]\d*(?:d|w|mo)?")
-_SIZE = re.compile(r"\d+(?:\.\d+)?\s*[KMGT]i?B", re.IGNORECASE)
-_SHARE_OR_BYTES = re.compile(r"0?\.\d*[1-9]\d*|1(?:\.0*)?|\d+")
 
 
 def _decimal(value: object) -> object:
@@ -43,14 +42,14 @@ def _limit(value: object) -> object:
     text = str(value).strip()
     if text.lower() == "auto":
         return "auto"
-    if not _SIZE.fullmatch(text) and not _SHARE_OR_BYTES.fullmatch(text):
+    if share_of(text) is None and bytes_of(text) is None:
         raise ValueError("expected auto, a size (8GB, 512MiB) or a fraction of the machine (0.5)")
     return text
 
 
 def _size(value: object) -> object:
     text = str(value).strip()
-    if not _SIZE.fullmatch(text):
+    if size_of(text) is None:
         raise ValueError("expected a size (50GB, 512MiB)")
     return text
 

@@ -24,7 +24,9 @@ def test_sizes_are_read_as_duckdb_reads_them(text: str) -> None:
         assert connection.execute("select current_setting('memory_limit')").fetchall() == ours
 
 
-@pytest.mark.parametrize("text", ["", "GB", "8XB", "-1GB", "eight", "1e3GB"])
+@pytest.mark.parametrize(
+    "text", ["", "GB", "8XB", "-1GB", "eight", "1e3GB", "8Gbit", "8GB, 9", "1.5"]
+)
 def test_other_texts_are_no_sizes(text: str) -> None:
     with pytest.raises(ConfigError, match="is no size"):
         parse_size(text)

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 
 # From the ground up; what stands in one line is one floor, whose rooms may use each other.
 FLOORS = (
-    ("errors", "tables", "ranges"),
+    ("errors", "tables", "ranges", "sizes"),
     ("toml_file", "whole", "fields"),
     ("rules",),
     ("config",),

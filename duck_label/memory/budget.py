@@ -6,7 +6,6 @@ Covers the reading of limits and of the process's own memory. Acting on pressure
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,13 +16,9 @@ from typing import Any
 import psutil
 
 from duck_label.errors import ConfigError, MemoryBudgetError
+from duck_label.sizes import bytes_of, share_of
 
 MB = 1_000_000
-_UNITS = {"": 1, "B": 1} | {
-    f"{prefix}{infix}B": base**power
-    for power, prefix in enumerate("KMGT", start=1)
-    for infix, base in (("", 1000), ("I", 1024))
-}
 # Where the kernel shows its files; tests show others.
 _ROOT = Path("/")
 # A cgroup without a limit reports a number of this size or above.
@@ -47,10 +42,10 @@ def parse_size(text: str) -> int:
     Raises:
         ConfigError: if the text is no size.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", text.strip())
-    if match is None or match[2].upper() not in _UNITS:
+    size = bytes_of(text)
+    if size is None:
         raise ConfigError(f"{text!r} is no size; write it as 8GB, 512MB or 512MiB")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    return size
 
 
 def rss_bytes() -> int:
@@ -184,8 +179,8 @@ class MemoryBudget:
         available, source = machine or machine_limit()
         if asked == "auto":
             limit = int(0.8 * available)
-        elif re.fullmatch(r"0?\.\d+|1(\.0*)?", asked):
-            limit = int(float(asked) * available)
+        elif (share := share_of(asked)) is not None:
+            limit = int(share * available)
         else:
             limit = parse_size(asked)
         warning = None
@@ -198,11 +193,11 @@ class MemoryBudget:
                 f"pass --memory-limit {format_bytes(SMALLEST_BUDGET)} or more"
             )
         if limit < _SMALL:
-            share = limit - _OUTSIDE_SMALL_DUCKDB
+            most = limit - _OUTSIDE_SMALL_DUCKDB
         else:
-            share = min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB)
+            most = min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB)
         left = max(limit - held - _BESIDE_HELD, SMALLEST_BUDGET - _OUTSIDE_SMALL_DUCKDB)
-        return cls(limit, min(share, left), held, warning)
+        return cls(limit, min(most, left), held, warning)
 
     def shared(self, workers: int, beside: int) -> MemoryBudget:
         """The budget of each of some processes, which work beside one that holds so many bytes.
