@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
+import duck_label
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
@@ -466,6 +467,29 @@ def test_changed_and_new_files_are_news(
     shutil.copy(third, bars / files[1].name)
     engine.process_files([bars], tmp_path / "again")
     assert labels(server, f"{place}/out", tmp_path / "new").equals(read(tmp_path / "again"))
+
+
+def test_records_are_fetched_once_until_they_change(server: Server, place: str, bars: Path) -> None:
+    output = f"s3://{place}/out"
+    WeightedLabelingEngine(CONFIG).process_files([bars], output)
+    names = ("runs.jsonl", "chunks.jsonl", "input_0001.json")
+
+    def fetched() -> list[int]:
+        return [server.read(f"{place}/out/{FOLDER}/{name}") for name in names]
+
+    with duck_label.open(output) as opened:
+        before = fetched()
+        assert opened.config == opened.config
+        assert fetched() == before
+        with Ledger(output) as ledger:
+            # Once: whoever holds the folder looks again, and nothing has changed.
+            sizes = [(ledger.folder / name).stat().st_size for name in names]
+            assert fetched() == [sum(pair) for pair in zip(before, sizes, strict=True)]
+            ledger.begin_run({})
+            before = fetched()
+            sizes = [(ledger.folder / name).stat().st_size for name in names]
+        assert opened.config.details
+        assert fetched() == [before[0] + sizes[0], *before[1:]]
 
 
 def test_bad_bars_are_set_aside_in_the_store(server: Server, place: str, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ class StoredFolder(Folder):
         super().__init__(name, copy.resolve())
         # The files of the copy, as they were when the store last had the same.
         self._kept: dict[Path, tuple[int, int]] = {}
+        # What the store called the versions that were fetched.
+        self._fetched: dict[Path, str] = {}
         self._keeping = threading.Lock()
         self._token = uuid4().hex
         self._here = _Here(self._url)
@@ -106,14 +108,23 @@ class StoredFolder(Folder):
         at = "/".join(part for part in (self._under, name) if part)
         target = self.records / name
         target.mkdir(exist_ok=True)
-        sizes = self._store.sizes(self._at(at))
+        versions = self._store.versions(self._at(at))
         for path in target.iterdir():
-            if path in self._kept and path.name not in sizes:
+            if path in self._kept and path.name not in versions:
                 path.unlink()
-        for file, size in sizes.items():
-            if size is not None and file != "lock":
-                self._store.get(self._at(f"{at}/{file}"), target / file)
-                self._kept[target / file] = _state(target / file)
+                del self._kept[path]
+        for file, version in versions.items():
+            path = target / file
+            if file != "lock" and not self._has(path, version):
+                self._store.get(self._at(f"{at}/{file}"), path)
+                self._kept[path] = _state(path)
+                self._fetched[path] = version
+
+    def _has(self, path: Path, version: str) -> bool:
+        """Whether a record is here as the store has it: fetched before, and unchanged since."""
+        if not version or self._fetched.get(path) != version or not path.exists():
+            return False
+        return self._kept.get(path) == _state(path)
 
     def keep(self, path: Path) -> None:
         """See `Folder`."""

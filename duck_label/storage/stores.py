@@ -91,7 +91,7 @@ class Store:
     def facts(self, url: str) -> tuple[int, str]:
         """The size of a file in bytes, and what its version is called: another one, other bytes."""
         info = self._info(url)
-        return int(info["size"]), str(next((info[k] for k in _VERSIONS if info.get(k)), ""))
+        return int(info["size"]), _version(info)
 
     def _info(self, url: str) -> Any:
         try:
@@ -141,6 +141,19 @@ class Store:
         Raises:
             OutputError: if it cannot be listed.
         """
+        found = self._listed(url)
+        return {name: one["size"] if one["type"] == "file" else None for name, one in found.items()}
+
+    def versions(self, url: str) -> dict[str, str]:
+        """The files that lie directly in a folder, with what their versions are called.
+
+        Raises:
+            OutputError: if it cannot be listed.
+        """
+        found = self._listed(url)
+        return {name: _version(one) for name, one in found.items() if one["type"] == "file"}
+
+    def _listed(self, url: str) -> dict[str, Any]:
         with complaints(url, OutputError):
             try:
                 found = self.files.ls(url, detail=True)
@@ -152,9 +165,7 @@ class Store:
                 return {}
         root = self.files._strip_protocol(url)
         return {
-            PurePosixPath(one["name"]).name: one["size"] if one["type"] == "file" else None
-            for one in found
-            if one["name"].rstrip("/") != root
+            PurePosixPath(one["name"]).name: one for one in found if one["name"].rstrip("/") != root
         }
 
     def get(self, url: str, path: Path) -> None:
@@ -248,6 +259,11 @@ class Store:
                 self.files.call_s3("abort_multipart_upload", **own)
         except Exception:  # noqa: S110 - an attempt; what is under way says what fails
             pass
+
+
+def _version(info: Mapping[str, Any]) -> str:
+    """What a store calls the version of a file; empty where it does not say."""
+    return str(next((info[key] for key in _VERSIONS if info.get(key)), ""))
 
 
 def has_magic(name: str) -> bool:
