@@ -32,8 +32,8 @@ sample/bars.parquet: | $(VENV)/installed
 	@mkdir -p sample
 	$(BIN)/duck-label sample $@ --days 5
 
-test: ## Set up, then lint, types, the wheel, and the quick tests; minutes
-test-all: ## The same with the long tests and more examples; a quarter of an hour, what CI runs
+test: ## Set up, then lint Python, types, the wheel, and the quick tests; minutes
+test-all: ## The same with the style of SQL, long tests and more examples: what CI runs; a quarter of an hour
 test: TESTS := not slow and not long
 test: PROFILE := HYPOTHESIS_PROFILE=quick
 test: SMOKE := --without-dependencies

@@ -273,6 +273,7 @@ def test_the_smallest_double_lies_on_the_grid_at_zero(tmp_path: Path) -> None:
         agree(table, tmp_path / "refused")
 
 
+@pytest.mark.long
 def test_large_prices_on_the_grid_are_good(tmp_path: Path) -> None:
     """Up to 2^53 increments are told apart: here four times 2^51 - 5000 and a bit."""
     table = walk(300)
@@ -433,6 +434,7 @@ def test_floats_and_decimals_stand_for_the_level_that_they_are_nearest_to(tmp_pa
         assert golden.differences(as_type(labeled, pa.float64()), expected) == []
 
 
+@pytest.mark.long
 def test_a_float_that_is_not_the_nearest_is_off_the_grid(tmp_path: Path) -> None:
     """One step of a FLOAT beside it is another price; from 2^23 levels on nobody can tell them."""
     table = as_type(cents(300), pa.float32())
@@ -488,6 +490,7 @@ def test_prices_off_the_grid_are_rounded_where_asked_for(tmp_path: Path) -> None
     assert [story.verdict for story in stories] == ["agrees"] * 6
 
 
+@pytest.mark.long
 def test_a_grid_finer_than_a_double_can_hold(tmp_path: Path) -> None:
     """1024.1 is 2e-6 increments of 1e-8 away from the DOUBLE nearest to it, and on the grid."""
     table = walk(300)
@@ -636,6 +639,7 @@ def test_a_handful_of_bad_bars_is_set_aside_whatever_their_share(tmp_path: Path)
         label(write(tmp_path / "many", [spoilt]), tmp_path / "more", on_bad_rows="quarantine")
 
 
+@pytest.mark.long
 def test_most_bars_off_the_grid_are_told_their_steps(tmp_path: Path) -> None:
     """Half of prices in steps of 0.05 lie on 0.1, but hardly a bar does: the tick is wrong."""
     bars = walk(400)
@@ -645,6 +649,7 @@ def test_most_bars_off_the_grid_are_told_their_steps(tmp_path: Path) -> None:
         label(write(tmp_path / "bars", [bars]), tmp_path / "out", tick_size=0.1)
 
 
+@pytest.mark.long
 def test_prices_in_sixteen_bits_are_told_for_what_they_are(tmp_path: Path) -> None:
     """A half has eleven bits: quarters around 200 are exact and labeled, cents are lost."""
     quarters, cents = walk(300), walk(300)
@@ -794,6 +799,7 @@ def test_a_tilde_without_a_user_is_a_name_like_any_other(
     assert len(label(Path("~bars"), Path("~out"), run={"temp_dir": "~temp"})) == 20
 
 
+@pytest.mark.long
 def test_row_groups_without_statistics(tmp_path: Path) -> None:
     table = walk(300)
     path = tmp_path / "bars.parquet"

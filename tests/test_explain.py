@@ -289,6 +289,7 @@ def test_no_name_ends_the_script_of_a_page(tmp_path: Path) -> None:
     assert name.replace("/", "\\/") in page
 
 
+@pytest.mark.long
 def test_a_missing_library_is_named(folder_of_symbols: tuple[Path, str], tmp_path: Path) -> None:
     folder, at = folder_of_symbols
     hide = "import sys; sys.modules['altair'] = None; from duck_label.cli import main; main()"

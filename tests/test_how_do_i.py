@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from duck_label.cli import main
 from duck_label.look.inspect import open_output
+from lengths import long_but
 
 PAGE = (Path(__file__).parents[1] / "docs" / "how-do-i.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE))
@@ -178,6 +179,9 @@ MAKE = {
 }
 READ = [name for name in RECIPES if name.startswith("read the labels")]
 
+# Each has another way of a name, a type or a clock in it.
+USUAL = ("label a new month", "label Databento files", "label Binance files")
+
 
 def follow(recipe: str, folder: Path) -> None:
     """Do what a recipe says, in the working folder."""
@@ -199,7 +203,7 @@ def follow(recipe: str, folder: Path) -> None:
                 run_path("recipe.py")
 
 
-@pytest.mark.parametrize("name", LABEL)
+@pytest.mark.parametrize("name", long_but(USUAL, LABEL))
 def test_a_recipe_labels(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make, bars, symbols, first = LABEL[name]
@@ -215,7 +219,7 @@ def test_a_recipe_labels(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert {label for *_, label in rows} == {0, 1}
 
 
-@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("name", long_but(READ[:2], READ))
 def test_a_recipe_reads(
     name: str,
     tmp_path: Path,

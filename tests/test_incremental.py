@@ -379,7 +379,8 @@ def test_killed_while_new_bars_are_labeled(
     pq.write_table(pieces[0][-1500:], bars / "2024-02.parquet")
     run(bars, tmp_path / "out", **config)
     pq.write_table(pieces[1][:1500], bars / "2024-03.parquet")
-    script = DIE_AT.format(module=module, function=function, call=call, after=after)
+    point = {"module": module, "function": function, "call": call, "after": after}
+    script = DIE_AT.format(**point, chunk="500")
     ended = subprocess.run(
         [sys.executable, "-c", script, str(bars), str(tmp_path / "out")], check=False
     )

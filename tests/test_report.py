@@ -250,7 +250,12 @@ def test_names_of_the_user_are_text_and_nothing_else(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["report", "nowhere", "-o", "r.html"], 3, "there are no labels in this folder"),
-        (["report", "{output}", "-o", "no/such/folder/r.html"], 1, "cannot be written"),
+        pytest.param(
+            ["report", "{output}", "-o", "no/such/folder/r.html"],
+            1,
+            "cannot be written",
+            marks=pytest.mark.long,
+        ),
         (["report", "{output}"], 2, "Missing option"),
     ],
 )

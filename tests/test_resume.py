@@ -51,7 +51,7 @@ def last_call(*arguments, **keywords):
     return result
 
 module.{function} = last_call
-config = LabelingConfig(run={{"chunk": "1500"}}, details=True)
+config = LabelingConfig(run={{"chunk": "{chunk}"}}, details=True)
 WeightedLabelingEngine(config).process_files([sys.argv[1]], sys.argv[2])
 """
 
@@ -107,7 +107,8 @@ def test_a_run_killed_at_any_point_is_completed(
     module: str, function: str, after: bool, call: int, bars: Path, whole: pa.Table, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    script = DIE_AT.format(module=module, function=function, call=call, after=after)
+    point = {"module": module, "function": function, "call": call, "after": after}
+    script = DIE_AT.format(**point, **CHUNK)
     ended = subprocess.run([sys.executable, "-c", script, str(bars), str(output)], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert_whole_parts(output)
@@ -181,7 +182,7 @@ def test_another_configuration_is_refused_and_named(bars: Path, out: Path) -> No
 
 
 def test_overwrite_replaces_all_labels(bars: Path, out: Path, tmp_path: Path) -> None:
-    config: dict[str, Any] = {"timeout_seconds": 30, "run": {"chunk": "1mo"}}
+    config: dict[str, Any] = {"timeout_seconds": 30}
     replaced = label(bars, out, how={"overwrite": True}, **config)
     assert replaced.equals(label(bars, tmp_path / "fresh", timeout_seconds=30))
 

@@ -10,7 +10,6 @@ from duck_label.columns import BarColumns
 from duck_label.queries import LABEL_STEPS, VIEWS, context, render
 from duck_label.records import views
 from duck_label.storage.outputs import folder
-from lengths import long_but
 
 ROOT = Path(__file__).parents[1]
 CONFIG = FluffConfig.from_path(str(ROOT / "sql"))
@@ -90,7 +89,8 @@ def test_every_file_is_linted() -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("case", long_but(["plain"], CASES))
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES)
 def test_rendered_sql_is_clean(query: str, case: str) -> None:
     config, bars = CASES[case]
     text = rendered(query, config, bars)

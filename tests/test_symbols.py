@@ -15,6 +15,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.errors import InputError
 from labeling import label, read, write
+from lengths import long_but
 from scan import Rules, scan
 from test_edges import replaced, walk
 
@@ -42,7 +43,7 @@ def command(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-@pytest.mark.parametrize("chunk", [None, 150])
+@pytest.mark.parametrize("chunk", long_but([150], [None, 150]))
 def test_labels_are_those_of_the_symbols_alone(chunk: int | None, tmp_path: Path) -> None:
     """The bars of gold are off the grid, and lie in a later month: neither is seen."""
     bars = panel()

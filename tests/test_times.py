@@ -52,7 +52,7 @@ def bars(kind: str) -> pa.Table:
     )
 
 
-@pytest.fixture(scope="module", params=long_but(["date", "ns_int96"], TYPES))
+@pytest.fixture(scope="module", params=long_but(["date"], TYPES))
 def labels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp(request.param) / request.param
     folder.mkdir()

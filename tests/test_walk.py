@@ -6,7 +6,7 @@ import golden
 from lengths import long_but
 from walk import walk
 
-QUICK = ("event_column", "everything", "months_percent", "session", "std", "tie_null")
+QUICK = ("event_column", "everything", "session", "std")
 
 
 @pytest.mark.parametrize("case", long_but(QUICK, golden.TRADE_CASES))
