@@ -128,6 +128,7 @@ def test_a_new_month_costs_its_own_chunks_and_the_last_one(
     assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **PINNED))
 
 
+@pytest.mark.long
 def test_a_new_month_without_as_of_weighs_every_bar_anew(
     bars: Path, pieces: list[pa.Table], tmp_path: Path
 ) -> None:

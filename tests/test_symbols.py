@@ -43,7 +43,7 @@ def command(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-@pytest.mark.parametrize("chunk", long_but([150], [None, 150]))
+@pytest.mark.parametrize("chunk", long_but([400], [None, 400, 150]))
 def test_labels_are_those_of_the_symbols_alone(chunk: int | None, tmp_path: Path) -> None:
     """The bars of gold are off the grid, and lie in a later month: neither is seen."""
     bars = panel()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ def test_prices_adjusted_by_a_factor_are_rounded(tmp_path: Path) -> None:
     runs(tmp_path, tmp_path / "bars")
 
 
+@pytest.mark.long
 def test_floats_of_cents_in_doubles_have_the_grid_of_cents(tmp_path: Path) -> None:
     cents = scaled(walk(2000), 0.04)
     for name in PRICES:
@@ -82,6 +84,7 @@ def test_quarantine_is_not_suggested_for_two_contracts_that_overlap(tmp_path: Pa
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.long
 def test_rows_of_overlapping_downloads_count_once(tmp_path: Path) -> None:
     bars = walk(3000)
     found = examined(tmp_path, bars[:2000], bars[1000:])
