@@ -8,6 +8,7 @@ values come from (files, options) is the business of `settings`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -37,7 +38,16 @@ from duck_label.fields import (
     has_offset,
     unknown,
 )
-from duck_label.rules import DEFAULT_MODES, Grid, Instrument, TradingMode, Weights
+from duck_label.rules import (
+    DEFAULT_MODES,
+    AnyVolatility,
+    Barrier,
+    Grid,
+    Instrument,
+    TradingMode,
+    Volatility,
+    Weights,
+)
 from duck_label.toml_file import read_toml
 
 PRICES = ("open", "high", "low", "close")
@@ -179,7 +189,23 @@ class LabelingConfig(Model):
     unresolved: Literal["zero", "null"] = Field(
         default="zero", description="what bars get whose outcome is roll, censored or none"
     )
-    details: bool = Field(default=False, description="also write outcomes, excursions and times")
+    entry: Literal["next_open", "close"] = Field(
+        default="next_open",
+        description="the entry price: the open of the next bar, or the close of the bar itself",
+    )
+    tie: Literal["stop", "target", "open", "null"] = Field(
+        default="stop",
+        description="what a bar that touches both barriers decides: stop, target, whichever its "
+        "open is nearer to, or null",
+    )
+    label: Literal["win", "touch", "sign"] = Field(
+        default="win",
+        description="win: 1 at the target, else 0; touch: -1 at the stop; sign: also the sign of "
+        "what a trade without a touch returns",
+    )
+    details: bool = Field(
+        default=False, description="also write outcomes, excursions, exits and times"
+    )
     on_bad_rows: Literal["fail", "quarantine"] = Field(
         default="fail", description="stop at bad bars, or set them aside and label the rest"
     )
@@ -232,6 +258,9 @@ class LabelingConfig(Model):
     )
     weights: Weights = Field(default_factory=Weights)
     modes: tuple[TradingMode, ...] = Field(default=DEFAULT_MODES)
+    volatility: dict[str, AnyVolatility] = Field(
+        default_factory=dict, description="volatilities by name, for barriers such as 2 * NAME"
+    )
     instruments: dict[str, Instrument] = Field(
         default_factory=dict, description="grids and rolls by symbol pattern; the first match holds"
     )
@@ -278,8 +307,8 @@ class LabelingConfig(Model):
         if (self.timeout_seconds is None) == (self.timeout_bars is None):
             raise ValueError("timeout_seconds and timeout_bars exclude each other: give one")
         for ours in self.columns:
-            if ours not in BAR_COLUMNS:
-                raise ValueError(f"columns.{ours}: {unknown(ours, BAR_COLUMNS)}")
+            if ours not in (*BAR_COLUMNS, "side"):
+                raise ValueError(f"columns.{ours}: {unknown(ours, (*BAR_COLUMNS, 'side'))}")
         if self.timestamp_unit is not None and (self.timestamp_format or self.timestamp_zone):
             raise ValueError(
                 "timestamp_unit is for whole numbers, which are in UTC: leave timestamp_format and "
@@ -299,8 +328,20 @@ class LabelingConfig(Model):
                 )
             if "\0" in mode.name:
                 raise ValueError(f"modes: {mode.name!r} cannot name a column")
+            self._check_barriers(mode)
+        for name in self.volatility:
+            if not name or '"' in name or name in ("none", "ticks", "points"):
+                raise ValueError(f"volatility: {name!r} cannot name a volatility")
         self.grids()
         return self
+
+    def _check_barriers(self, mode: TradingMode) -> None:
+        for key, barrier in (("stop", mode.stop), ("target", mode.target)):
+            if barrier.unit is not None and barrier.name in self.volatility:
+                raise ValueError(
+                    f"modes: {key} of {mode.name!r}: {str(barrier)!r}: {barrier.name!r} is a "
+                    "volatility, which is in price increments: leave the unit out"
+                )
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -366,33 +407,107 @@ class LabelingConfig(Model):
         numerator, denominator = (Fraction(increment) / scale).as_integer_ratio()
         if max(numerator, denominator) >= _MOST_INCREMENTS:
             raise ValueError(f"{where}price_increment = {increment} has too many digits")
-        ticks = max(max(mode.stop, mode.target) for mode in self.modes)
-        if per_tick * Fraction(max(ticks, Decimal(1))) >= _MOST_INCREMENTS:
-            raise ValueError(
-                f"{where}price_increment = {increment} is too fine to count a tick_size = "
-                f"{tick_size} and barriers of {ticks} ticks in"
-            )
-        gap = Fraction(points) / Fraction(increment)
-        # No two prices are that far apart.
-        gap = min(gap, Fraction(_MOST_INCREMENTS))
-        return Grid(
+        grid = Grid(
             pattern,
             numerator,
             denominator,
             per_tick.numerator,
-            int(gap) if gap else None,
+            None,
             scale,
         )
+        for mode in self.modes:
+            for barrier in mode.barriers:
+                if barrier.is_fixed and grid.distance(barrier) >= _MOST_INCREMENTS:
+                    raise ValueError(
+                        f"{where}price_increment = {increment} is too fine to count a tick_size = "
+                        f"{tick_size} and barriers of {barrier} in"
+                    )
+        gap = Fraction(points) / Fraction(increment)
+        # No two prices are that far apart.
+        gap = min(gap, Fraction(_MOST_INCREMENTS))
+        return replace(grid, roll_gap=int(gap) if gap else None)
 
-    def barriers(self) -> dict[str, tuple[Decimal, ...]]:
-        """The distances in ticks that some mode asks for above and below the entry, ascending."""
-        up = {mode.target if mode.direction == "long" else mode.stop for mode in self.modes}
-        down = {mode.stop if mode.direction == "long" else mode.target for mode in self.modes}
-        return {"up": tuple(sorted(up)), "down": tuple(sorted(down))}
+    def is_volatility(self, barrier: Barrier) -> bool:
+        """Whether a barrier is a factor of a volatility."""
+        return barrier.name in self.volatility
+
+    @property
+    def columns_of_barriers(self) -> dict[str, tuple[str, str, str]]:
+        """The columns of the bars that barriers are read from.
+
+        Each with the first mode that does, which of its barriers, and how that is written.
+        """
+        columns: dict[str, tuple[str, str, str]] = {}
+        for mode in self.modes:
+            for key, barrier in (("stop", mode.stop), ("target", mode.target)):
+                if barrier.name is not None and not self.is_volatility(barrier):
+                    columns.setdefault(barrier.name, (mode.name, key, str(barrier)))
+        return columns
+
+    @property
+    def has_sides(self) -> bool:
+        """Whether some mode takes its direction from the bars."""
+        return any(mode.direction == "side" for mode in self.modes)
+
+    @property
+    def has_exits(self) -> bool:
+        """Whether the exit of a trade is asked for."""
+        return self.details or self.label == "sign"
+
+    @property
+    def may_be_null(self) -> bool:
+        """Whether a good bar may have no label, by what is asked alone."""
+        return (
+            self.unresolved == "null"
+            or self.tie == "null"
+            or self.has_sides
+            or any(barrier.name is not None for mode in self.modes for barrier in mode.barriers)
+        )
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is odd in what is asked, a line each."""
+        never = [mode.name for mode in self.modes if mode.target.is_none]
+        if self.label != "win" or not never:
+            return ()
+        return (
+            f"without a target no label of {', '.join(never)} is ever 1: "
+            'label = "sign" labels what trades return',
+        )
+
+    def horizon(self, mode: TradingMode) -> tuple[Decimal | None, int | None]:
+        """The horizon of a mode in seconds or in bars: its own, or that of all."""
+        if mode.timeout_seconds is None and mode.timeout_bars is None:
+            return self.timeout_seconds, self.timeout_bars
+        return mode.timeout_seconds, mode.timeout_bars
+
+    @property
+    def longest_seconds(self) -> Decimal | None:
+        """The longest horizon in seconds of any mode."""
+        return max((s for s, _ in map(self.horizon, self.modes) if s is not None), default=None)
+
+    @property
+    def longest_bars(self) -> int | None:
+        """The longest horizon in bars of any mode."""
+        return max((b for _, b in map(self.horizon, self.modes) if b is not None), default=None)
+
+    @property
+    def volatilities(self) -> dict[str, Volatility]:
+        """The volatilities that some barrier is a factor of."""
+        names = {barrier.name for mode in self.modes for barrier in mode.barriers}
+        return {name: one for name, one in self.volatility.items() if name in names}
+
+    @property
+    def bars_before(self) -> int:
+        """The bars before a bar on which its label may depend: rolls look back on six."""
+        return max(6, *(one.bars for one in self.volatilities.values()), 6)
 
     def output_columns(self) -> tuple[str, ...]:
         """The names of the columns that labeling adds, in order."""
-        details = ("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time")
+        details = (
+            *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
+            *("exit_price", "return_ticks", "stop_ticks", "target_ticks"),
+        )
         kinds = ("label", "weight", *(details if self.details else ()))
         return tuple(f"{kind}_{mode.name}" for mode in self.modes for kind in kinds)
 

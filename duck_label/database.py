@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import duckdb
 
+from duck_label import outcomes
 from duck_label.memory.budget import MemoryBudget
 from duck_label.profile import SETTINGS, Profile
 from duck_label.storage.names import is_url, scheme_of
@@ -21,11 +22,29 @@ _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 # What every query of a run counts on. With statistics a chunk without nulls would be written as if
 # it could have none, and part files would differ in their schemas. An ASOF join of few rows would
 # be run as a loop, and where DuckDB expects one row thousands may come.
-PREPARATION = """\
+_FARTHEST, _TOO_FAR = 2**62, 2**62 + 1
+PREPARATION = f"""\
 set TimeZone = 'UTC';
 set disabled_optimizers = 'statistics_propagation';
 set asof_loop_join_threshold = 0;
-create type outcome as enum ('target', 'stop', 'timeout', 'roll', 'censored', 'none');
+create type outcome as enum {outcomes.NAMES};
+-- A quotient of whole numbers above zero, rounded up: increments to a barrier, unknown beyond 2^62.
+create macro rounded_up(dividend, divisor) as (
+    nullif(least(greatest(1, (dividend + divisor - 1) // divisor), {_TOO_FAR}), {_TOO_FAR})::bigint
+);
+-- The whole number that lies within 1e-6 of a DOUBLE, else the next one above.
+create macro snapped(value) as (
+    case
+        when value <= {_FARTHEST}
+            then greatest(
+                1, if(abs(value - round(value)) <= 1e-6, round(value), ceil(value))
+            )::bigint
+    end
+);
+-- What a long and a short trade call by one name.
+create macro by_side(side, for_long, for_short) as (
+    case when side > 0 then for_long when side < 0 then for_short end
+);
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -134,12 +133,6 @@ class Model(BaseModel):
 
 
 _WAY_AROUND = "docs/limits.md tells the way around"
-# What people ask of a key that it cannot do.
-_LIMITS: Mapping[str, str] = {
-    "stop": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
-    "target": f"; it is a number of ticks; {_WAY_AROUND} for percent and volatility",
-    "direction": f"; {_WAY_AROUND} for a side of each bar's own",
-}
 
 
 def unknown(name: str, known: tuple[str, ...] | list[str]) -> str:
@@ -167,8 +160,7 @@ def _explain_one(item: dict[str, Any], model: type[BaseModel]) -> str:
         return message
     has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
     given = f", not {item['input']!r}" if has_value else ""
-    limit = _LIMITS.get(str(item["loc"][-1]), "") if item["loc"] and has_value else ""
-    return f"{path}: {message[0].lower()}{message[1:]}{given}{limit}"
+    return f"{path}: {message[0].lower()}{message[1:]}{given}"
 
 
 def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:

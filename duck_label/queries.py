@@ -15,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from duck_label import outcomes
 from duck_label.columns import (
     MILLISECONDS,
     PLACE,
@@ -24,6 +25,7 @@ from duck_label.columns import (
     literal,
 )
 from duck_label.config import PRICES, LabelingConfig
+from duck_label.trades import Trades
 
 LABEL_STEPS = (
     "label/0_symbols",
@@ -31,10 +33,11 @@ LABEL_STEPS = (
     "label/2_bars",
     "label/3_crossings",
     "label/4_touches",
-    "label/5_outcomes",
-    "label/6_weights",
-    "label/7_tally",
-    "label/8_part",
+    "label/5_own_touches",
+    "label/6_outcomes",
+    "label/7_weights",
+    "label/8_tally",
+    "label/9_part",
 )
 
 # The tables of an output folder; `labels_long` reads `labels`.
@@ -46,18 +49,27 @@ VIEWS = (
     "views/snapshots",
     "views/memory_events",
 )
-# What can become of a trade, in the order of a tally.
-OUTCOMES = ("target", "stop", "timeout", "roll", "censored", "none")
-
 # The number of a bar after all others: where a barrier is not touched.
 _NEVER = 2**31 - 1
 # Bars that share a question where they enter at one price.
 BLOCK_BARS = 64
+# A high that one as high follows within so many bars moves no stop that trails any further.
+_TRAIL_BARS = 16
 # How far a price may lie from its level, in increments; or, relative to the level, how far one step
 # of a DOUBLE and the two roundings of the division may take it.
 _NEAR, _PRECISION = "1e-6", "4.5e-16"
 # Up to here no FLOAT is the nearest one to two levels.
 LEVELS_OF_FLOAT = 2**23
+
+
+def label_steps(trades: Trades) -> tuple[str, ...]:
+    """The steps of a chunk that the trades of a configuration need, in order."""
+    needed = {
+        "label/3_crossings": bool(trades.sides),
+        "label/4_touches": trades.has_shared,
+        "label/5_own_touches": trades.has_questions_of_a_bar,
+    }
+    return tuple(step for step in LABEL_STEPS if needed.get(step, True))
 
 
 @cache
@@ -99,7 +111,7 @@ def context(
     Where the input `is_admitted`, equal rows count once if they may; else all rows are there.
     """
     timestamp = identifier(bars.timestamp)
-    barriers = config.barriers()
+    trades = Trades(config)
     types = dict(zip(PRICES, bars.price_types, strict=True))
 
     def symbol_of(table: str) -> str:
@@ -173,25 +185,26 @@ def context(
         "block_bars": BLOCK_BARS,
         "cell": lambda level, width: f"floor(({level}) / {width})::bigint",
         "grids": config.grids(),
-        "horizon_in_bars": config.timeout_bars is not None,
         "keeps_first": config.on_duplicates == "first",
         "rounds_prices": config.on_off_grid == "round",
         "allow_nonpositive_prices": config.allow_nonpositive_prices,
         "details": config.details,
         "unresolved_is_null": config.unresolved == "null",
         "never": _NEVER,
-        "outcomes": OUTCOMES,
-        "up": barriers["up"],
-        "down": barriers["down"],
-        "modes": [
-            {
-                "name": mode.name,
-                "direction": mode.direction,
-                "target": _barrier(barriers, mode.direction == "long", mode.target),
-                "stop": _barrier(barriers, mode.direction == "short", mode.stop),
-            }
-            for mode in config.modes
-        ],
+        "outcomes": outcomes.NAMES,
+        "modes": config.modes,
+        "trades": trades,
+        "side_of": lambda table: f"{table}.{identifier(config.column('side'))}::double",
+        "longest_horizon": lambda table="": _longest_horizon(trades, table),
+        "trail_bars": _TRAIL_BARS,
+        "enters_at_close": config.entry == "close",
+        "tie": config.tie,
+        "breaks_ties_by_open": config.tie == "open",
+        "label": config.label,
+        "has_exits": config.has_exits,
+        "unresolved": list(outcomes.UNRESOLVED),
+        "without_label": list(outcomes.WITHOUT_LABEL),
+        "weight_factors": config.weights.factors,
     }
 
 
@@ -203,12 +216,11 @@ def _passed_on(name: str, bars: BarColumns) -> str:
     return column
 
 
-def _barrier(
-    barriers: Mapping[str, tuple[Any, ...]], is_above: bool, ticks: Any
-) -> tuple[str, int]:
-    """The side of a barrier, and its number there."""
-    side = "up" if is_above else "down"
-    return side, barriers[side].index(ticks) + 1
+def _longest_horizon(trades: Trades, table: str) -> str:
+    """The first clock after the longest path of a bar."""
+    prefix = f"{table}." if table else ""
+    names = [f"{prefix}horizon_{horizon.number}" for horizon in trades.horizons]
+    return names[0] if len(names) == 1 else f"greatest({', '.join(names)})"
 
 
 def is_off_grid(
@@ -333,6 +345,7 @@ def _once(source: str, bars: BarColumns, input_columns: Sequence[str]) -> str:
 def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
     """The values that a configuration gives to the queries, the same for every chunk."""
     zone, shift = config.session()
+    trades = Trades(config)
     values: dict[str, Any] = {
         "clocks_per_second": bars.clocks_per_second,
         "session_start": config.session_start,
@@ -346,16 +359,28 @@ def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
             f"grid_{number}_denominator": grid.denominator,
             f"grid_{number}_increments_per_tick": grid.increments_per_tick,
             f"grid_{number}_roll_gap": grid.roll_gap,
+            f"grid_{number}_increment_numerator": grid.increment.numerator,
+            f"grid_{number}_increment_denominator": grid.increment.denominator,
         }
-    if config.timeout_seconds is None:
-        values["timeout_bars"] = config.timeout_bars
-    else:
+        for distance in trades.fixed:
+            values[f"grid_{number}_distance_{distance.number}"] = grid.distance(distance.barrier)
+    values["bars_before"] = config.bars_before
+    for horizon in trades.horizons:
         # A bar in the last fraction of a clock unit still lies inside the horizon.
-        values["timeout"] = math.ceil(config.timeout_seconds * bars.clocks_per_second)
-    for side, distances in config.barriers().items():
-        for number, ticks in enumerate(distances, start=1):
-            values[f"{side}_{number}_ticks"] = ticks
-    for number, mode in enumerate(config.modes, start=1):
-        values[f"mode_{number}_name"] = mode.name
-        values[f"mode_{number}_stop"] = float(mode.stop)
-    return values | config.weights.model_dump()
+        scale = 1 if horizon.in_bars else bars.clocks_per_second
+        values[horizon.parameter] = math.ceil(horizon.value * scale)
+    for distance in trades.distances:
+        if not distance.is_fixed:
+            prefix, bars_in = f"distance_{distance.number}", 1
+            if distance.volatility is not None:
+                _, volatility = trades.volatilities[distance.volatility - 1]
+                bars_in = volatility.bars if volatility.kind == "atr" else 1
+            values[f"{prefix}_factor"] = float(distance.barrier.number or 0)
+            values[f"{prefix}_numerator"] = distance.numerator
+            values[f"{prefix}_denominator"] = distance.denominator * bars_in
+    for mode in trades.modes:
+        values[f"mode_{mode.number}_name"] = mode.name
+        for what, distance_ in (("stop", mode.stop), ("target", mode.target)):
+            if distance_ is not None and distance_.is_ticks:
+                values[f"mode_{mode.number}_{what}"] = float(distance_.barrier.number or 0)
+    return values | config.weights.model_dump(exclude={"factors"})

@@ -1,24 +1,210 @@
-"""What a label depends on: modes, price grids, and the constants of a weight."""
+"""What a label depends on: modes and their barriers, price grids, and the constants of a weight."""
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from duck_label.fields import Finite, Model, OffByName, Points, RollGap, Ticks
 
+Unit = Literal["ticks", "points", "%"]
+Direction = Literal["long", "short", "side"]
+Factor = Literal["quality", "velocity", "decay"]
+# The factors of a weight, in the order in which they are multiplied.
+FACTORS: tuple[Factor, ...] = ("quality", "velocity", "decay")
+
+_NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_BARRIER = re.compile(
+    rf"""(?P<number>{_NUMBER}) \s* (?P<unit>ticks|points|%)?
+    | (?: (?P<factor>{_NUMBER}) \s* \* \s* )?
+      (?: "(?P<quoted>[^"]+)" | (?P<name>[^\s%*"]+) ) \s* (?P<of>ticks|points|%)?""",
+    re.VERBOSE,
+)
+_NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Ticks)
+_LIKE_A_NUMBER = re.compile(r"[-+]?[.\d]")
+_LIKE_UNITS = ("t", "tick", "ticks", "p", "pt", "pts", "point", "points")
+_WAYS = '6, "1.5 points", "0.05%", "2 * NAME" of a volatility or a column, or "none"'
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """How far a barrier lies from the entry, as the contract writes it.
+
+    A `number` of ticks, points or percent of the entry; or the `number` as a factor of what has a
+    `name`: a volatility, or a column of the bars, which may have a unit. With neither there is no
+    barrier.
+    """
+
+    number: Decimal | None = None
+    unit: Unit | None = None
+    name: str | None = None
+
+    @property
+    def is_none(self) -> bool:
+        """Whether there is no such barrier."""
+        return self.number is None
+
+    @property
+    def ticks(self) -> Decimal | None:
+        """The number of ticks, where that is how the barrier is written."""
+        return self.number if self.name is None and self.unit == "ticks" else None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it lies equally far from every entry of a symbol: ticks or points."""
+        return self.name is None and self.unit in ("ticks", "points")
+
+    def __str__(self) -> str:
+        if self.number is None:
+            return "none"
+        number = f"{self.number.normalize():f}"
+        unit = "" if self.unit is None else "%" if self.unit == "%" else f" {self.unit}"
+        if self.name is None:
+            return f"{number}{unit}"
+        name = self.name if _plain(self.name) else f'"{self.name}"'
+        space = " " if unit == "%" else ""
+        return f"{name if self.number == 1 else f'{number} * {name}'}{space}{unit}"
+
+
+def _plain(name: str) -> bool:
+    """Whether a name can stand without quotes."""
+    match = _BARRIER.fullmatch(name)
+    return match is not None and match["name"] == name and name not in ("none", "ticks", "points")
+
+
+def barrier(written: object) -> Barrier:
+    """Read a barrier: a number of ticks, or a text.
+
+    Raises:
+        ValueError: saying what it may be.
+    """
+    if isinstance(written, Barrier):
+        return written
+    if isinstance(written, bool) or not isinstance(written, str | int | float | Decimal):
+        raise ValueError(f"expected {_WAYS}")
+    text = str(written).strip()
+    if text == "none":
+        return Barrier()
+    match = _BARRIER.fullmatch(text)
+    if match is None or (match["name"] and _LIKE_A_NUMBER.match(match["name"])):
+        raise ValueError(_mistake(text))
+    if match["number"]:
+        return Barrier(_number(match["number"]), match["unit"] or "ticks")  # type: ignore[arg-type]
+    name = match["quoted"] or match["name"]
+    return Barrier(_number(match["factor"] or "1"), match["of"], name)  # type: ignore[arg-type]
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return _NUMBERS.validate_python(text)
+    except ValidationError as error:
+        message = str(error.errors()[0]["msg"])
+        raise ValueError(f"the number {message.removeprefix('Input ')}") from None
+
+
+def _mistake(text: str) -> str:
+    """What is wrong with a text that is no barrier."""
+    match = re.fullmatch(rf"([-+]?{_NUMBER})\s*\*?\s*(.*)", text)
+    if match is None:
+        return f"expected {_WAYS}"
+    number, rest = match.groups()
+    if float(number) <= 0:
+        return "expected a number above zero"
+    units = {"t": f"{number} ticks", "p": f"{number} points"}
+    meant = units.get(rest[:1].lower()) if rest.lower() in _LIKE_UNITS else f"{number} * {rest}"
+    if rest.lower() in ("percent", "pct"):
+        meant = f"{number}%"
+    if meant is None or _BARRIER.fullmatch(meant) is None:
+        return f"expected {_WAYS}"
+    return f'did you mean "{meant}"? Expected {_WAYS}'
+
+
+def _written(one: Barrier) -> Any:
+    """A barrier as configurations hold it: ticks are a number."""
+    return str(one) if one.ticks is None else one.ticks
+
+
+AnyBarrier = Annotated[Barrier, PlainValidator(barrier), PlainSerializer(_written)]
+
 
 class TradingMode(Model):
-    """A way to trade every bar: enter at the next open, leave at a stop or a target (in ticks)."""
+    """A way to trade every bar: enter at the next bar, leave at a stop, a target or the horizon."""
 
     name: str = Field(min_length=1, description="names the output columns, label_NAME and so on")
-    direction: Literal["long", "short"] = Field(description="long or short")
-    stop: Ticks = Field(description="distance of the stop from the entry, in ticks")
-    target: Ticks = Field(description="distance of the target from the entry, in ticks")
+    direction: Direction = Field(
+        description="long, short, or side: the sign of the bar's side column"
+    )
+    stop: AnyBarrier = Field(
+        description='distance of the stop from the entry: 6 (ticks), "1.5 points", "0.05%", '
+        '"2 * NAME" of a volatility or a column, or "none"'
+    )
+    target: AnyBarrier = Field(description="distance of the target, written like the stop")
+    timeout_seconds: Ticks | None = Field(
+        default=None, description="a horizon of its own in seconds", examples=[1800]
+    )
+    timeout_bars: int | None = Field(
+        default=None, ge=1, le=10_000_000, description="or in bars", examples=[1800]
+    )
+    trailing: bool = Field(
+        default=False, description="whether the stop follows the best price of the path"
+    )
+
+    @model_validator(mode="after")
+    def _rules_of_one_mode(self) -> Self:
+        if self.timeout_seconds is not None and self.timeout_bars is not None:
+            raise ValueError("timeout_seconds and timeout_bars exclude each other: give one")
+        if self.trailing and not self.stop.is_fixed:
+            raise ValueError(
+                "trailing: a stop that trails is a number of ticks or points, such as 6 or "
+                f'"1.5 points", not "{self.stop}"'
+            )
+        return self
+
+    @property
+    def barriers(self) -> tuple[Barrier, Barrier]:
+        """Stop and target."""
+        return self.stop, self.target
+
+
+def _kind_and_bars(value: object) -> object:
+    """A pair such as ("atr", 20) says the same."""
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return dict(zip(("kind", "bars"), value, strict=True))
+    return value
+
+
+class Volatility(Model):
+    """How much a symbol moved over its last bars, in price increments: a unit for barriers."""
+
+    kind: Literal["atr", "range", "std"] = Field(
+        description="atr: mean true range; range: highest high to lowest low; std: standard "
+        "deviation of the changes of the close"
+    )
+    bars: int = Field(ge=1, le=10_000_000, description="over so many bars")
+
+    @model_validator(mode="after")
+    def _enough_changes(self) -> Self:
+        if self.kind == "std" and self.bars < 2:
+            raise ValueError("bars: a standard deviation needs at least 2")
+        return self
+
+
+AnyVolatility = Annotated[Volatility, BeforeValidator(_kind_and_bars)]
 
 
 class Instrument(Model):
@@ -48,6 +234,9 @@ class Weights(Model):
     optimal_seconds: Finite = Field(default=300, ge=0, description="time to target without loss")
     velocity_span_seconds: Finite = Field(default=600, gt=0, description="the span of the slope")
     floor: Finite = Field(default=0.5, gt=0, description="the lowest quality and velocity")
+    factors: tuple[Factor, ...] = Field(
+        default=FACTORS, description="what a weight is the product of"
+    )
 
     @model_validator(mode="after")
     def _floor_is_lowest(self) -> Self:
@@ -55,9 +244,16 @@ class Weights(Model):
             raise ValueError("floor is above quality_best or velocity_best")
         return self
 
+    @field_validator("factors")
+    @classmethod
+    def _factors_in_order(cls, values: tuple[Factor, ...]) -> tuple[Factor, ...]:
+        # In whatever order they are given, they are multiplied in this one.
+        return tuple(factor for factor in FACTORS if factor in values)
 
-def _mode(name: str, direction: Literal["long", "short"], stop: int) -> TradingMode:
-    return TradingMode(name=name, direction=direction, stop=Decimal(stop), target=Decimal(2 * stop))
+
+def _mode(name: str, direction: Direction, stop: int) -> TradingMode:
+    barriers = Barrier(Decimal(stop), "ticks"), Barrier(Decimal(2 * stop), "ticks")
+    return TradingMode(name=name, direction=direction, stop=barriers[0], target=barriers[1])
 
 
 DEFAULT_MODES = tuple(
@@ -86,3 +282,8 @@ class Grid:
     def increment(self) -> Fraction:
         """The price increment in points."""
         return Fraction(self.numerator, self.denominator) * self.scale
+
+    def distance(self, one: Barrier) -> int:
+        """Whole increments to a barrier of ticks or points, rounded up, at least 1."""
+        per = Fraction(self.increments_per_tick) if one.unit == "ticks" else 1 / self.increment
+        return max(1, math.ceil(Fraction(one.number or 0) * per))

@@ -6,6 +6,7 @@ Every value keeps its origin, so that `duck-label config` can show it and an err
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,9 +25,14 @@ from duck_label.toml_file import read_toml
 LOCAL_FILE = Path("duck_label.toml")
 _DEFAULT = "default"
 # Tables whose keys are layered one by one; a list of modes replaces the one below it.
-_TABLES = ("columns", "instruments", "weights", "memory", "run")
+_TABLES = ("columns", "instruments", "weights", "volatility", "memory", "run")
 # Flat keywords of Python are taken here too; what they stand for is where a value is looked up.
 _FLAT = {"threads": "run.threads", "chunk_size": "run.chunk"}
+# A name in quotes may hold colons.
+_BARRIER = r'(?:[^:"]|"[^"]*")+'
+_PARTS = re.compile(
+    rf"(?P<name>.+):(?P<direction>[^:]+):(?P<stop>{_BARRIER}):(?P<target>{_BARRIER})"
+)
 _EXCLUSIVE = {"timeout_seconds": "timeout_bars", "timeout_bars": "timeout_seconds"}
 
 
@@ -93,15 +99,34 @@ def parse_assignment(text: str) -> dict[str, Any]:
 
 
 def parse_mode(text: str) -> dict[str, Any]:
-    """A mode of the command line, `NAME:DIRECTION:STOP:TARGET`.
+    """A mode of the command line, `NAME:DIRECTION:STOP:TARGET[:trailing]`.
 
     Raises:
-        ConfigError: if there are not four parts.
+        ConfigError: if there are not so many parts.
     """
-    parts = text.rsplit(":", 3)
-    if len(parts) != 4:
-        raise ConfigError(f"--mode {text}: write NAME:DIRECTION:STOP:TARGET, such as a:long:6:12")
-    return dict(zip(("name", "direction", "stop", "target"), parts, strict=True))
+    head, colon, last = text.rpartition(":")
+    trails = bool(colon) and last.strip() == "trailing"
+    parts = _PARTS.fullmatch(head if trails else text)
+    if parts is None:
+        raise ConfigError(
+            f"--mode {text}: write NAME:DIRECTION:STOP:TARGET, such as a:long:6:12, "
+            "b:short:0.05%:0.1% or c:side:2*atr20:none"
+        )
+    mode: dict[str, Any] = {key: value.strip() for key, value in parts.groupdict().items()}
+    return {**mode, "trailing": True} if trails else mode
+
+
+def parse_volatility(text: str) -> dict[str, dict[str, Any]]:
+    """A volatility of the command line, `NAME=KIND:BARS`, as its table.
+
+    Raises:
+        ConfigError: if it is not written so.
+    """
+    name, equals, rule = text.partition("=")
+    kind, colon, bars = rule.partition(":")
+    if not (equals and colon and name.strip() and bars.strip().isdecimal()):
+        raise ConfigError(f"--volatility {text}: write NAME=KIND:BARS, such as atr20=atr:20")
+    return {name.strip(): {"kind": kind.strip(), "bars": int(bars)}}
 
 
 def to_toml(settings: Settings) -> str:
@@ -114,12 +139,12 @@ def to_toml(settings: Settings) -> str:
         if not isinstance(value, dict) and key != "modes"
     }
     _add(document, settings, "", plain)
-    for name in ("columns", "weights", "instruments", "memory", "run"):
+    for name in ("columns", "weights", "instruments", "volatility", "memory", "run"):
         table = tomlkit.table()
-        if name == "instruments":
-            for pattern, instrument in values[name].items():
+        if name in ("instruments", "volatility"):
+            for pattern, rules in values[name].items():
                 inner = tomlkit.table()
-                _add(inner, settings, f"instruments.{pattern}.", instrument)
+                _add(inner, settings, f"{name}.{pattern}.", rules)
                 table.add(pattern, inner)
         else:
             _add(table, settings, f"{name}.", values[name])
@@ -146,6 +171,8 @@ def _add(container: Any, settings: Settings, prefix: str, values: Mapping[str, A
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value

@@ -50,7 +50,7 @@ def test_every_kind_of_damage_is_found_and_mended_by_the_next_run(output: Path) 
         (third.name, "has"),
     ]
     assert "other bytes" in found.damaged[0].reason
-    assert "9 bytes" not in found.damaged[1].reason
+    assert " 9 bytes" not in found.damaged[1].reason
     assert found.missing == (second.name,)
     assert found.foreign == ("README.txt", "other.PARQUET")
 

@@ -58,7 +58,9 @@ def test_a_profile_has_a_line_for_every_step_and_reads_every_bar() -> None:
     assert result.exit_code == 0
     lines = result.stderr.splitlines()
     table = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("label/")}
-    assert list(table) == list(LABEL_STEPS)
+    # No barrier is a bar's own.
+    steps = [step for step in LABEL_STEPS if step != "label/5_own_touches"]
+    assert list(table) == steps
     rows = len(golden.bars("plain"))
     assert int(table["label/2_bars"][2].replace(",", "")) >= rows
     assert int(table[LABEL_STEPS[-1]][2].replace(",", "")) >= 2 * rows
@@ -87,7 +89,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(here: Path) -> None:
         (["run", BARS, "-o", "out", "--chunk", "0"], 2, "--chunk"),
         (["run", BARS, "-o", "out", "--threads", "0"], 2, "--threads"),
         (["run", BARS, "-o", "out", "--mode", "a:long:1"], 2, "NAME:DIRECTION:STOP:TARGET"),
-        (["run", BARS, "-o", "out", "--mode", "a:up:1:2"], 2, "'long' or 'short'"),
+        (["run", BARS, "-o", "out", "--mode", "a:up:1:2"], 2, "'long', 'short' or 'side'"),
         (["run", BARS, "-o", "out", "--set", "weights.flor=1"], 2, "did you mean 'floor'"),
         (["run", BARS, "-o", "out", "--set", "nonsense"], 2, "KEY=VALUE"),
         (["run", BARS, "-o", "out", "--column", "time=t"], 2, "did you mean 'timestamp'"),
@@ -159,6 +161,9 @@ roll_gap_points = 12.5
 as_of = 2024-12-20
 unresolved = "null"
 details = true
+entry = "close"
+tie = "null"
+label = "touch"
 timestamp_format = "%Y%m%d"
 timestamp_zone = "America/Chicago"
 price_scale = 1e-9
@@ -173,6 +178,7 @@ session_start = "00:00 UTC"
 
 [columns]
 volume = "vol ume"
+side = "my signal"
 
 [weights]
 decay_rate = 0.01
@@ -183,12 +189,27 @@ velocity_slope = 1.25
 optimal_seconds = 200
 velocity_span_seconds = 500
 floor = 0.25
+factors = ["quality", "decay"]
 
 [[modes]]
 name = "one"
 direction = "short"
 stop = 2.5
 target = 3
+timeout_seconds = 25
+trailing = true
+
+[[modes]]
+name = "two"
+direction = "side"
+stop = "1.5 * atr20"
+target = "0.05%"
+timeout_bars = 20
+trailing = false
+
+[volatility.atr20]
+kind = "atr"
+bars = 20
 
 [instruments."GC*"]
 tick_size = 0.1

@@ -223,9 +223,8 @@ def test_links_lead_somewhere() -> None:
 @pytest.mark.parametrize(
     ("values", "row"),
     [
-        ({"modes": [{"name": "x", "direction": "long", "stop": "0.1%", "target": 8}]}, "percent"),
-        ({"modes": [{"name": "x", "direction": "side", "stop": 4, "target": 8}]}, "meta-labels"),
         ({"commission": 2}, "| costs |"),
+        ({"trading_hours": "08:30-15:00"}, "| trading hours"),
     ],
 )
 def test_errors_that_meet_a_limit_lead_to_its_page(values: dict[str, Any], row: str) -> None:

@@ -40,7 +40,7 @@ def walk(rows: list[tuple[float, float, float, float]], signal: int = 0, **confi
     settings = LabelingConfig(**{"timeout_seconds": 60, "roll_gap_points": 5, **config})
     start = 1_709_562_600
     bars = [Bar((start + second) * 1_000_000, *row) for second, row in enumerate(rows)]
-    return Walk(settings, settings.grids()[-1], 1_000_000, 12 * 2024 + 5, bars, signal)
+    return Walk(settings, settings.grids()[-1], 1_000_000, 12 * 2024 + 5, bars, signal, {})
 
 
 LONG, SHORT = (
@@ -101,9 +101,9 @@ def test_the_horizon_ends_or_the_bars_do(count: int, config: dict[str, Any], out
             rows = [FLAT] * count
             made = LabelingConfig(roll_gap_points=5, unresolved=unresolved, **settings)
             one = walk(rows)
-            trade = Walk(made, made.grids()[-1], 1_000_000, one.reference_month, one.bars, 0).trade(
-                LONG
-            )
+            trade = Walk(
+                made, made.grids()[-1], 1_000_000, one.reference_month, one.bars, 0, {}
+            ).trade(LONG)
         else:
             trade = walk([FLAT] * count, unresolved=unresolved).trade(LONG)
         assert trade.outcome == outcome

@@ -22,11 +22,15 @@ import pytest
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import BadBarsError, ConfigError, InputError, OutputError
+from duck_label.outcomes import NAMES
 from lengths import long_but
 from scan import OUTCOMES, Mode, Rules, scan
 
 PRICES = ["open", "high", "low", "close"]
-KINDS_OF_COLUMNS = ("label", "weight", "outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time")
+KINDS_OF_COLUMNS = (
+    *("label", "weight", "outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
+    *("exit_price", "return_ticks", "stop_ticks", "target_ticks"),
+)
 DEFAULT_MODES = [f"{v}_vol_{d}" for v in ("low", "normal", "high") for d in ("long", "short")]
 ADDED_TO_GOLDEN = [f"{kind}_{mode}" for mode in DEFAULT_MODES for kind in KINDS_OF_COLUMNS]
 
@@ -90,7 +94,8 @@ def arrow(df: Any) -> pa.Table:
 def differences(labeled: Any, bars: pa.Table, rules: Rules = RULES) -> list[str]:
     """Where the labels of a table part from the scan of its bars, which are given row by row."""
     table = arrow(labeled)
-    added = [name for name in table.column_names if name.startswith(KINDS_OF_COLUMNS)]
+    # The scan knows nothing of exits.
+    added = [name for name in table.column_names if name.startswith(KINDS_OF_COLUMNS[:7])]
     assert added[-1:] == ["touch_time_down"]
     table = table.select(added)
     for name in ("timestamp", "symbol"):
@@ -173,9 +178,10 @@ def test_a_column_counts_before_an_index() -> None:
 
 def test_types_in_pandas() -> None:
     labeled = label(bars_of_one().to_pandas())
-    kinds = ("int8", "float32", "category", "float64", "float64", "float64", "datetime64[us, UTC]")
+    kinds = ["int8", "float32", "category", *["float64"] * 3, "datetime64[us, UTC]"]
+    kinds += ["float64"] * 4
     assert list(map(str, labeled.dtypes[ADDED])) == [*kinds, *kinds]
-    assert list(labeled["outcome_up"].cat.categories) == list(OUTCOMES)
+    assert list(labeled["outcome_up"].cat.categories) == list(NAMES)
     assert set(labeled["outcome_up"]) == set(OUTCOMES)
 
 
@@ -183,10 +189,12 @@ def test_types_in_arrow_and_polars() -> None:
     labeled = label(bars_of_one())
     text, double = pa.dictionary(pa.int8(), pa.string()), pa.float64()
     kinds = [pa.int8(), pa.float32(), text, double, double, double, pa.timestamp("us", "UTC")]
+    kinds += [double] * 4
     assert [labeled.schema.field(name).type for name in ADDED] == [*kinds, *kinds]
     labeled = label(pl.from_arrow(bars_of_one()))
     text, double = pl.Categorical(), pl.Float64()
     kinds = [pl.Int8(), pl.Float32(), text, double, double, double, pl.Datetime("us", "UTC")]
+    kinds += [double] * 4
     assert labeled.select(ADDED).dtypes == [*kinds, *kinds]
 
 
@@ -545,7 +553,7 @@ def test_names_of_modes() -> None:
     modes = [Mode(name, "long", 4.0 + number, 9.0) for number, name in enumerate(names)]
     bars = bars_of_one()
     labeled = label(bars.to_pandas(), modes=[vars(mode) for mode in modes])
-    assert len(labeled.columns) == 6 + 7 * len(names)
+    assert len(labeled.columns) == 6 + len(KINDS_OF_COLUMNS) * len(names)
     expected = scan(bars, replace(RULES, modes=tuple(modes)))
     assert golden.differences(in_order(arrow(labeled)), expected) == []
 

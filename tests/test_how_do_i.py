@@ -172,6 +172,13 @@ LABEL: dict[str, Made] = {
     "label what yfinance downloads": (yfinance, BARS, {None}, START),
     "label what freqtrade downloads": (freqtrade, 2 * BARS, {"BTC_USDT", "ETH_USDT"}, START),
 }
+# The mode of a recipe, and all that its labels are.
+TRADES: dict[str, tuple[str, set[int | None]]] = {
+    "set stops in percent": ("p", {0, 1}),
+    "let stops follow the volatility": ("calm", {None, 0, 1}),
+    "ask whether a signal was right (meta-labels)": ("meta", {None, 0, 1}),
+    "trail a stop": ("ride", {-1, 0, 1}),
+}
 # The library that a recipe needs, and the file that it makes.
 MAKE = {
     "get the sessions of an exchange": ("pandas_market_calendars", "sessions.parquet"),
@@ -219,6 +226,21 @@ def test_a_recipe_labels(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert {label for *_, label in rows} == {0, 1}
 
 
+@pytest.mark.parametrize("name", TRADES)
+def test_a_recipe_labels_a_trade(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mode, labels = TRADES[name]
+    plain(tmp_path / "bars" / "2024-03.parquet")
+    signal = pa.array([(1, -1, 0, None)[bar % 4] for bar in range(BARS)])
+    plain(tmp_path / "signals" / "2024-03.parquet", my_signal=signal)
+    follow(RECIPES[name], tmp_path)
+    with open_output("labels") as output:
+        found = output.sql(f"select distinct label from labels_long where mode = '{mode}'")
+        assert {label for (label,) in found.fetchall()} == labels
+
+
 @pytest.mark.parametrize("name", long_but(READ[:2], READ))
 def test_a_recipe_reads(
     name: str,
@@ -256,4 +278,4 @@ def test_a_recipe_makes_a_file(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_every_recipe_is_typed() -> None:
-    assert {*LABEL, *MAKE, *READ} == set(RECIPES)
+    assert {*LABEL, *TRADES, *MAKE, *READ} == set(RECIPES)

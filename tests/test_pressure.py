@@ -104,7 +104,7 @@ def test_pressure_between_steps_is_cleaned_up_and_told(
         gauge.share = 0.85
 
     monkeypatch.setattr(Database, "spill", spill)
-    at_step(monkeypatch, "label/5_outcomes", press)
+    at_step(monkeypatch, "label/6_outcomes", press)
     engine = WeightedLabelingEngine(LabelingConfig())
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)

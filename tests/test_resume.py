@@ -353,7 +353,7 @@ def test_a_full_disk_is_one_message_and_loses_nothing(bars: Path, tmp_path: Path
     ended = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
-    assert "8_part: cannot be written: Could not write file" in ended.stderr, ended.stderr
+    assert "9_part: cannot be written: Could not write file" in ended.stderr, ended.stderr
     assert before.items() <= parts(tmp_path / "out").items()
     assert_whole_parts(tmp_path / "out")
     label(bars, tmp_path / "out")

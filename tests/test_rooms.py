@@ -10,11 +10,11 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 
 # From the ground up; what stands in one line is one floor, whose rooms may use each other.
 FLOORS = (
-    ("errors", "tables", "ranges", "sizes"),
+    ("errors", "outcomes", "tables", "ranges", "sizes"),
     ("toml_file", "whole", "fields"),
     ("rules",),
     ("config",),
-    ("settings", "columns", "queries", "sample"),
+    ("settings", "columns", "trades", "queries", "sample"),
     ("memory",),
     ("storage",),
     ("profile", "database", "database_errors"),

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from duck_label import LabelingConfig
 from duck_label.columns import BarColumns
 from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
+from duck_label.outcomes import SUMS
 from duck_label.queries import context, parameters, render
+from duck_label.trades import Trades
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 COLUMNS = BarColumns(
@@ -79,7 +82,7 @@ def flat(
 
 
 GRIDS = (
-    "symbol varchar, numerator bigint, denominator bigint, "
+    "symbol varchar, pattern varchar, numerator bigint, denominator bigint, "
     "increments_per_tick bigint, roll_gap bigint"
 )
 SPANS = "symbol varchar, first_time timestamptz, last_time timestamptz"
@@ -108,7 +111,7 @@ def test_margins_hold_six_bars_before_and_one_past_the_horizon(
     """A: far bars on both sides. B: begins and ends in the chunk. C: has no bar in it."""
     a = flat([0, 10, 20, 30, 40, 50, 60, 70, 150, 500, 520, 559, 560, 561, 9000], "A")
     files = [bar_file(tmp_path / "bars.parquet", a + flat([120, 130], "B") + flat([50, 250], "C"))]
-    make(database, "grids", GRIDS, [(symbol, 1, 4, 1, 20) for symbol in "ABC"])
+    make(database, "grids", GRIDS, [(symbol, "*", 1, 4, 1, 20) for symbol in "ABC"])
     spans = [("A", 0, 9000), ("B", 120, 130), ("C", 50, 250)]
     make(database, "spans", SPANS, [(s, second(a), second(b)) for s, a, b in spans])
     # Six bars back from 150 lie from 20 to 70. The entry is at 500, its horizon ends before 560,
@@ -157,7 +160,7 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
     )
     found = database.rows(
         "select series, bar, clock, high, low, previous_high, previous_low, jumps, entry, "
-        "entry_clock, entry_high, entry_low, is_wanted, horizon, is_cut_short "
+        "entry_clock, entry_high, entry_low, is_wanted, horizon_1, is_cut_short_1 "
         "from bars order by series, bar"
     )
     # A's last close jumps by 6.5 points, more than 5. Its second bar enters at second 62: a
@@ -184,7 +187,8 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
 BARS = (
     "series integer, bar bigint, clock bigint, high bigint, low bigint, "
     "previous_high bigint, previous_low bigint, entry bigint, entry_clock bigint, "
-    "entry_high bigint, entry_low bigint, is_wanted boolean, horizon bigint, is_cut_short boolean"
+    "entry_high bigint, entry_low bigint, is_wanted boolean, horizon_1 bigint, "
+    "is_cut_short_1 boolean"
 )
 
 
@@ -212,7 +216,7 @@ def test_no_asof_join_is_run_as_a_loop_however_few_rows_are_expected(
     """DuckDB expects one row where thousands of bars come near a roll, and would loop over them."""
     jumping = [(at, p, p, p, p, "A") for at in range(100, 140) for p in [10.0 + 100 * (at % 2)]]
     files = [bar_file(tmp_path / "bars.parquet", jumping)]
-    make(database, "grids", GRIDS, [("A", 1, 4, 1, 20)])
+    make(database, "grids", GRIDS, [("A", "*", 1, 4, 1, 20)])
     make(database, "spans", SPANS, [("A", second(100), second(139))])
     search(database, files, 0, 300)
     values: dict[str, Any] = {
@@ -259,6 +263,15 @@ def test_cells_widen_with_the_climbs(database: Database) -> None:
 SERIES = "symbol varchar, series integer, increments_per_tick bigint"
 
 
+def make_series(database: Database, config: LabelingConfig, increments_per_tick: int = 1) -> None:
+    """One series, with the distances of its barriers."""
+    grid = replace(config.grids()[-1], increments_per_tick=increments_per_tick)
+    distances = [(d.number, grid.distance(d.barrier)) for d in Trades(config).fixed]
+    columns = "".join(f", distance_{number} bigint" for number, _ in distances)
+    row = ("A", 1, increments_per_tick, *(distance for _, distance in distances))
+    make(database, "series", SERIES + columns, [row])
+
+
 @pytest.mark.parametrize("scale", [1, 1000])
 def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: int) -> None:
     """Whether a cell is one level or hundreds, and whether the ladder has one rung or two."""
@@ -270,7 +283,7 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     highs, lows, opens = [10, 11, 12, 10, 13, 14], [9, 9, 10, 8, 10, 13], [10, 10, 11, 10, 10, 13]
     highs, lows, opens = ([scale * price for price in row] for row in (highs, lows, opens))
     make(database, "bars", BARS, bars_of(highs, lows, opens))
-    make(database, "series", SERIES, [("A", 1, scale)])
+    make_series(database, config, scale)
     run(database, "3_crossings", config)
     run(database, "4_touches", config)
     # Entries 10, 11, 10, 10, 13 at bars 2 to 6 look for 12, 13, 12, 12, 15. They are of one block:
@@ -301,14 +314,14 @@ def test_a_bar_that_is_late_on_one_side_keeps_the_touch_of_the_other(database: D
     )
     # All enter at 10. The target at 12 is touched at bar 6 only, the stop at 9 at bars 3 and 5.
     make(database, "bars", BARS, bars_of([10] * 5 + [12], [10, 10, 9, 10, 9, 10], [10] * 6))
-    make(database, "series", SERIES, [("A", 1, 1)])
+    make_series(database, config)
     run(database, "3_crossings", config)
     run(database, "4_touches", config)
     late = database.rows("select bar, is_late_up, is_late_down from lone_bars order by bar")
     assert late == [(3, False, True), (4, False, True), (5, False, True)]
     columns = "series integer, bar bigint, roll_bar bigint, roll_clock bigint"
     make(database, "rolled_paths", columns, [])
-    run(database, "5_outcomes", config)
+    run(database, "6_outcomes", config)
     trades = database.rows(
         "select lone_bar, touch_bar_1, touched_1::varchar from trades order by lone_bar"
     )
@@ -320,7 +333,7 @@ def test_the_last_bar_of_a_block_can_be_late_by_one(database: Database) -> None:
     modes = [{"name": "m", "direction": "long", "stop": 1, "target": 2}]
     config = CONFIG.model_copy(update={"modes": LabelingConfig(modes=modes).modes})
     make(database, "bars", BARS, bars_of([10] * 4, [10, 10, 9, 9], [10] * 4))
-    make(database, "series", SERIES, [("A", 1, 1)])
+    make_series(database, config)
     run(database, "3_crossings", config)
     run(database, "4_touches", config)
     assert database.rows("select bar, is_late_down from lone_bars") == [(3, True)]
@@ -359,7 +372,7 @@ bars as (
         lead(high) over (order by bar) as entry_high,
         lead(low) over (order by bar) as entry_low,
         true as is_wanted,
-        entry_clock + 900000000 as horizon
+        entry_clock + 900000000 as horizon_1
     from walk
 )
 
@@ -373,7 +386,7 @@ def interrupt_touches(folder: Path, late: Any) -> None:
     rng = random.Random(5)
     with Database(MemoryBudget.resolve("1GB"), 2, folder) as database:
         database.run(f"create temp table bars as {FINE_WALK}")
-        make(database, "series", SERIES, [("A", 1, 100)])
+        make_series(database, config, 100)
         run(database, "3_crossings", config)
         began = time.perf_counter()
         run(database, "4_touches", config)
@@ -427,7 +440,9 @@ def outcomes(
     config: LabelingConfig = CONFIG,
 ) -> Any:
     """Outcomes of bars of one block: what lone bars touch, and what all others do, both ways."""
-    make(database, "bars", BARS, bars)
+    # With details, opens and closes travel along.
+    make(database, "all_but_two", BARS, bars)
+    database.run("create temp table bars as select *, high as open, low as close from all_but_two")
     columns = "series integer, bar bigint, roll_bar bigint, roll_clock bigint"
     paths = [(1, bar, roll, clock(roll - 1)) for bar, roll in (rolls or {}).items()]
     make(database, "rolled_paths", columns, paths)
@@ -444,7 +459,7 @@ def outcomes(
         bars_touched = sorted({bar for _, _, _, bar in rungs})
         rows = [(1, 10, bar, bar, clock(bar - 1)) for bar in bars_touched]
         make(database, f"touches_{side}", columns, rows)
-    run(database, "5_outcomes", config)
+    run(database, "6_outcomes", config)
     return database.rows(f"select bar, {OUTCOME} from outcomes order by bar")
 
 
@@ -500,20 +515,20 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     columns = (
         "series integer, bar bigint, clock bigint, is_wanted boolean, "
         "high bigint, low bigint, entry bigint, entry_clock bigint, outcome_1 outcome, "
-        "path_1 bigint, decided_1 bigint"
+        "is_tied_1 boolean, path_1 bigint, decided_1 bigint"
     )
     rows = [
-        (1, 1, clock(0), True, 20, 20, 20, clock(1), "target", 2, clock(2)),
-        (1, 2, clock(1), True, 20, 18, 20, clock(2), "target", 1, clock(702)),
-        (1, 3, clock(2), True, 26, 20, 20, clock(3), "timeout", 0, None),
-        (1, 4, clock(3), False, 26, 1, None, None, "none", 0, None),
+        (1, 1, clock(0), True, 20, 20, 20, clock(1), "target", False, 2, clock(2)),
+        (1, 2, clock(1), True, 20, 18, 20, clock(2), "target", False, 1, clock(702)),
+        (1, 3, clock(2), True, 26, 20, 20, clock(3), "timeout", False, 0, None),
+        (1, 4, clock(3), False, 26, 1, None, None, "none", False, 0, None),
     ]
     make(database, "decided", columns, rows)
     database.run("create temp view outcomes as from decided")
     for table in BEHIND_OUTCOMES:
         make(database, table, "series integer", [])
     # The bars are of March; the reference is June: three months of decay.
-    run(database, "6_weights", reference_month=12 * 2024 + 6)
+    run(database, "7_weights", reference_month=12 * 2024 + 6)
     decay = 0.8607079764250578  # exp(-0.15)
     found = database.rows("select label_m, weight_m from labels order by clock")
     # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
@@ -532,7 +547,7 @@ def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_
     part = tmp_path / "part.parquet"
     limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}
     database.run("set variable tally = '[7]'")
-    run(database, "8_part", files=files, part=str(part), **limits)
+    run(database, "9_part", files=files, part=str(part), **limits)
     table = pq.read_table(part)
     assert table.column_names == [*NAMES, "label_m", "weight_m"]
     assert pq.read_metadata(part).metadata[b"duck_label_tally"] == b"[7]"
@@ -553,24 +568,36 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
         database,
         "labels",
         "series integer, clock bigint, tally_outcome_1 outcome, tally_mae_1 bigint, "
-        "tally_clocks_1 bigint",
+        "tally_clocks_1 bigint, tally_is_tied_1 boolean, label_m tinyint",
         [
-            (1, at(-2), "target", 3, 5_000_000),
-            (1, at(-1), "stop", None, None),
-            (1, at(0), "target", 4, 2_500_000),
-            (2, at(5 * 3600), "none", None, None),
+            (1, at(-2), "target", 3, 5_000_000, False, 1),
+            (1, at(-1), "stop", None, None, True, 0),
+            (1, at(0), "target", 4, 2_500_000, False, 1),
+            (2, at(5 * 3600), "none", None, None, True, None),
         ],
     )
     columns = "series integer, bar bigint, clock bigint, is_wanted boolean, jumps boolean"
     rolls = [(1, 2, at(-1), True, None), (1, 3, at(0), True, True), (1, 4, at(7), False, True)]
     make(database, "rolls", columns, rolls)
-    run(database, "7_tally")
+    run(database, "8_tally")
     found = database.rows(
         "select symbol, month, session::varchar, increments_per_tick, first, last, bars, jumps, "
         "rolled_bars, modes from tally order by symbol, session"
     )
+    nothing = dict.fromkeys(
+        (name for name in SUMS if name not in ("gains", "losses")),  # nobody asks for exits
+        0,
+    )
+
+    def sums(**counts: int) -> list[dict[str, int]]:
+        return [{**nothing, **counts}]
+
+    # What the tie rule decided is told of trades alone.
+    first = sums(target=1, stop=1, label_1=1, label_0=1, tied=1, mae=3, clocks=5_000_000)
+    second = sums(target=1, label_1=1, mae=4, clocks=2_500_000)
+    third = sums(none=1, label_null=1)
     assert found == [
-        ("A", "2024-05", "2024-05-31", 2, at(-2), at(-1), 2, 0, 1, [[1, 1, 0, 0, 0, 0, 3, 5e6]]),
-        ("A", "2024-05", "2024-06-01", 2, at(0), at(0), 1, 1, 1, [[1, 0, 0, 0, 0, 0, 4, 2.5e6]]),
-        ("B", "2024-06", "2024-06-01", 1, *[at(5 * 3600)] * 2, 1, 0, 0, [[0, 0, 0, 0, 0, 1, 0, 0]]),
+        ("A", "2024-05", "2024-05-31", 2, at(-2), at(-1), 2, 0, 1, first),
+        ("A", "2024-05", "2024-06-01", 2, at(0), at(0), 1, 1, 1, second),
+        ("B", "2024-06", "2024-06-01", 1, *[at(5 * 3600)] * 2, 1, 0, 0, third),
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlfluff.core import FluffConfig, Linter
 
-from duck_label import LabelingConfig
+from duck_label import LabelingConfig, outcomes
 from duck_label.columns import BarColumns
 from duck_label.queries import LABEL_STEPS, VIEWS, context, render
 from duck_label.records import views
@@ -45,8 +45,14 @@ QUERIES = (
     *(f"inspect/{file.stem}" for file in sorted((ROOT / "sql" / "inspect").glob("*.sql"))),
 )
 # What some queries name besides.
-NAMES = {"direction": "asc", "by": "month", "label": '"label_m"', "weight": '"weight_m"'}
+NAMES: dict[str, object] = {
+    "direction": "asc",
+    "by": "month",
+    "label": '"label_m"',
+    "weight": '"weight_m"',
+}
 NAMES |= {
+    "sums": outcomes.SUMS,
     "event_time": "source.time",
     "seconds": '"seconds_m"',
     "outcome": '"outcome_m"',
@@ -69,6 +75,35 @@ CASES = {
         ),
         RICH,
     ),
+    "any trade": (
+        LabelingConfig(
+            details=True,
+            tie="open",
+            label="sign",
+            entry="close",
+            volatility={"atr": ("atr", 20), "std": ("std", 5), "range": ("range", 3)},
+            modes=[
+                {"name": "a", "direction": "long", "stop": "1.5 * atr", "target": "2 * std"},
+                {"name": "b", "direction": "side", "stop": "range", "target": "0.1%"},
+                {"name": "c", "direction": "side", "stop": "2 points", "target": "0.1%"},
+                {"name": "d", "direction": "short", "stop": 6, "target": "col", "trailing": True},
+                {"name": "e", "direction": "side", "stop": 6, "target": "none", "trailing": True},
+                {"name": "f", "direction": "long", "stop": "none", "target": 5, "timeout_bars": 60},
+                {"name": "g", "direction": "short", "stop": "2 * col %", "target": "col ticks"},
+            ],
+        ),
+        RICH,
+    ),
+    "own barriers": (
+        LabelingConfig(
+            tie="null",
+            label="touch",
+            volatility={"atr": ("atr", 20)},
+            weights={"factors": ["quality"]},
+            modes=[{"name": "m", "direction": "long", "stop": "atr", "target": "2 * atr"}],
+        ),
+        PLAIN,
+    ),
 }
 
 
@@ -85,6 +120,7 @@ def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
 def test_every_file_is_linted() -> None:
     linted = {f"{name}.sql" for name in QUERIES}
     linted |= {"checks/rules.sql", "input/sessions.sql", "views/records.sql"}
+    linted |= {"label/distances.sql", "label/later_touches.sql"}
     assert linted == {str(p.relative_to(ROOT / "sql")) for p in (ROOT / "sql").rglob("*.sql")}
 
 

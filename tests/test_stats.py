@@ -25,10 +25,11 @@ import golden
 from duck_label.cli import main
 from duck_label.look.quality import Check, complaint, worst
 from duck_label.look.stats import By, Group, statistics
+from duck_label.outcomes import NAMES
 from duck_label.records.ledger import Ledger
 from labeling import label, read, write
 from lengths import EXAMPLES, long_but
-from scan import OUTCOMES, scan
+from scan import scan
 from test_invariance import Case, cases, cuts, folder
 
 CASES = ("plain", "rolls", "months", "symbols_unsorted", "adjusted", "bars_horizon")
@@ -47,7 +48,7 @@ def expected(labeled: list[dict[str, Any]], mode: str, key: Any) -> dict[str, di
             seconds[group].append(row[f"seconds_{mode}"])
     return {
         group: {
-            "outcomes": {outcome: counts[outcome] for outcome in OUTCOMES},
+            "outcomes": {outcome: counts[outcome] for outcome in NAMES},
             "mae": pytest.approx(np.mean(mae[group])) if mae[group] else None,
             "seconds": pytest.approx(np.mean(seconds[group])) if seconds[group] else None,
         }
@@ -173,7 +174,7 @@ engine.process_files([sys.argv[1]], sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("step", long_but(["label/7_tally"], ["label/7_tally", "label/8_part"]))
+@pytest.mark.parametrize("step", long_but(["label/8_tally"], ["label/8_tally", "label/9_part"]))
 def test_tallies_survive_kill_and_the_labeling_of_a_range_anew(step: str, tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [golden.bars("months")])
     label(bars, tmp_path / "whole")

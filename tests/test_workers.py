@@ -51,7 +51,7 @@ def first(marker={marker!r}):
 
 original = ChunkLabeler._run
 def run(self, step, chunk, values):
-    if step == "label/6_weights":
+    if step == "label/7_weights":
         {act}
     original(self, step, chunk, values)
 ChunkLabeler._run = run

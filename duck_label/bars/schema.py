@@ -308,7 +308,7 @@ def refuse_missing(columns: tuple[tuple[str, str], ...], config: LabelingConfig,
     """
     kinds = dict(columns)
     missing = []
-    for ours in BAR_COLUMNS:
+    for ours in (*BAR_COLUMNS, *(["side"] if config.has_sides else [])):
         theirs, optional = config.column(ours), ours in ("volume", "symbol")
         if theirs not in kinds and not (optional and ours not in config.columns):
             hint = unknown(theirs, list(kinds)).partition("; ")[2]
@@ -321,6 +321,33 @@ def refuse_missing(columns: tuple[tuple[str, str], ...], config: LabelingConfig,
         missing.append("`duck-label validate --write-config` guesses the names of all of them")
     if missing:
         raise InputError("\n".join(missing))
+
+
+def _check_trades(kinds: Mapping[str, str], config: LabelingConfig, path: str) -> None:
+    """Make sure that the columns which modes are read from are there, and are numbers.
+
+    Raises:
+        InputError: naming the mode and the column.
+    """
+    for name in config.volatilities:
+        if name in kinds:
+            raise InputError(
+                f"{path}: has a column {name!r}, and there is a volatility of that name: rename "
+                "the volatility"
+            )
+    for name, (mode, key, written) in config.columns_of_barriers.items():
+        told = f"{path}: {key} of mode {mode!r} is {written!r}: "
+        if name not in kinds:
+            hint = unknown(name, [*config.volatility, *kinds]).partition("; ")[2]
+            raise InputError(f"{told}there is neither a volatility nor a column {name!r}: {hint}")
+        if not _NUMBER.fullmatch(kinds[name]):
+            raise InputError(f"{told}column {name!r} is {kinds[name]}, not a number")
+    side = config.column("side")
+    if config.has_sides and not _NUMBER.fullmatch(kinds[side]):
+        raise InputError(
+            f"{path}: column {side!r} is {kinds[side]}, but the side must be a number: above zero "
+            "is long, below it short"
+        )
 
 
 def bar_columns(
@@ -338,6 +365,7 @@ def bar_columns(
     """
     refuse_missing(columns, config, path)
     kinds = dict(columns)
+    _check_trades(kinds, config, path)
     timestamp = config.column("timestamp")
     written = written_time(timestamp, kinds[timestamp], config, path)
     present = {ours: config.column(ours) for ours in BAR_COLUMNS if config.column(ours) in kinds}

@@ -27,6 +27,9 @@ _KEYS = {
     "price_increment": "price_increment",
     "roll_gap_points": "roll_gap_points",
     "as_of": "as_of",
+    "entry": "entry",
+    "tie": "tie",
+    "label": "label",
     "unresolved": "unresolved",
     "details": "details",
     "symbol_from": "symbol_from",
@@ -183,7 +186,31 @@ def configuration(command: Command) -> Command:
             "modes",
             multiple=True,
             metavar="NAME:DIRECTION:STOP:TARGET",
-            help="A trading mode, in ticks; any given replace the default six.",
+            help="A trading mode; any given replace the default six. Barriers are ticks, 0.05%, "
+            "'1.5 points', 2*atr20 or none.",
+        ),
+        click.option(
+            "--volatility",
+            "volatilities",
+            multiple=True,
+            metavar="NAME=KIND:BARS",
+            help="A volatility for barriers, such as atr20=atr:20; also range and std.",
+        ),
+        click.option(
+            "--entry",
+            type=click.Choice(["next_open", "close"]),
+            help="Price of the entry.  [default: next_open]",
+        ),
+        click.option(
+            "--tie",
+            type=click.Choice(["stop", "target", "open", "null"]),
+            help="What a bar decides that touches both barriers.  [default: stop]",
+        ),
+        click.option(
+            "--label",
+            type=click.Choice(["win", "touch", "sign"]),
+            help="1 at the target, else 0; or -1 at the stop; or the sign of the return too.  "
+            "[default: win]",
         ),
         click.option("--timeout-seconds", type=float, help="Horizon in seconds.  [default: 900]"),
         click.option("--timeout-bars", type=int, help="Horizon in bars instead of seconds."),
@@ -203,7 +230,7 @@ def configuration(command: Command) -> Command:
         click.option(
             "--details/--no-details",
             default=None,
-            help="Also write outcomes, excursions, seconds and touch times.",
+            help="Also write outcomes, excursions, exits and touch times.",
         ),
         click.option(
             "--on-bad-rows",
@@ -376,5 +403,8 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         options["symbols"] = list(values["symbols"])
     if values["modes"]:
         options["modes"] = [settings.parse_mode(text) for text in values["modes"]]
+    for text in values["volatilities"]:
+        for name, rule in settings.parse_volatility(text).items():
+            options[f"volatility.{name}"] = rule
     assignments = [settings.parse_assignment(text) for text in values["assignments"]]
     return settings.load(options, values["config_file"], assignments)

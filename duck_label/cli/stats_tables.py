@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import astuple
 
+from duck_label.look.outcome_tables import outcomes_table, returns_table
 from duck_label.look.stats import Group, Statistics
 from duck_label.memory.budget import format_bytes
-from duck_label.queries import OUTCOMES
 from duck_label.run.results import told_rounded
 from duck_label.tables import Table, counted, number, share
 
@@ -32,21 +32,13 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
     if statistics.prices_rounded:
         yield told_rounded(statistics.prices_rounded)
     yield ""
-    yield Table(
-        "Outcomes",
-        ("mode", "win rate", *OUTCOMES, "MAE ticks", "seconds"),
-        [
-            (
-                mode.mode,
-                share(mode.win_rate),
-                *(number(mode.outcomes[outcome]) for outcome in OUTCOMES),
-                number(mode.mean_mae_ticks, 2),
-                number(mode.mean_seconds_to_target, 1),
-            )
-            for mode in total.modes
-        ],
-    )
-    yield "MAE and seconds are means over winners (target)."
+    yield outcomes_table(total)
+    yield "MAE and seconds are means over the outcome target; tied is the share of the trades that"
+    yield "touch a barrier which one bar decided that touches both."
+    if any(mode.returns for mode in total.modes):
+        yield ""
+        yield returns_table(total)
+        yield "Of all trades with an exit, without costs; overlapping trades count each."
     yield ""
     yield Table(
         "Weights",

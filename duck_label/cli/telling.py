@@ -13,15 +13,8 @@ from rich.table import Table
 
 from duck_label.look.explain import Story
 from duck_label.look.walk import Bar, Step
-
-_WHY = {
-    "target": "the target was touched first",
-    "stop": "the stop was touched first",
-    "timeout": "the horizon ended before stop or target was touched",
-    "roll": "a jump of the price between contracts lies at the signal bar or on the path",
-    "censored": "the bars end before the horizon does",
-    "none": "there is no bar to enter at",
-}
+from duck_label.outcomes import BY_NAME
+from duck_label.rules import Barrier
 
 
 def tell(story: Story) -> str:
@@ -40,22 +33,43 @@ def _barriers(story: Story) -> Iterator[str]:
     trade, mode = story.trade, story.trade.mode
     if trade.entry is None:
         return
-    sign = 1 if mode.direction == "long" else -1
-    yield f"  entry    {_number(trade.entry):>12}  {mode.direction}, at the open of the next bar"
-    for name, price, ticks in (
-        ("target", trade.target, sign * mode.target),
-        ("stop", trade.stop, -sign * mode.stop),
+    direction = "long" if trade.side > 0 else "short"
+    at = "the close of the bar" if story.enters_at_close else "the open of the next bar"
+    yield f"  entry    {_number(trade.entry):>12}  {direction}, at {at}"
+    for name, price, ticks, sign, barrier in (
+        ("target", trade.target, trade.target_ticks, trade.side, mode.target),
+        ("stop", trade.stop, trade.stop_ticks, -trade.side, mode.stop),
     ):
-        yield f"  {name:<8} {_number(price):>12}  {ticks:+f} ticks"
+        yield f"  {name:<8} {_level(price, ticks, sign, barrier)}"
+    if mode.trailing:
+        yield "           the stop trails: it follows the best price of the path before each bar"
+
+
+def _level(price: float | None, ticks: float | None, sign: int, barrier: Barrier) -> str:
+    """Where a barrier lies, and how that is written where it is not in ticks."""
+    if barrier.is_none:
+        return f"{'none':>12}"
+    if price is None or ticks is None:
+        return f"{'unknown':>12}  {barrier}"
+    written = "" if barrier.ticks is not None else f" ({barrier})"
+    return f"{_number(price):>12}  {_signed(sign * ticks)} ticks{written}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.10g}"
 
 
 def _path(story: Story) -> Iterator[str]:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("bar", "time", "open", "high", "low", "close", "seconds", "MAE", "MFE"):
         table.add_column(name, justify="right")
+    if story.trade.mode.trailing:
+        table.add_column("stop", justify="right")
     table.add_row("signal", *_bar(story, story.signal), "", "", "")
     for step in telling_steps(story.trade.path):
-        numbers = (step.seconds, step.mae_ticks, step.mfe_ticks)
+        numbers: list[float | None] = [step.seconds, step.mae_ticks, step.mfe_ticks]
+        if story.trade.mode.trailing:
+            numbers.append(step.stop)
         table.add_row(str(step.number), *_bar(story, step.bar), *map(_number, numbers))
     text = StringIO()
     Console(file=text, width=120, color_system=None).print(table)
@@ -79,18 +93,23 @@ def telling_steps(path: Sequence[Step]) -> list[Step]:
 
 def _sums(story: Story) -> Iterator[str]:
     trade, w = story.trade, story.weights
-    yield f"  outcome  {trade.outcome}: {_WHY[trade.outcome]}"
+    yield f"  outcome  {trade.outcome}: {BY_NAME[trade.outcome].why}"
     if trade.seconds is not None:
         yield (
             f"           after {_number(trade.seconds)} s on bar {len(trade.path)}; "
             f"MAE {_number(trade.mae_ticks)} ticks, MFE {_number(trade.mfe_ticks)} ticks"
         )
+    if trade.exit_price is not None:
+        gain = _number(trade.return_ticks)
+        yield f"  exit     {_number(trade.exit_price)}, a return of {gain} ticks"
     if trade.quality is not None and trade.velocity is not None:
-        stop = f"{trade.mode.stop:f}"
         best, slope = _number(w["quality_best"]), _number(w["quality_slope"])
         yield (
-            f"  quality  {_number(trade.quality)} = {best} - {slope} * "
-            f"{_number(trade.mae_ticks)} / {stop}, from {_number(w['floor'])} to {best}"
+            "  quality  1: there is no stop"
+            if trade.stop_ticks is None
+            else f"  quality  {_number(trade.quality)} = {best} - {slope} * "
+            f"{_number(trade.mae_ticks)} / {_number(trade.stop_ticks)}, "
+            f"from {_number(w['floor'])} to {best}"
         )
         best, slope = _number(w["velocity_best"]), _number(w["velocity_slope"])
         yield (
@@ -103,8 +122,9 @@ def _sums(story: Story) -> Iterator[str]:
         f"{trade.months_ago} months)"
     )
     if trade.weight is not None:
-        factors = [f for f in (trade.quality, trade.velocity, trade.decay) if f is not None]
-        yield f"  weight   {_number(trade.weight)} = {' * '.join(map(_number, factors))}"
+        values = {name: getattr(trade, name) for name in story.factors}
+        factors = [_number(value) for value in values.values() if value is not None]
+        yield f"  weight   {_number(trade.weight)} = {' * '.join(factors or ['1'])}"
     stored = ", ".join(f"{kind} {_plain(value)}" for kind, value in story.stored.items())
     yield f"  stored   {stored}: {story.verdict.upper() if story.differences else 'agrees'}"
     for line in (*story.differences, *(story.doubts if story.differences else ())):
@@ -118,9 +138,11 @@ def to_json(story: Story) -> dict[str, Any]:
         "symbol": None if story.symbol is None else str(story.symbol),
         "timestamp": story.moment(story.signal).isoformat(),
         "mode": trade.mode.name,
-        "direction": trade.mode.direction,
-        "stop_ticks": float(trade.mode.stop),
-        "target_ticks": float(trade.mode.target),
+        "direction": {1: "long", -1: "short", 0: None}[trade.side],
+        "stop": str(trade.mode.stop),
+        "target": str(trade.mode.target),
+        "stop_ticks": trade.stop_ticks,
+        "target_ticks": trade.target_ticks,
         "entry_price": trade.entry,
         "target_price": trade.target,
         "stop_price": trade.stop,
@@ -130,6 +152,8 @@ def to_json(story: Story) -> dict[str, Any]:
         "mae_ticks": trade.mae_ticks,
         "mfe_ticks": trade.mfe_ticks,
         "seconds": trade.seconds,
+        "exit_price": trade.exit_price,
+        "return_ticks": trade.return_ticks,
         "quality": trade.quality,
         "velocity": trade.velocity,
         "months_ago": trade.months_ago,
@@ -155,6 +179,7 @@ def _step(story: Story, step: Step) -> dict[str, Any]:
         "seconds": step.seconds,
         "mae_ticks": step.mae_ticks,
         "mfe_ticks": step.mfe_ticks,
+        "stop_price": step.stop,
     }
 
 

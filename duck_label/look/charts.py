@@ -20,19 +20,13 @@ from bokeh.models import (
 from bokeh.palettes import Category20
 from bokeh.plotting import figure
 
+from duck_label import outcomes
+
 # Near enough to the middle of grey to be read on white and on black; scripts of the page know more.
 GREY = "#767676"
 BLUE, ORANGE, GREEN, RED, PURPLE = "#3b82c4", "#d97a1f", "#3f9b58", "#cf4b4b", "#8b6cc4"
 # Long and short of one regime lie next to each other: dark and light of one hue.
 _MODES = ("#2166ac", "#74add1", "#1b7837", "#7fbf7b", "#b35806", "#f1a340", "#762a83", "#c2a5cf")
-_OUTCOMES = {
-    "target": GREEN,
-    "stop": RED,
-    "timeout": "#9aa0a8",
-    "roll": PURPLE,
-    "censored": "#c9a227",
-    "none": "#5f6670",
-}
 
 
 @dataclass(frozen=True)
@@ -84,7 +78,7 @@ def win_rates(months: Sequence[str], rates: Mapping[str, Sequence[float | None]]
     return Chart(plot, legend)
 
 
-def outcomes(shares: Mapping[str, Mapping[str, float]]) -> Chart:
+def outcome_shares(shares: Mapping[str, Mapping[str, float]]) -> Chart:
     """A bar for each mode, cut into the shares of its outcomes."""
     modes = list(shares)
     plot = plain_figure(
@@ -95,8 +89,8 @@ def outcomes(shares: Mapping[str, Mapping[str, float]]) -> Chart:
     plot.ygrid.visible = False
     legend = []
     left = [0.0] * len(modes)
-    for outcome, colour in _OUTCOMES.items():
-        share = [shares[mode].get(outcome, 0.0) for mode in modes]
+    for one in outcomes.ALL:
+        share = [shares[mode].get(one.name, 0.0) for mode in modes]
         right = [a + b for a, b in zip(left, share, strict=True)]
         bars = plot.hbar(
             y="mode",
@@ -104,13 +98,13 @@ def outcomes(shares: Mapping[str, Mapping[str, float]]) -> Chart:
             right="right",
             height=0.7,
             source={"mode": modes, "left": left, "right": right, "share": share},
-            color=colour,
+            color=one.colour,
         )
-        legend.append(Key(outcome, colour, "mark", [bars]))
+        legend.append(Key(one.name, one.colour, "mark", [bars]))
         plot.add_tools(
             HoverTool(
                 renderers=[bars],
-                tooltips=[("mode", "@mode"), (outcome, "@share{0.00%}")],
+                tooltips=[("mode", "@mode"), (one.name, "@share{0.00%}")],
             )
         )
         left = right

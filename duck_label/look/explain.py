@@ -15,7 +15,7 @@ from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError, InputError
 from duck_label.fields import unknown
 from duck_label.look.inspect import Output
-from duck_label.look.walk import BARS_BEFORE, Bar, Trade, Walk
+from duck_label.look.walk import Bar, Trade, Walk
 from duck_label.queries import context, render
 from duck_label.records.ledger import Ledger
 from duck_label.rules import TradingMode
@@ -25,7 +25,10 @@ _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 # How far a search for bars reaches at first, and how much farther the next one does.
 _WIDTH, _WIDER = _DAY, 30
-_KINDS = ("label", "weight", "outcome", "mae_ticks", "mfe_ticks", "seconds")
+_KINDS = (
+    *("label", "weight", "outcome", "mae_ticks", "mfe_ticks", "seconds"),
+    *("exit_price", "return_ticks", "stop_ticks", "target_ticks"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Story:
     trade: Trade
     clocks_per_second: int
     weights: Mapping[str, float]
+    factors: tuple[str, ...]
+    enters_at_close: bool
     stored: Mapping[str, Any]
     differences: tuple[str, ...]
     doubts: tuple[str, ...]
@@ -75,7 +80,7 @@ def explain(
     bars, signal, is_whole = shelf.around(at, symbol)
     month, is_final = shelf.reference_month()
     grid = next(g for g in config.grids() if fnmatchcase(str(symbol or ""), g.pattern))
-    walk = Walk(config, grid, shelf.columns.clocks_per_second, month, bars, signal)
+    walk = Walk(config, grid, shelf.columns.clocks_per_second, month, bars, signal, row)
     stories = []
     for one in chosen:
         trade = walk.trade(one)
@@ -87,10 +92,12 @@ def explain(
                 signal=bars[signal],
                 trade=trade,
                 clocks_per_second=shelf.columns.clocks_per_second,
-                weights=config.weights.model_dump(),
+                weights=config.weights.model_dump(exclude={"factors"}),
+                factors=config.weights.factors,
+                enters_at_close=config.entry == "close",
                 stored=stored,
                 differences=tuple(_differences(trade, stored)),
-                doubts=tuple(_doubts(trade, signal, is_whole, is_final)),
+                doubts=tuple(_doubts(trade, signal - config.bars_before, is_whole, is_final)),
             )
         )
     return stories
@@ -118,11 +125,11 @@ def _differences(trade: Trade, stored: Mapping[str, Any]) -> Iterator[str]:
             yield f"{kind} is {value} in the output, but {walked} by the walk"
 
 
-def _doubts(trade: Trade, bars_before: int, is_whole: bool, is_final: bool) -> Iterator[str]:
+def _doubts(trade: Trade, bars_to_spare: int, is_whole: bool, is_final: bool) -> Iterator[str]:
     if trade.outcome in ("censored", "none") or not is_whole:
         yield "the labeled bars end before the trade does: what came later was not looked at"
-    if bars_before < BARS_BEFORE:
-        yield "the labeled bars begin here: a roll just before them was not looked at"
+    if bars_to_spare < 0:
+        yield "the labeled bars begin here: rolls and volatility before them were not looked at"
     if not is_final:
         yield "no run has ended yet: the latest labeled bar stood in for the latest bar of all"
 
@@ -192,18 +199,19 @@ class _Shelf:
         start, end = next(
             (span for span in self._covered if span[0] <= at < span[1]), self._bounds()
         )
-        before = self._take(symbol, start, at, BARS_BEFORE, "desc")[::-1]
+        before = self._take(symbol, start, at, self._config.bars_before, "desc")[::-1]
         signal, *after = self._take(symbol, at, end, 2, "asc")
-        if after and self._config.timeout_seconds is not None:
+        seconds, bars = self._config.longest_seconds, self._config.longest_bars
+        by_time: list[Bar] = []
+        if after and seconds is not None:
             entered = self._time(after[0].clock)
-            over = entered + timedelta(seconds=math.ceil(self._config.timeout_seconds) + 1)
-            within = min(over, end)
+            within = min(entered + timedelta(seconds=math.ceil(seconds) + 1), end)
             path = self._fetch(symbol, entered, within, None, "asc")
-            after = [bar for bar in path if bar.clock > signal.clock]
-            after += self._take(symbol, within, end, 1, "asc")
-        elif after:
-            wanted = (self._config.timeout_bars or 0) + 2
-            after = self._take(symbol, at, end, wanted, "asc")[1:]
+            by_time = [bar for bar in path if bar.clock > signal.clock]
+            by_time += self._take(symbol, within, end, 1, "asc")
+        if after and bars is not None:
+            after = self._take(symbol, at, end, bars + 2, "asc")[1:]
+        after = max(after, by_time, key=len)
         is_last = all(span[1] <= end for span in self._covered)
         return [*before, signal, *after], len(before), is_last
 

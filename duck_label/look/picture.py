@@ -70,7 +70,9 @@ def _chart(alt: Any, story: Story) -> Any:
     candles = _candles(story, bars)
     prices = [candle[kind] for candle in candles for kind in ("low", "high")]
     levels = {name: getattr(trade, name) for name in _LINES if getattr(trade, name) is not None}
-    lowest, highest = min([*prices, *levels.values()]), max([*prices, *levels.values()])
+    stops = [step.stop for step in trade.path if step.stop is not None]
+    lowest = min([*prices, *levels.values(), *stops])
+    highest = max([*prices, *levels.values(), *stops])
     margin = (highest - lowest) * 0.06 or 1
     y = alt.Y(
         "low:Q",
@@ -98,11 +100,17 @@ def _chart(alt: Any, story: Story) -> Any:
     ]
     start, end = (_iso(story.moment(bars[place])) for place in (0, -1))
     for name, price in levels.items():
-        layers += _line(alt, name, price, start, end)
+        if name == "stop" and trade.mode.trailing:
+            layers += _stairs(alt, story)
+        else:
+            layers += _line(alt, name, price, start, end)
     if trade.path:
         layers.append(_point(alt, story, "entry", trade.path[0].bar, levels["entry"]))
     if trade.outcome in ("target", "stop"):
-        layers.append(_point(alt, story, trade.outcome, trade.path[-1].bar, levels[trade.outcome]))
+        last = trade.path[-1]
+        price = levels[trade.outcome] if last.stop is None else last.stop
+        price = levels["target"] if trade.outcome == "target" else price
+        layers.append(_point(alt, story, trade.outcome, last.bar, price))
     return alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT, title=_title(story))
 
 
@@ -136,6 +144,27 @@ def _line(alt: Any, name: str, price: float, start: str, end: str) -> list[Any]:
     return [line, text]
 
 
+def _stairs(alt: Any, story: Story) -> list[Any]:
+    """A stop that trails: where it stood when each bar of the path opened."""
+    path = story.trade.path
+    steps = [{"time": _iso(story.moment(step.bar)), "price": step.stop} for step in path]
+    data = alt.Data(values=[{**step, "name": "stop"} for step in steps])
+    x = alt.X("time:T", scale=alt.Scale(type="utc"))
+    line = (
+        alt.Chart(data)
+        .mark_line(
+            interpolate="step-after", strokeWidth=1.5, color=_LINES["stop"], strokeDash=[6, 3]
+        )
+        .encode(x=x, y="price:Q", tooltip=["name:N", "time:T", "price:Q"])
+    )
+    text = (
+        alt.Chart(alt.Data(values=steps[-1:]))
+        .mark_text(align="left", dx=_EDGE + 8, color=_LINES["stop"], fontWeight="bold")
+        .encode(x=x, y="price:Q", text=alt.value(f"stop {path[-1].stop:.10g}"))
+    )
+    return [line, text]
+
+
 def _point(alt: Any, story: Story, what: str, bar: Bar, price: float) -> Any:
     at = {"time": _iso(story.moment(bar)), "price": price, "what": what}
     return (
@@ -155,8 +184,9 @@ def _title(story: Story) -> dict[str, Any]:
     result = f"{trade.outcome}, label {trade.label}"
     if trade.weight is not None:
         result += f", weight {trade.weight:.5g}"
-    details = f"{trade.mode.direction}, {trade.mode.stop:f} ticks to the stop, "
-    details += f"{trade.mode.target:f} to the target"
+    direction = {1: "long", -1: "short", 0: "no side"}[trade.side]
+    details = f"{direction}, stop {trade.mode.stop}{' trailing' * trade.mode.trailing}, "
+    details += f"target {trade.mode.target}"
     if trade.seconds is not None:
         details += f"; {trade.seconds:.10g} s, MAE {trade.mae_ticks:.10g}, "
         details += f"MFE {trade.mfe_ticks:.10g} ticks"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,19 +39,25 @@ class Evidence:
     mode: str
     bars: int
     bars_tallied: int
-    labeled: int
-    winners: int
-    winners_tallied: int
+    # By label: "1", "0", "-1" and "null".
+    labels: Mapping[str, int]
+    labels_tallied: Mapping[str, int]
+    is_binary: bool
     nulls: int
     nulls_expected: int
     bad_labels: int
     bad_weights: int
     lost_to_rolls: int
-    # Known where details are written: trades that touch a barrier, and of them those that bars
-    # hardly tell apart.
+    # Trades that touch a barrier, and of them those that bars hardly tell apart: those that one
+    # bar decides which touches both, and, where details are written, those decided at once.
     touched: int = 0
-    in_the_entry_bar: int = 0
-    both: int = 0
+    tied: int = 0
+    in_the_entry_bar: int | None = None
+
+    @property
+    def labeled(self) -> int:
+        """The bars with a label."""
+        return sum(self.labels.values()) - self.labels["null"]
 
 
 def worst(checks: Iterable[Check]) -> Status:
@@ -73,11 +79,12 @@ def complaint(checks: Sequence[Check], at_least: Status) -> QualityError | None:
 
 def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> Iterator[Check]:
     """Check the labels of all modes."""
+    is_binary = all(mode.is_binary for mode in modes)
     yield _none(
         "labels",
-        {mode.mode: mode.bad_labels for mode in modes},
-        "every label is 0 or 1",
-        "labels are neither 0 nor 1",
+        {mode.mode: mode.bad_labels + mode.is_binary * mode.labels["-1"] for mode in modes},
+        "every label is 0 or 1" if is_binary else "every label is -1, 0 or 1",
+        "labels are neither 0 nor 1" if is_binary else "labels are none of -1, 0 and 1",
     )
     yield _none(
         "weights",
@@ -95,17 +102,18 @@ def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> 
         "tallies",
         {
             mode.mode: max(
-                abs(mode.winners - mode.winners_tallied), abs(mode.bars - mode.bars_tallied)
+                *(abs(mode.labels[name] - count) for name, count in mode.labels_tallied.items()),
+                abs(mode.bars - mode.bars_tallied),
             )
             for mode in modes
         }
         if untallied_files == 0
         else {"part files": untallied_files},
         "outcomes summed up during the run agree with the labels",
-        "bars or winners differ from the tallies, or part files have none",
+        "bars or labels differ from the tallies, or part files have none",
     )
     for mode in modes:
-        yield _win_rate(mode)
+        yield _win_rate(mode) if mode.is_binary else _classes(mode)
     for mode in modes:
         if mode.touched:
             yield from _ambiguous(mode)
@@ -135,8 +143,10 @@ def _ambiguous(mode: Evidence) -> Iterator[Check]:
     """Whether the bars are short enough for the barriers."""
     for name, count, most, what in (
         ("entry_bar", mode.in_the_entry_bar, _MOST_IN_THE_ENTRY_BAR, "decided in the entry bar"),
-        ("both", mode.both, _MOST_BOTH, "stops whose bar also touches the target"),
+        ("both", mode.tied, _MOST_BOTH, "decided by a bar that touches both, by the tie rule"),
     ):
+        if count is None:
+            continue
         value = count / mode.touched
         is_much = value > most
         yield Check(
@@ -161,7 +171,7 @@ def _none(name: str, counts: dict[str, int], good: str, bad: str) -> Check:
 
 def _win_rate(mode: Evidence) -> Check:
     least, most = _WIN_RATE
-    rate = mode.winners / mode.labeled if mode.labeled else 0.0
+    rate = mode.labels["1"] / mode.labeled if mode.labeled else 0.0
     if rate in (0, 1):
         message = "there is only one kind of label: nothing can be learned from it"
         return Check("win_rate", mode.mode, "fail", rate, "share", message)
@@ -170,3 +180,20 @@ def _win_rate(mode: Evidence) -> Check:
         return Check("win_rate", mode.mode, "pass", rate, "share", message)
     message = f"{rate:.1%} of the labels are 1, not within {least:.0%} and {most:.0%}"
     return Check("win_rate", mode.mode, "warn", rate, "share", message)
+
+
+def _classes(mode: Evidence) -> Check:
+    """Whether there is enough of more than one label."""
+    shares = {
+        name: mode.labels[name] / mode.labeled if mode.labeled else 0.0 for name in ("-1", "0", "1")
+    }
+    message = ", ".join(f"{share:.1%} are {name}" for name, share in shares.items())
+    largest = max(shares.values())
+    if mode.labeled == 0 or largest == 1:
+        message = "there is only one kind of label: nothing can be learned from it"
+        return Check("classes", mode.mode, "fail", largest, "share", message)
+    is_lopsided = largest > 1 - _WIN_RATE[0]
+    if is_lopsided:
+        message += f": one has more than {1 - _WIN_RATE[0]:.0%}"
+    status: Status = "warn" if is_lopsided else "pass"
+    return Check("classes", mode.mode, status, largest, "share", message)

@@ -12,9 +12,9 @@ from typing import Any
 
 from duck_label.look import charts, memory_charts
 from duck_label.look.charts import Chart
+from duck_label.look.outcome_tables import outcomes_table, returns_table
 from duck_label.look.stats import Statistics
 from duck_label.memory.budget import MB, format_bytes
-from duck_label.queries import OUTCOMES
 from duck_label.records.runs import Run
 from duck_label.tables import Table, counted, number, share
 
@@ -110,28 +110,23 @@ def labels(
         yield Part("Win rate by symbol", "", _rates("symbol", symbols))
     yield Part(
         "Outcomes",
-        "What became of the trade of every bar. MAE and seconds are means over winners.",
-        Table(
-            "Outcomes",
-            ("mode", "win rate", *OUTCOMES, "MAE ticks", "seconds"),
-            [
-                (
-                    mode.mode,
-                    share(mode.win_rate),
-                    *(number(mode.outcomes[outcome]) for outcome in OUTCOMES),
-                    number(mode.mean_mae_ticks, 2),
-                    number(mode.mean_seconds_to_target, 1),
-                )
-                for mode in labels.total.modes
-            ],
-        ),
-        charts.outcomes(
+        "What became of the trade of every bar. MAE and seconds are means over the outcome target; "
+        "tied is the share of the trades that touch a barrier which one bar decided that touches "
+        "both.",
+        outcomes_table(labels.total),
+        charts.outcome_shares(
             {
                 mode.mode: {name: bars / mode.bars for name, bars in mode.outcomes.items()}
                 for mode in labels.total.modes
             }
         ),
     )
+    if any(mode.returns for mode in labels.total.modes):
+        yield Part(
+            "Returns",
+            "Of all trades with an exit, without costs; overlapping trades count each.",
+            returns_table(labels.total),
+        )
     yield Part(
         "Weights of winners",
         "Quality times velocity times decay; every other bar weighs the decay of its month alone.",

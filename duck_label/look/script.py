@@ -16,7 +16,7 @@ from duck_label.bars.source import Source
 from duck_label.columns import literal
 from duck_label.config import LabelingConfig
 from duck_label.database import PREPARATION
-from duck_label.queries import LABEL_STEPS, context, parameters, render
+from duck_label.queries import LABEL_STEPS, context, label_steps, parameters, render
 
 STEPS = ("input/grids", "input/spans", *LABEL_STEPS)
 CHECKS = ("checks/bad_bars", "checks/duplicates", "checks/judged_bars")
@@ -39,7 +39,13 @@ def script(source: Source, config: LabelingConfig, steps: Sequence[str] = STEPS)
     columns = [name for name, _ in source.columns]
     raw = context(config, source.bars, columns, has_quarantine=False)
     names = context(config, source.bars, columns, has_quarantine=False, is_admitted=True)
-    texts = {step: render(step, raw if step in CHECKS else names) for step in steps}
+    # Alone, a step is shown whether or not the configuration needs it.
+    unneeded = {*LABEL_STEPS} - {*label_steps(names["trades"])} if len(steps) > 1 else set()
+    texts = {
+        step: render(step, raw if step in CHECKS else names)
+        for step in steps
+        if step not in unneeded
+    }
     values = _values(source, config)
     computed = _computed(config, names)
     used = {name for text in texts.values() for name in parameters_of(text)}

@@ -6,7 +6,6 @@ weights from their columns. Nothing is written to the folder, and a run may be w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,35 +14,66 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from duck_label import outcomes
 from duck_label.columns import identifier
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.look.means import Means
 from duck_label.look.quality import Check, Evidence, judge, worst
-from duck_label.queries import OUTCOMES, render
+from duck_label.queries import render
 from duck_label.records.ledger import ChunkRecord, Ledger, Rounded
 from duck_label.run.admission import quarantined
 
 By = Literal["month", "symbol", "session"]
-_UNRESOLVED = ("roll", "censored", "none")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
+class Returns:
+    """What the trades of one mode return at their exits, in ticks: no costs are in it.
+
+    `profit_factor` is what winning trades gain over what losing ones lose, None if none does.
+    """
+
+    trades: int
+    total_ticks: float
+    mean_ticks: float
+    profit_factor: float | None
+
+
+@dataclass(frozen=True)
 class ModeTally:
-    """What became of the trades of one mode: bars by outcome; means over winners, None if none."""
+    """What became of the trades of one mode: bars by outcome and by label.
+
+    MAE and seconds are means over the outcome `target`, None if there is none. `tied` are trades
+    that one bar decided which touches both barriers: the tie rule's share. `returns` are known
+    where exits were asked for.
+    """
 
     mode: str
     bars: int
     labeled_bars: int
     outcomes: Mapping[str, int]
+    labels: Mapping[str, int]
+    tied: int
     mean_mae_ticks: float | None
     mean_seconds_to_target: float | None
+    returns: Returns | None
 
     @property
     def winners(self) -> int:
         """The bars whose label is 1."""
-        return self.outcomes["target"]
+        return self.labels["1"]
+
+    @property
+    def touched(self) -> int:
+        """The trades that touch a barrier."""
+        return sum(self.outcomes[name] for name in ("target", "stop", "both"))
+
+    @property
+    def tied_share(self) -> float | None:
+        """The share of the trades that touch a barrier which one bar decided both ways."""
+        return self.tied / self.touched if self.touched else None
 
     @property
     def win_rate(self) -> float | None:
@@ -52,7 +82,8 @@ class ModeTally:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; keys carry units."""
-        return {**asdict(self), "winners": self.winners, "win_rate": self.win_rate}
+        shares = {"win_rate": self.win_rate, "tied_share": self.tied_share}
+        return {**asdict(self), "winners": self.winners, **shares}
 
 
 @dataclass(frozen=True)
@@ -158,9 +189,8 @@ def _statistics(
 ) -> Statistics:
     checked = ledger.checked()
     config = {} if checked is None else checked.config
-    leaves_nulls = config.get("unresolved") == "null"
     files = {"files": ledger.part_files(chunks)}
-    database.run(render("stats/tallies", {"outcomes": OUTCOMES}), files)
+    database.run(render("stats/tallies", {"sums": outcomes.SUMS}), files)
     tallied_files, session_start = database.row(
         "select count(distinct file_name), any_value(session_start) from tallies"
     )
@@ -169,29 +199,30 @@ def _statistics(
             f"{ledger.output}: its part files carry no tally of outcomes: an earlier version "
             "wrote them; label them again with run --overwrite"
         )
-    (total,) = _groups(database, None, leaves_nulls)
+    (total,) = _groups(database, None)
     weights, evidence = {}, []
     for mode in total.modes:
         names = {kind: identifier(f"{kind}_{mode.mode}") for kind in ("label", "weight")}
         database.run(render("stats/weights", names), files)
-        bars, labeled, winners, nulls, bad_labels, bad_weights, *distribution = database.row(
-            render("stats/quality", {})
-        )
+        found = database.row(render("stats/quality", {}))
+        (bars, *labels, nulls, bad_labels, bad_weights), distribution = found[:8], found[8:]
         weights[mode.mode] = Weights(*distribution)
         evidence.append(
             Evidence(
                 mode=mode.mode,
                 bars=int(bars),
                 bars_tallied=mode.bars,
-                labeled=int(labeled),
-                winners=int(winners),
-                winners_tallied=mode.winners,
+                labels=dict(zip(mode.labels, map(int, labels), strict=True)),
+                labels_tallied=mode.labels,
+                is_binary=config.get("label", "win") == "win",
                 nulls=int(nulls),
-                nulls_expected=mode.bars - mode.labeled_bars,
+                nulls_expected=_nulls_expected(mode, config),
                 bad_labels=int(bad_labels),
                 bad_weights=int(bad_weights),
                 lost_to_rolls=mode.outcomes["roll"],
-                **_ambiguous(database, config, mode.mode, files),
+                touched=mode.touched,
+                tied=mode.tied,
+                in_the_entry_bar=_in_the_entry_bar(database, config, mode.mode, files),
             )
         )
     set_aside = quarantined(database, ledger)
@@ -209,23 +240,28 @@ def _statistics(
         total=total,
         weights=weights,
         by=by,
-        groups=tuple(_groups(database, by, leaves_nulls)) if by else (),
+        groups=tuple(_groups(database, by)) if by else (),
         checks=tuple(judge(evidence, len(chunks) - tallied_files, set_aside)),
     )
 
 
-def _ambiguous(
+def _nulls_expected(mode: ModeTally, config: Mapping[str, Any]) -> int:
+    """The bars that are to have no label, by what became of their trades."""
+    unlabeled = [*outcomes.WITHOUT_LABEL]
+    if config.get("unresolved") == "null":
+        unlabeled += outcomes.UNRESOLVED
+    return sum(mode.outcomes[name] for name in unlabeled)
+
+
+def _in_the_entry_bar(
     database: Database, config: Mapping[str, Any], mode: str, files: Mapping[str, Any]
-) -> dict[str, int]:
-    """Trades that bars hardly tell apart, where the details of a mode in ticks are written."""
-    targets = {one["name"]: str(one["target"]) for one in config.get("modes", ())}
-    if not config.get("details") or not re.fullmatch(r"\d+(\.\d+)?", targets.get(mode, "")):
-        return {}
-    names = {kind: identifier(f"{kind}_{mode}") for kind in ("outcome", "seconds", "mfe_ticks")}
-    touched, in_the_entry_bar, both = database.row(
-        render("stats/ambiguous", names), {**files, "target": float(targets[mode])}
-    )
-    return {"touched": touched, "in_the_entry_bar": in_the_entry_bar, "both": both}
+) -> int | None:
+    """The trades that are decided in the bar that they enter at, where details tell."""
+    if not config.get("details"):
+        return None
+    names = {kind: identifier(f"{kind}_{mode}") for kind in ("outcome", "seconds")}
+    (count,) = database.row(render("stats/ambiguous", names), files)
+    return int(count)
 
 
 class _Row(NamedTuple):
@@ -247,20 +283,28 @@ class _Row(NamedTuple):
     roll: int
     censored: int
     none: int
+    skipped: int
+    both: int
+    label_1: int
+    label_0: int
+    label_minus_1: int
+    label_null: int
+    tied: int
+    gains: int | None
+    losses: int | None
     mae: int
     clocks: int
 
 
-def _groups(database: Database, by: By | None, leaves_nulls: bool) -> list[Group]:
-    query = render("stats/groups", {"by": by, "outcomes": OUTCOMES})
+def _groups(database: Database, by: By | None) -> list[Group]:
+    query = render("stats/groups", {"by": by, "sums": outcomes.SUMS})
     rows = [_Row(*row) for row in database.rows(query)]
     return [
-        _group(name, list(of_group), leaves_nulls)
-        for name, of_group in groupby(rows, lambda row: row.part_of)
+        _group(name, list(of_group)) for name, of_group in groupby(rows, lambda row: row.part_of)
     ]
 
 
-def _group(name: str, rows: list[_Row], leaves_nulls: bool) -> Group:
+def _group(name: str, rows: list[_Row]) -> Group:
     """A group from its rows, one for each mode and each size of a tick."""
     by_mode = [list(of_mode) for _, of_mode in groupby(rows, lambda row: row.mode)]
     once = by_mode[0]  # every mode has seen every bar
@@ -271,25 +315,45 @@ def _group(name: str, rows: list[_Row], leaves_nulls: bool) -> Group:
         bars=int(sum(row.bars for row in once)),
         jumps=int(sum(row.jumps for row in once)),
         rolled_bars=int(sum(row.rolled_bars for row in once)),
-        modes=tuple(_mode(of_mode, leaves_nulls) for of_mode in by_mode),
+        modes=tuple(_mode(of_mode) for of_mode in by_mode),
     )
 
 
-def _mode(rows: list[_Row], leaves_nulls: bool) -> ModeTally:
+def _mode(rows: list[_Row]) -> ModeTally:
     """One mode of a group. Sums stay exact until the last division, whatever the cut was."""
-    outcomes = {name: int(sum(getattr(row, name) for row in rows)) for name in OUTCOMES}
-    bars, winners = sum(outcomes.values()), outcomes["target"]
-    unresolved = sum(outcomes[name] for name in _UNRESOLVED)
+    by_outcome = {name: int(sum(getattr(row, name) for row in rows)) for name in outcomes.NAMES}
+    labels = {
+        "null" if label is None else str(label): int(sum(getattr(row, name) for row in rows))
+        for name, label in outcomes.LABELS.items()
+    }
+    bars, targets = sum(by_outcome.values()), by_outcome["target"]
     mae = sum(Fraction(int(row.mae), row.increments_per_tick) for row in rows)
     seconds = sum(Fraction(int(row.clocks), row.clocks_per_second) for row in rows)
     return ModeTally(
         mode=rows[0].mode_name,
         bars=bars,
-        labeled_bars=bars - unresolved if leaves_nulls else bars,
-        outcomes=outcomes,
-        mean_mae_ticks=float(mae / winners) if winners else None,
-        mean_seconds_to_target=float(seconds / winners) if winners else None,
+        labeled_bars=bars - labels["null"],
+        outcomes=by_outcome,
+        labels=labels,
+        tied=int(sum(row.tied for row in rows)),
+        mean_mae_ticks=float(mae / targets) if targets else None,
+        mean_seconds_to_target=float(seconds / targets) if targets else None,
+        returns=_returns(rows, sum(by_outcome[name] for name in outcomes.WITH_PATH)),
     )
+
+
+def _returns(rows: list[_Row], trades: int) -> Returns | None:
+    gains = losses = Fraction(0)
+    for row in rows:
+        if row.gains is None or row.losses is None:
+            return None
+        gains += Fraction(int(row.gains), row.increments_per_tick)
+        losses += Fraction(int(row.losses), row.increments_per_tick)
+    if trades == 0:
+        return None
+    total = gains - losses
+    factor = float(gains / losses) if losses else None
+    return Returns(trades, float(total), float(total / trades), factor)
 
 
 def _moment(clock: int, clocks_per_second: int) -> datetime:

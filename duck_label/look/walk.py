@@ -7,22 +7,24 @@ SQL that labels, so that it checks a label while it explains it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 from duck_label.config import LabelingConfig
-from duck_label.rules import Grid, TradingMode
+from duck_label.look.distances import Levels, distance_of
+from duck_label.outcomes import BY_NAME
+from duck_label.rules import Barrier, Grid, TradingMode
 
-# A jump affects the bar before it and five after; its own predecessor tells that it is one.
-BARS_BEFORE = 6
 _SMALLEST_FLOAT = 1.1754943508222875e-38
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A distance that nobody knows.
+_UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -36,41 +38,44 @@ class Bar:
     close: float
 
 
-class _Levels(NamedTuple):
-    open: int
-    high: int
-    low: int
-    close: int
-
-
 @dataclass(frozen=True)
 class Step:
-    """A bar of a path, numbered from the entry bar (1), and how far the trade has gone by then."""
+    """A bar of a path, numbered from the entry bar (1), and how far the trade has gone by then.
+
+    `stop` is the price at which the stop stood when the bar opened, None without one.
+    """
 
     number: int
     bar: Bar
     seconds: float
     mae_ticks: float
     mfe_ticks: float
+    stop: float | None
 
 
 @dataclass(frozen=True)
 class Trade:
     """What became of one mode's trade; what an outcome does not have is None.
 
-    `path` ends with the bar that decided, or the last inside the horizon. `seconds` and excursions
-    are None for `roll` and `none`, quality and velocity for all but `target`.
+    `side` is 1 for long and -1 for short. `path` ends with the bar that decided, or the last inside
+    the horizon. `seconds`, excursions and exits are None where nothing was decided, quality and
+    velocity for all but `target`. `stop` is where the stop stood first.
     """
 
     mode: TradingMode
+    side: int
     outcome: str
     entry: float | None
     target: float | None
     stop: float | None
+    stop_ticks: float | None
+    target_ticks: float | None
     path: tuple[Step, ...]
     mae_ticks: float | None
     mfe_ticks: float | None
     seconds: float | None
+    exit_price: float | None
+    return_ticks: float | None
     quality: float | None
     velocity: float | None
     months_ago: int
@@ -80,11 +85,21 @@ class Trade:
 
 
 @dataclass(frozen=True)
+class _Ending:
+    """How a path ended: the outcome, the path, and the exit's level as a long trade sees it."""
+
+    outcome: str
+    path: list[Step]
+    exit: int | None = None
+
+
+@dataclass(frozen=True)
 class Walk:
     """Walks the trades of one signal bar.
 
-    `bars` are those of its symbol in order: up to six before the signal, the signal at `signal`,
-    and all after it to one past the horizon, if there are so many.
+    `bars` are those of its symbol in order: so many before the signal as labels look back on, the
+    signal at `signal`, and all after it to one past the longest horizon, if there are so many.
+    `columns` are the values of the signal bar by the names in the files.
     """
 
     config: LabelingConfig
@@ -93,91 +108,146 @@ class Walk:
     reference_month: int
     bars: Sequence[Bar]
     signal: int
+    columns: Mapping[str, Any]
 
     def trade(self, mode: TradingMode) -> Trade:
         """What became of a mode's trade, and why it weighs what it weighs."""
-        outcome, path = self._path(mode)
-        entry = self.bars[self.signal + 1] if self.signal + 1 < len(self.bars) else None
-        sign = 1 if mode.direction == "long" else -1
-        price = target = stop = None
-        if entry is not None:
-            price = float(Fraction(self._levels[self.signal + 1].open) * self._increment)
-            tick = float(self.grid.increments_per_tick * self._increment)
-            target = price + sign * float(mode.target) * tick
-            stop = price - sign * float(mode.stop) * tick
-        last = path[-1] if path and outcome not in ("roll", "none") else None
-        quality, velocity = (
-            self._merits(mode, last) if last and outcome == "target" else (None,) * 2
-        )
+        side = self._side(mode)
+        has_entry = self.signal + 1 < len(self.bars)
+        entry = self._entry if has_entry else 0
+        stop, target = (self._distance(barrier, entry) for barrier in mode.barriers)
+        is_skipped = side == 0 or stop == _UNKNOWN or target == _UNKNOWN
+        if is_skipped:
+            ending = _Ending("skipped", [])
+        else:
+            ending = self._follow(mode, side, entry, stop, target)
+        is_known = has_entry and not is_skipped
+        has_path = BY_NAME[ending.outcome].has_path
+        last = ending.path[-1] if has_path and ending.path else None
+        gain = None if last is None or ending.exit is None else ending.exit - side * entry
+        is_winner = last is not None and ending.outcome == "target"
+        quality, velocity = self._merits(mode, stop, last) if is_winner and last else (None, None)
         months_ago = max(0, self.reference_month - self._month(self.bars[self.signal]))
         decay = math.exp(-self.config.weights.decay_rate * months_ago)
-        weight = decay
-        if quality is not None and velocity is not None:
-            weight = quality * velocity * decay
-        is_known = self.config.unresolved == "zero" or outcome not in ("roll", "censored", "none")
+        label = self._label(ending.outcome, gain, mode)
+        per_tick = self.grid.increments_per_tick
         return Trade(
             mode=mode,
-            outcome=outcome,
-            entry=price,
-            target=target,
-            stop=stop,
-            path=tuple(path),
+            side=side,
+            outcome=ending.outcome,
+            entry=self._price(entry) if has_entry and side else None,
+            target=self._price(entry + side * target) if is_known and target else None,
+            stop=self._price(entry - side * stop) if is_known and stop else None,
+            stop_ticks=self._ticks(mode.stop, stop) if is_known else None,
+            target_ticks=self._ticks(mode.target, target) if is_known else None,
+            path=tuple(ending.path),
             mae_ticks=None if last is None else last.mae_ticks,
             mfe_ticks=None if last is None else last.mfe_ticks,
             seconds=None if last is None else last.seconds,
+            exit_price=None if gain is None else self._price(entry + side * gain),
+            return_ticks=None if gain is None else gain / per_tick,
             quality=quality,
             velocity=velocity,
             months_ago=months_ago,
             decay=decay,
-            label=int(outcome == "target") if is_known else None,
-            weight=max(weight, _SMALLEST_FLOAT) if is_known else None,
+            label=label,
+            weight=None if label is None else self._weight(quality, velocity, decay),
         )
 
-    def _path(self, mode: TradingMode) -> tuple[str, list[Step]]:
+    def _side(self, mode: TradingMode) -> int:
+        if mode.direction != "side":
+            return 1 if mode.direction == "long" else -1
+        given = self.columns[self.config.column("side")]
+        return 0 if given is None or math.isnan(given) else (given > 0) - (given < 0)
+
+    @property
+    def _entry(self) -> int:
+        """The level of the entry price."""
+        if self.config.entry == "close":
+            return self._levels[self.signal].close
+        return self._levels[self.signal + 1].open
+
+    def _distance(self, barrier: Barrier, entry: int) -> int | None:
+        """Increments to a barrier; None where there is none."""
+        if barrier.is_none:
+            return None
+        levels = self._levels[: self.signal + 1]
+        found = distance_of(barrier, entry, self.config, self.grid, levels, self.columns)
+        return _UNKNOWN if found is None else found
+
+    def _follow(
+        self, mode: TradingMode, side: int, entry: int, stop: int | None, target: int | None
+    ) -> _Ending:
+        """Walk the path, as a long trade sees it: prices change sign for a short one."""
         if self._is_rolled(self.signal):
-            return "roll", []
+            return _Ending("roll", [])
         if self.signal + 1 == len(self.bars):
-            return "none", []
-        sign = 1 if mode.direction == "long" else -1
+            return _Ending("none", [])
         per_tick = self.grid.increments_per_tick
         entry_bar = self.bars[self.signal + 1]
-        entry = self._levels[self.signal + 1].open
-        # A barrier between two prices is touched by the first price beyond it.
-        target = math.ceil(Fraction(mode.target) * per_tick)
-        stop = math.ceil(Fraction(mode.stop) * per_tick)
+        begin = best = side * entry
         against = in_favour = 0
         path: list[Step] = []
+        exit_: int | None = None
         for index in range(self.signal + 1, len(self.bars)):
             bar, levels, number = self.bars[index], self._levels[index], index - self.signal
-            if self._is_beyond_the_horizon(bar, entry_bar, number):
-                return "timeout", path
-            moves = [sign * (level - entry) for level in (levels.low, levels.high)]
-            against, in_favour = max(against, -min(moves)), max(in_favour, max(moves))
-            seconds = (bar.clock - entry_bar.clock) / self.clocks_per_second
-            path.append(Step(number, bar, seconds, against / per_tick, in_favour / per_tick))
+            if self._is_beyond_the_horizon(mode, bar, entry_bar, number):
+                return _Ending("timeout", path, exit_)
+            low, high = sorted((side * levels.low, side * levels.high))
+            against, in_favour = max(against, begin - low), max(in_favour, high - begin)
+            stop_level = None if stop is None else (best if mode.trailing else begin) - stop
+            path.append(
+                Step(
+                    number=number,
+                    bar=bar,
+                    seconds=(bar.clock - entry_bar.clock) / self.clocks_per_second,
+                    mae_ticks=against / per_tick,
+                    mfe_ticks=in_favour / per_tick,
+                    stop=None if stop_level is None else self._price(side * stop_level),
+                )
+            )
             if self._is_rolled(index):
-                return "roll", path
-            if -min(moves) >= stop:
-                return "stop", path
-            if max(moves) >= target:
-                return "target", path
+                return _Ending("roll", path)
+            opens, exit_ = side * levels.open, side * levels.close
+            target_level = None if target is None else begin + target
+            outcome = self._touched(low, high, opens, stop_level, target_level)
+            if outcome == "target":
+                return _Ending(outcome, path, target_level)
+            if outcome == "stop" and stop_level is not None:
+                return _Ending(outcome, path, min(stop_level, opens))
+            if outcome == "both":
+                return _Ending(outcome, path)
+            best = max(best, high)
         # No bar is left: the horizon may have been just as long.
-        return "timeout" if len(path) == self.config.timeout_bars else "censored", path
+        is_over = len(path) == self.config.horizon(mode)[1]
+        return _Ending("timeout" if is_over else "censored", path, exit_)
 
-    def _is_beyond_the_horizon(self, bar: Bar, entry: Bar, number: int) -> bool:
-        if self.config.timeout_seconds is None:
-            return number > (self.config.timeout_bars or 0)
-        elapsed = Fraction(bar.clock - entry.clock, self.clocks_per_second)
-        return elapsed >= Fraction(self.config.timeout_seconds)
+    def _touched(
+        self, low: int, high: int, opens: int, stop: int | None, target: int | None
+    ) -> str | None:
+        """Which barrier a bar decides for, or both; None where it touches neither."""
+        stops, wins = stop is not None and low <= stop, target is not None and high >= target
+        if stop is None or target is None or not (stops and wins):
+            return "stop" if stops else "target" if wins else None
+        if self.config.tie == "open":
+            is_nearer = opens > stop and (opens >= target or target - opens < opens - stop)
+            return "target" if is_nearer else "stop"
+        return "both" if self.config.tie == "null" else self.config.tie
+
+    def _is_beyond_the_horizon(self, mode: TradingMode, bar: Bar, entry: Bar, number: int) -> bool:
+        seconds, bars = self.config.horizon(mode)
+        if seconds is None:
+            return number > (bars or 0)
+        return Fraction(bar.clock - entry.clock, self.clocks_per_second) >= Fraction(seconds)
 
     def _is_rolled(self, index: int) -> bool:
         return any(near in self._jumps for near in range(index - 5, index + 2))
 
     @cached_property
-    def _levels(self) -> list[_Levels]:
+    def _levels(self) -> list[Levels]:
         """Prices as whole multiples of the price increment."""
         prices = ((bar.open, bar.high, bar.low, bar.close) for bar in self.bars)
-        return [_Levels(*map(self._level, four)) for four in prices]
+        return [Levels(*map(self._level, four)) for four in prices]
 
     def _level(self, price: float) -> int:
         """The nearest level; of two that are as near in DOUBLE, the one further from zero."""
@@ -197,15 +267,48 @@ class Walk:
         pairs = enumerate(pairwise(levels.close for levels in self._levels), start=1)
         return {index for index, (before, after) in pairs if abs(after - before) > gap}
 
-    def _merits(self, mode: TradingMode, last: Step) -> tuple[float, float]:
+    def _price(self, level: int) -> float:
+        """The DOUBLE nearest to the price of a level."""
+        return float(level * self._increment)
+
+    def _ticks(self, barrier: Barrier, distance: int | None) -> float | None:
+        if distance is None:
+            return None
+        plain = barrier.ticks
+        return float(plain) if plain is not None else distance / self.grid.increments_per_tick
+
+    def _label(self, outcome: str, gain: int | None, mode: TradingMode) -> int | None:
+        what = BY_NAME[outcome]
+        if what.has_no_label or (what.is_unresolved and self.config.unresolved == "null"):
+            return None
+        if outcome == "target":
+            return 1
+        if what.is_unresolved or self.config.label == "win":
+            return 0
+        if outcome == "stop" and not (self.config.label == "sign" and mode.trailing):
+            return -1
+        if self.config.label == "touch" or gain is None:
+            return 0
+        return (gain > 0) - (gain < 0)
+
+    def _weight(self, quality: float | None, velocity: float | None, decay: float) -> float:
+        factors = {"quality": quality, "velocity": velocity, "decay": decay}
+        weight = 1.0
+        for name in self.config.weights.factors:
+            factor = factors[name]
+            weight *= 1.0 if factor is None else factor
+        return max(weight, _SMALLEST_FLOAT)
+
+    def _merits(self, mode: TradingMode, stop: int | None, last: Step) -> tuple[float, float]:
         w = self.config.weights
-        quality = w.quality_best - w.quality_slope * last.mae_ticks / float(mode.stop)
+        quality = 1.0
+        if stop is not None:
+            ticks = self._ticks(mode.stop, stop) or math.inf
+            quality = w.quality_best - w.quality_slope * last.mae_ticks / ticks
+            quality = min(w.quality_best, max(w.floor, quality))
         late = last.seconds - w.optimal_seconds
         velocity = w.velocity_best - w.velocity_slope * late / w.velocity_span_seconds
-        return (
-            min(w.quality_best, max(w.floor, quality)),
-            min(w.velocity_best, max(w.floor, velocity)),
-        )
+        return quality, min(w.velocity_best, max(w.floor, velocity))
 
     def _month(self, bar: Bar) -> int:
         time = _EPOCH + timedelta(seconds=bar.clock // self.clocks_per_second)

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 Shape = TypeVar("Shape")
 _MORE = ConfigDict(extra="allow")
 # The number of the form in which records are written. No other is read.
-FORMAT = 2
+FORMAT = 3
 
 
 def _moment(text: str) -> str:

@@ -75,6 +75,7 @@ def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) 
         "folder": _folder(output),
         "modes": config.modes,
         "details": config.details,
+        "side": f"{identifier(config.column('side'))}::double",
         "further_columns": [identifier(name) for name in further],
         **{ours: identifier(name) if name in columns else None for ours, name in theirs.items()},
         "timestamp": timestamp if written is None else written.zoned(timestamp),

@@ -21,13 +21,13 @@ from duck_label.database import Database
 from duck_label.database_errors import explain
 from duck_label.errors import DuckLabelError, OutputError
 from duck_label.memory.budget import MemorySnapshot
-from duck_label.queries import LABEL_STEPS, render
+from duck_label.queries import LABEL_STEPS, label_steps, render
 from duck_label.records.ledger import ChunkRecord, Reach
 from duck_label.run.admission import Bars
 from duck_label.run.watch import Watch
 
 # The first two steps are asked for answers; the others follow, one after the other.
-_COUNT, _FIND_MARGINS, *_REST = LABEL_STEPS
+_COUNT, _FIND_MARGINS, *_ = LABEL_STEPS
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
@@ -52,11 +52,15 @@ class ChunkLabeler:
         self._unfinished = unfinished
         self._watch = watch
         self._seconds: dict[str, float] = {}
-        self._steps = {step: render(step, bars.context) for step in LABEL_STEPS}
+        self._steps = {
+            step: render(step, bars.context) for step in label_steps(bars.context["trades"])
+        }
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
         # A horizon in bars is first looked for as if they were a second apart.
-        self._horizon = math.ceil((config.timeout_seconds or config.timeout_bars or 0) * 1_000_000)
+        longest = max(config.longest_seconds or 0, config.longest_bars or 0)
+        self._horizon = math.ceil(longest * 1_000_000)
+        self._volatility = config.bars_before * 1_000_000
 
     def label(self, chunk: Chunk, predicted_peak: int) -> ChunkRecord:
         """Label a chunk and write its part file, whole or not at all.
@@ -113,7 +117,9 @@ class ChunkLabeler:
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")
         values["part"] = str(part)
-        for step in _REST:
+        for step in self._steps:
+            if step in (_COUNT, _FIND_MARGINS):
+                continue
             self._run(step, chunk, values)
         return self._check(part, chunk, rows, reach)
 
@@ -128,7 +134,7 @@ class ChunkLabeler:
         source, first, end = self._bars.source, *self._extent
         width = _HOUR
         while True:
-            search_from = max(min(first, chunk.start), chunk.start - width)
+            search_from = max(min(first, chunk.start), chunk.start - self._volatility - width)
             search_until = min(max(end, chunk.end), chunk.end + self._horizon + width)
             searched = {
                 **values,

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from duck_label import outcomes
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.errors import ConfigError, InputError
 from duck_label.fields import unknown
@@ -27,7 +28,6 @@ from duck_label.records.ledger import Ledger
 from duck_label.run.results import RunSummary
 from duck_label.storage.scratch import no_room, scratch
 
-_OUTCOMES = ["target", "stop", "timeout", "roll", "censored", "none"]
 _SHOWN = 5
 
 
@@ -70,7 +70,7 @@ class _Pandas:
         self._reads_times = config.reads_times
         # Only a configuration that may leave labels out gives them an extension type, so that
         # types do not depend on the bars.
-        may_be_null = config.unresolved == "null" or config.on_bad_rows == "quarantine"
+        may_be_null = config.may_be_null or config.on_bad_rows == "quarantine"
         may_be_null |= bool(config.symbols)
         self._types = {pa.int8(): pandas.Int8Dtype()} if may_be_null else {}
         if df.columns.nlevels > 1:
@@ -194,8 +194,11 @@ def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
         if name.casefold() in taken:
             raise ConfigError(f"{table}: has a column {name!r} already: rename it or the mode")
     columns = {}
-    for ours in BAR_COLUMNS:
-        name = config.column(ours)
+    wanted = {ours: config.column(ours) for ours in BAR_COLUMNS}
+    # What trades are read from besides: their sides, and columns that tell distances.
+    wanted |= {"side": config.column("side")} if config.has_sides else {}
+    wanted |= {f"barrier {name!r}": name for name in config.columns_of_barriers}
+    for ours, name in wanted.items():
         if names.count(name) > 1:
             raise InputError(f"{table}: has several columns {name!r}: rename all but one")
         if name in names:
@@ -204,12 +207,18 @@ def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
             except pa.ArrowException as error:
                 raise InputError(f"{table}: column {name!r} cannot be read: {error}") from error
         elif ours in config.columns or ours not in ("volume", "symbol"):
-            hint = unknown(name, names).partition("; ")[2]
-            raise InputError(
-                f"{table}: no column {name!r} for the {ours}; "
-                f"set columns={{{ours!r}: NAME}} in the configuration: {hint}"
-            )
+            raise InputError(_missing(table, ours, name, [*names, *config.volatility]))
     return columns
+
+
+def _missing(table: str, ours: str, name: str, known: list[str]) -> str:
+    hint = unknown(name, known).partition("; ")[2]
+    if ours.startswith("barrier"):
+        return f"{table}: a barrier is {name!r}, and there is no such column or volatility: {hint}"
+    return (
+        f"{table}: no column {name!r} for the {ours}; "
+        f"set columns={{{ours!r}: NAME}} in the configuration: {hint}"
+    )
 
 
 def _in_python(message: str, path: Path, table: str) -> str:
@@ -236,9 +245,9 @@ def _read(
     for name in names:  # one at a time, so that few are held twice
         values = read(name).take(indices)
         if name.startswith("outcome_"):
-            outcomes = pa.array(_OUTCOMES)
-            codes = pc.index_in(values, outcomes).cast(pa.int8())
-            values = pa.DictionaryArray.from_arrays(codes, outcomes)
+            kinds = pa.array(outcomes.NAMES)
+            codes = pc.index_in(values, kinds).cast(pa.int8())
+            values = pa.DictionaryArray.from_arrays(codes, kinds)
         elif name.startswith("touch_time_") and time_type is not None:
             values = values.cast(time_type)
         labels[name] = values

@@ -107,7 +107,7 @@ class Labeling:
             warning = told_rounded(checked.rounded)
             self.summary.warnings.append(warning)
             self.progress.note(f"warning: {warning}")
-        for doubt in bars.doubts:
+        for doubt in (*self.config.doubts, *bars.doubts):
             self.summary.warnings.append(doubt)
             self.progress.note(f"warning: {doubt}")
         if bars.news is not None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from duck_label import outcomes
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
-from duck_label.queries import OUTCOMES, render
+from duck_label.queries import render
 
 # Fewer bars may well be all alike.
 _ENOUGH_BARS = 100
@@ -22,9 +23,10 @@ def doubts(
     database: Database, config: LabelingConfig, files: Sequence[dict[str, str]]
 ) -> list[str]:
     """What is odd in the labels of part files, a line each; from the sums that they carry."""
-    database.run(render("stats/tallies", {"outcomes": OUTCOMES}), {"files": files})
+    database.run(render("stats/tallies", {"sums": outcomes.SUMS}), {"files": files})
     modes: list[tuple[Any, ...]] = database.rows(
-        "select sum(bars), sum(roll), sum(target), sum(stop) from tallies group by mode"
+        'select sum(bars), sum(roll), sum(label_1), sum(target + stop + "both") '
+        "from tallies group by mode"
     )
     database.run("drop table tallies")
     bars = max((mode[0] for mode in modes), default=0)
@@ -38,8 +40,10 @@ def doubts(
             f"another unit? {_WAY}"
         ]
     ticks = f"with a tick_size of {config.tick_size:f}"
-    if not any(target or stop for *_, target, stop in modes):
+    has_barriers = any(not one.is_none for mode in config.modes for one in mode.barriers)
+    if has_barriers and not any(touched for *_, touched in modes):
         return [f"no barrier was touched {ticks}: are the prices in another unit? {_WAY}"]
-    if not any(target for _, _, target, _ in modes):
+    # Modes without a target are told from the beginning.
+    if not config.doubts and not any(ones for _, _, ones, _ in modes):
         return [f"not one label is 1 {ticks}: nothing can be learned from them. {_WAY}"]
     return []

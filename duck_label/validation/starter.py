@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from duck_label.config import LabelingConfig, Memory, Run
 from duck_label.errors import ConfigError
-from duck_label.rules import Instrument, TradingMode, Weights
+from duck_label.rules import Instrument, Weights
 from duck_label.settings import Settings
 from duck_label.storage.names import is_bars
 
@@ -24,6 +24,29 @@ _HEAD = """\
 """
 _TABLES: Mapping[str, type[BaseModel]] = {"weights": Weights, "memory": Memory, "run": Run}
 _PATTERN = 'instruments."GC*"'
+# What most modes set; the others are told below.
+_KEYS = ("name", "direction", "stop", "target")
+_ANY_TRADE = """\
+# A barrier can be in points, in percent of the entry, a multiple of a volatility or of a column of
+# the bars, or missing; a mode can take the sign of a column as its side, have a horizon of its own,
+# and a stop in ticks or points can trail.
+# [volatility.atr20]
+# kind = "atr"                     # or "range", "std"
+# bars = 20
+#
+# [[modes]]
+# name = "signal"
+# direction = "side"
+# stop = "1.5 * atr20"
+# target = "0.1%"
+# timeout_seconds = 1800
+#
+# [[modes]]
+# name = "trail"
+# direction = "long"
+# stop = 8
+# target = "none"
+# trailing = true"""
 
 
 def write_starter(folder: Path, *, force: bool) -> list[Path]:
@@ -70,7 +93,7 @@ def commented_toml(
     """
     values, reasons = values or {}, reasons or {}
     config = LabelingConfig()
-    nested = {"columns", "modes", "instruments", *_TABLES}
+    nested = {"columns", "modes", "instruments", "volatility", *_TABLES}
     lines = [_HEAD]
 
     def add(key: str, name: str, field: FieldInfo, default: Any) -> None:
@@ -107,7 +130,8 @@ def commented_toml(
     mark = "" if "modes" in values else "# "
     for mode in values.get("modes", modes):
         lines += ["", f"{mark}[[modes]]"]
-        lines += [f"{mark}{key} = {_toml(mode[key])}" for key in TradingMode.model_fields]
+        lines += [f"{mark}{key} = {_toml(mode[key])}" for key in _KEYS if key in mode]
+    lines += ["", *_ANY_TRADE.splitlines()]
     return "\n".join([*lines, ""])
 
 

@@ -58,6 +58,8 @@ class Suggestion:
 
     values: dict[str, Any] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
+    # Lines that are told as comments: what could be set besides.
+    remarks: list[str] = field(default_factory=list)
     # The keys that files and options set.
     given: frozenset[str] = frozenset()
 
@@ -68,7 +70,9 @@ class Suggestion:
 
     def copy(self) -> Suggestion:
         """A suggestion of its own, with the same values."""
-        return replace(self, values=dict(self.values), reasons=dict(self.reasons))
+        return replace(
+            self, values=dict(self.values), reasons=dict(self.reasons), remarks=list(self.remarks)
+        )
 
     def leave_out(self, table: str) -> None:
         """Suggest nothing for a key, or for the keys of a table, unless it was given."""
@@ -98,12 +102,13 @@ class Suggestion:
                 continue  # as the last one: nothing may follow tables in a list
             if not dot:
                 _add(document, key, value, self.reasons[key])
-            elif name == "instruments":
+            elif name in ("instruments", "volatility"):
                 table = tables.setdefault(name, tomlkit.table(is_super_table=True))
                 pattern = tomlkit.table()
                 pattern.comment(self.reasons[key])
                 for inner_key, item in value.items():
-                    pattern.add(inner_key, _item(item))
+                    if item is not None:
+                        pattern.add(inner_key, _item(item))
                 table.add(inner, pattern)
             else:
                 _add(tables.setdefault(name, tomlkit.table()), inner, value, self.reasons[key])
@@ -116,10 +121,12 @@ class Suggestion:
             for mode in self.values["modes"]:
                 table = tomlkit.table()
                 for key, value in mode.items():
-                    table.add(key, _item(value))
+                    if value is not None:
+                        table.add(key, _item(value))
                 modes.append(table)
             document.add("modes", modes)
-        return tomlkit.dumps(document)
+        remarks = "".join(f"# {line}".rstrip() + "\n" for line in self.remarks)
+        return tomlkit.dumps(document) + ("\n" + remarks if remarks else "")
 
 
 def _add(container: Any, key: str, value: Any, reason: str) -> None:
@@ -146,7 +153,7 @@ def given(settings: Settings) -> Suggestion:
         value = value[inner] if inner else value
         if isinstance(value, tuple):
             value = list(value)
-        elif key.startswith("instruments."):
+        elif key.startswith(("instruments.", "volatility.")):
             value = {name: item for name, item in value.items() if item is not None}
         kept.add(key, value, origin)
     return replace(kept, given=frozenset(kept.values))
@@ -181,7 +188,7 @@ def modes(typical_ticks: float) -> list[dict[str, Any]] | None:
         return None
     scaled = []
     for mode in DEFAULT_MODES:
-        stop = max(1, int(float(f"{float(mode.stop) * scale:.2g}")))
+        stop = max(1, int(float(f"{float(mode.stop.ticks or 0) * scale:.2g}")))
         scaled.append(
             {"name": mode.name, "direction": mode.direction, "stop": stop, "target": 2 * stop}
         )
@@ -307,6 +314,34 @@ def _suggest_instruments(
         suggestion.add(
             "modes", scaled, f"prices move {typical:,.0f} ticks in {third:,} seconds (median)"
         )
+    if typical and main.members[0].interval_seconds and "modes" not in given:
+        third = horizon_seconds(config) // 3
+        bars = max(2, round(third / main.members[0].interval_seconds))
+        suggestion.remarks += _volatility_mode(scaled, typical, bars)
+
+
+def _volatility_mode(
+    scaled: Sequence[Mapping[str, Any]] | None, typical: float, bars: int
+) -> list[str]:
+    """A mode whose barriers follow the market, as wide as those in ticks where it is as usual.
+
+    `typical` is the median range of so many bars, in ticks.
+    """
+    stops = [mode["stop"] for mode in scaled] if scaled else [m.stop.ticks for m in DEFAULT_MODES]
+    stop = sorted(float(one or 0) for one in stops)[len(stops) // 2]
+    name, factor = f"range{bars}", stop / typical
+    return [
+        f"Barriers that follow the market; the stop is {stop:g} ticks away where that is usual:",
+        f"[volatility.{name}]",
+        'kind = "range"',
+        f"bars = {bars}",
+        "",
+        "[[modes]]",
+        f'name = "{name}_long"',
+        'direction = "long"',
+        f'stop = "{factor:.2g} * {name}"',
+        f'target = "{2 * factor:.2g} * {name}"',
+    ]
 
 
 _FINER = "the grid of the prices: finer than a tick, as after an adjustment"

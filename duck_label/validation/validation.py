@@ -131,7 +131,7 @@ class _Examination:
         self._database = database
         self._config = settings.config
         self._suggestion = guess.given(settings)
-        self._oddities: list[str] = list(found.notes)
+        self._oddities: list[str] = [*found.notes, *settings.config.doubts]
         self._refusals: list[str] = []
         readable = self._readable(found.paths)
         columns = dict(common_columns(database, readable).columns)

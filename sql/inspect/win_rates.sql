@@ -5,12 +5,12 @@
 select
     mode,
     direction,
-    stop_ticks,
-    target_ticks,
+    round(avg(stop_ticks), 2) as stop_ticks,
+    round(avg(target_ticks), 2) as target_ticks,
     count(label) as bars,
-    sum(label)::bigint as winners,
-    round(avg(label), 4) as win_rate,
+    count_if(label = 1) as winners,
+    round(count_if(label = 1) / count(label), 4) as win_rate,
     round(avg(weight), 4) as mean_weight
 from labels_long
-group by mode, direction, stop_ticks, target_ticks
+group by mode, direction
 order by stop_ticks, mode;

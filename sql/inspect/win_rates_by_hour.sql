@@ -6,8 +6,8 @@ select
     hour(utc) as hour,
     mode,
     count(label) as bars,
-    sum(label)::bigint as winners,
-    round(avg(label), 4) as win_rate
+    count_if(label = 1) as winners,
+    round(count_if(label = 1) / count(label), 4) as win_rate
 from labels_long
 group by hour, mode
 order by hour, mode;

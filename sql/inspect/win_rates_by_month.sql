@@ -6,8 +6,8 @@ select
     strftime(utc, '%Y-%m') as month,
     mode,
     count(label) as bars,
-    sum(label)::bigint as winners,
-    round(avg(label), 4) as win_rate
+    count_if(label = 1) as winners,
+    round(count_if(label = 1) / count(label), 4) as win_rate
 from labels_long
 group by month, mode
 order by month, mode;

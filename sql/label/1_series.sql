@@ -3,13 +3,14 @@
 -- In:         the input files; `symbols`; `grids` and `spans`: the price grid, the first and the last bar of each
 -- Out:        temp table `series`
 -- Parameters: $files; $chunk_from, $chunk_until (the chunk, half open); $search_from, $search_until (where its
---             margins are looked for, half open); $timeout in clock units or $timeout_bars
+--             margins are looked for, half open); $bars_before; $timeout_N in clock units or $timeout_bars_N, the
+--             horizons; $distance_N_numerator and $distance_N_denominator, of the entry, for a barrier in percent
 --
--- A margin is complete when it holds every bar that a label of the chunk can depend on. Before the chunk: the
--- six bars that roll detection looks back on. After it: the entry bar, the horizon that opens there, and one
--- bar more, because a jump affects the bar before it. Bars may lie any time apart, so a margin is searched for:
--- while a symbol is not `is_complete`, this step is run again with a wider search. Where the symbol's data begins
--- or ends before its margin is full, the margin stays open: bars that join the input there would change labels.
+-- A margin is complete when it holds every bar that a label of the chunk can depend on. Before the chunk: the bars
+-- that roll detection and volatilities look back on. After it: the entry bar, the longest horizon that opens there,
+-- and one bar more, because a jump affects the bar before it. Bars may lie any time apart, so a margin is searched
+-- for: while a symbol is not `is_complete`, this step is run again with a wider search. Where the symbol's data
+-- begins or ends before its margin is full, the margin stays open: bars that join the input there would change labels.
 create or replace temp table series as
 with
 bars_before as (
@@ -31,9 +32,9 @@ margins_before as (
     select
         symbol,
         min(bar_time) as read_from,
-        count(*) = 6 as is_complete
+        count(*) = $bars_before as is_complete
     from bars_before
-    where distance <= 6
+    where distance <= $bars_before
     group by symbol
 ),
 
@@ -55,11 +56,16 @@ margins_after as (
     select
         symbol,
         max(bar_time) as last_seen,
-        {%- if horizon_in_bars %}
-        min(bar_time) filter (where distance > $timeout_bars) as last_needed
-        {%- else %}
-        min(bar_time) filter (where {{ clock("bar_time") }} >= entry_clock + $timeout) as last_needed
-        {%- endif %}
+        list_reverse_sort([
+            {%- for horizon in trades.horizons %}
+            {%- if horizon.in_bars %}
+            min(bar_time) filter (where distance > ${{ horizon.parameter }})
+            {%- else %}
+            min(bar_time) filter (where {{ clock("bar_time") }} >= entry_clock + ${{ horizon.parameter }})
+            {%- endif %}
+            {{- "," if not loop.last }}
+            {%- endfor %}
+        ], 'nulls first')[1] as last_needed
     from bars_after
     group by symbol
 )
@@ -68,10 +74,11 @@ select
     spans.symbol,
     row_number() over (order by spans.symbol)::integer as series,
     {{ clock("spans.last_time") }} as last_clock,
-    grids.numerator,
-    grids.denominator,
-    grids.increments_per_tick,
-    grids.roll_gap,
+    grids.* exclude (symbol, pattern),
+    {%- for distance in trades.percentages %}
+    $distance_{{ distance.number }}_numerator::hugeint as numerator_{{ distance.number }},
+    $distance_{{ distance.number }}_denominator::hugeint as denominator_{{ distance.number }},
+    {%- endfor %}
     coalesce(margins_before.read_from, {{ moment("chunk_from") }}) as read_from,
     coalesce(margins_after.last_needed, margins_after.last_seen, {{ moment("chunk_until") }}) as read_to,
     not coalesce(margins_before.is_complete, false) as is_open_before,

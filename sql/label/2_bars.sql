@@ -1,14 +1,16 @@
--- Purpose:    the bars of one chunk and its margins, numbered, on the price grid, each with its entry and horizon
+-- Purpose:    the bars of one chunk and its margins, numbered, on the price grid, each with its entry and horizons
 -- Grain:      one row per bar
 -- In:         the input files; `series`
 -- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar, which may be the one that jumps;
 --             temp table `rolled_paths`, one row per bar that is roll-affected or has such a bar on its path, and the
 --             first such bar
 -- Parameters: $files; $chunk_from, $chunk_until (the bars to label); $read_from, $read_to (they and all margins,
---             both included); $timeout in clock units or $timeout_bars
+--             both included); $timeout_N in clock units or $timeout_bars_N, the horizons; $distance_N_factor,
+--             $distance_N_numerator and $distance_N_denominator, the factors of volatilities and columns
 --
 -- Prices are whole numbers of price increments, times are whole clock units (micro- or nanoseconds since 1970),
--- so that every comparison from here on is exact. `horizon` is the first clock that is no longer on the path.
+-- so that every comparison from here on is exact. `horizon_N` is the first clock that is no longer on the path.
+{%- set volatilities = trades.volatilities %}
 create or replace temp table bars as
 with
 bars_on_the_grid as (
@@ -17,6 +19,16 @@ bars_on_the_grid as (
         {{ clock(time("source")) }} as clock,
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }} as is_wanted,
+        {%- if trades.has_sides %}
+        case
+            when {{ side_of("source") }} > 0 and not isnan({{ side_of("source") }}) then 1
+            when {{ side_of("source") }} < 0 then -1
+            else 0
+        end::tinyint as side,
+        {%- endif %}
+        {%- for column in trades.columns %}
+        source.{{ column | identifier }}::double as column_{{ loop.index }},
+        {%- endfor %}
         {%- for price in ("open", "high", "low", "close") %}
         round({{ level_of(price, "source", "series") }})::bigint as {{ price }}
         {{- "," if not loop.last }}
@@ -29,6 +41,57 @@ bars_on_the_grid as (
         and {{ time("source") }} >= series.read_from
         and {{ time("source") }} <= series.read_to
 ),
+{%- if volatilities %}
+
+-- A change over which the close jumps is no volatility: the window that holds it has none.
+bars_with_their_changes as (
+    select
+        bars.*,
+        close - lag(close) over in_order as change,
+        greatest(high, lag(close) over in_order) - least(low, lag(close) over in_order) as true_range,
+        coalesce(abs(close - lag(close) over in_order) > series.roll_gap, false) as has_jumped
+    from bars_on_the_grid as bars
+    inner join series using (series)
+    window in_order as (partition by series order by clock)
+),
+
+bars_with_their_volatility as (
+    select
+        * exclude (change, true_range, has_jumped)
+        {%- for _, volatility in volatilities %},
+        case
+            when
+                count({{ "change" if volatility.kind == "std" else "*" }}) over last_{{ loop.index }} = {{ volatility.bars }}
+                and not bool_or(has_jumped) over last_{{ loop.index }}
+                then
+                    {%- if volatility.kind == "atr" %}
+                    sum(true_range) over last_{{ loop.index }}
+                    {%- elif volatility.kind == "range" %}
+                    (max(high) over last_{{ loop.index }} - min(low) over last_{{ loop.index }})::hugeint
+                    {%- else %}
+                    sqrt(
+                        (
+                            {{ volatility.bars }}::hugeint
+                            * sum(change::hugeint * case when not has_jumped then change end) over last_{{ loop.index }}
+                            - sum(change) over last_{{ loop.index }} * sum(change) over last_{{ loop.index }}
+                        )::double
+                        / ({{ volatility.bars }} * ({{ volatility.bars }} - 1))::double
+                    )
+                    {%- endif %}
+        end as volatility_{{ loop.index }}
+        {%- endfor %}
+    from bars_with_their_changes
+    window
+        {%- for _, volatility in volatilities %}
+        last_{{ loop.index }} as (
+            partition by series
+            order by clock
+            rows between {{ volatility.bars - 1 }} preceding and current row
+        )
+        {{- "," if not loop.last }}
+        {%- endfor %}
+),
+{%- endif %}
 
 bars_with_their_neighbours as (
     select
@@ -37,32 +100,114 @@ bars_with_their_neighbours as (
         is_wanted,
         high,
         low,
+        {%- if has_exits or breaks_ties_by_open %}
+        open,
+        close,
+        {%- endif %}
+        {%- if trades.has_sides %}
+        side,
+        {%- endif %}
+        {%- for _ in volatilities %}
+        volatility_{{ loop.index }},
+        {%- endfor %}
+        {%- for _ in trades.columns %}
+        column_{{ loop.index }},
+        {%- endfor %}
         (row_number() over in_order)::integer as bar,
         lag(high) over in_order as previous_high,
         lag(low) over in_order as previous_low,
         abs(close - lag(close) over in_order) as gap,
+        {%- if enters_at_close %}
+        case when lead(clock) over in_order is not null then close end as entry,
+        {%- else %}
         lead(open) over in_order as entry,
+        {%- endif %}
         lead(clock) over in_order as entry_clock,
         lead(high) over in_order as entry_high,
         lead(low) over in_order as entry_low
-        {%- if horizon_in_bars %},
-        lead(clock, $timeout_bars::bigint) over in_order as last_path_clock
-        {%- endif %}
-    from bars_on_the_grid
+        {%- for horizon in trades.horizons if horizon.in_bars %},
+        lead(clock, ${{ horizon.parameter }}::bigint) over in_order as last_path_clock_{{ horizon.number }}
+        {%- endfor %}
+    from {{ "bars_with_their_volatility" if volatilities else "bars_on_the_grid" }}
     window in_order as (partition by series order by clock)
 )
+{%- if trades.own %},
+
+-- The contract tells the order of the multiplications.
+bars_with_their_factors as (
+    select
+        bars.*
+        {%- for distance in trades.own %}
+        {%- set factor = "$distance_%d_factor::double" % distance.number %}
+        {%- if distance.column %}
+        {%- set column = "bars.column_%d" % distance.column %},
+        case
+            when {{ column }} > 0 and isfinite({{ column }})
+                then
+                    {%- if distance.unit == "%" %}
+                    abs(coalesce(bars.entry, 1)) * ({{ factor }} * {{ column }}) / 100
+                    {%- elif distance.unit == "ticks" %}
+                    {{ factor }} * {{ column }} * series.increments_per_tick
+                    {%- else %}
+                    {{ factor }} * {{ column }}
+                    / (series.increment_numerator::double / series.increment_denominator)
+                    {%- endif %}
+        end as factor_{{ distance.number }}
+        {%- elif volatilities[distance.volatility - 1][1].kind == "std" %},
+        case
+            when bars.volatility_{{ distance.volatility }} > 0
+                then {{ factor }} * bars.volatility_{{ distance.volatility }}
+        end as factor_{{ distance.number }}
+        {%- else %},
+        case
+            when bars.volatility_{{ distance.volatility }} > 0
+                then bars.volatility_{{ distance.volatility }} * $distance_{{ distance.number }}_numerator::hugeint
+        end as factor_{{ distance.number }}
+        {%- endif %}
+        {%- endfor %}
+    from bars_with_their_neighbours as bars
+    inner join series using (series)
+)
+{%- endif %}
 
 select
-    bars.* exclude (gap {{- ", last_path_clock" if horizon_in_bars }}),
-    bars.gap > series.roll_gap as jumps,
-    {%- if horizon_in_bars %}
-    coalesce(bars.last_path_clock + 1, 9223372036854775807) as horizon,
-    bars.last_path_clock is null as is_cut_short
+    bars.* exclude (
+        gap
+        {%- for _ in volatilities %},
+        volatility_{{ loop.index }}
+        {%- endfor %}
+        {%- for _ in trades.columns %},
+        column_{{ loop.index }}
+        {%- endfor %}
+        {%- for distance in trades.own %},
+        factor_{{ distance.number }}
+        {%- endfor %}
+        {%- for horizon in trades.horizons if horizon.in_bars %},
+        last_path_clock_{{ horizon.number }}
+        {%- endfor %}
+    ),
+    {%- for distance in trades.own %}
+    {%- set factor = "bars.factor_%d" % distance.number %}
+    {%- if distance.column or volatilities[distance.volatility - 1][1].kind == "std" %}
+    snapped({{ factor }}) as distance_{{ distance.number }},
     {%- else %}
-    bars.entry_clock + $timeout as horizon,
-    series.last_clock < bars.entry_clock + $timeout as is_cut_short
+    case
+        when {{ factor }} is not null
+            then rounded_up({{ factor }}, $distance_{{ distance.number }}_denominator::hugeint)
+    end as distance_{{ distance.number }},
     {%- endif %}
-from bars_with_their_neighbours as bars
+    {%- endfor %}
+    bars.gap > series.roll_gap as jumps
+    {%- for horizon in trades.horizons %},
+    {%- if horizon.in_bars %}
+    coalesce(bars.last_path_clock_{{ horizon.number }} + 1, 9223372036854775807) as horizon_{{ horizon.number }},
+    bars.last_path_clock_{{ horizon.number }} is null as is_cut_short_{{ horizon.number }}
+    {%- else %}
+    bars.entry_clock + ${{ horizon.parameter }} as horizon_{{ horizon.number }},
+    series.last_clock < bars.entry_clock + ${{ horizon.parameter }} as is_cut_short_{{ horizon.number }}
+    {%- endif %}
+    {%- endfor %}
+from {{ "bars_with_their_factors" if trades.own else "bars_with_their_neighbours" }} as bars
 inner join series using (series);
 
 -- A jump at a bar affects the bar before it and the five bars after it.
@@ -93,7 +238,7 @@ blocks as (
         series,
         {{ block("bar") }} as block,
         min(bar) as bar,
-        greatest(max(horizon), max(clock) + 1) as horizon
+        greatest(max({{ longest_horizon() }}), max(clock) + 1) as horizon
     from bars
     group by all
 ),
@@ -120,4 +265,4 @@ select
     rolls.clock as roll_clock
 from bars_near_a_roll as bars
 asof inner join rolls on bars.series = rolls.series and bars.bar <= rolls.bar
-where rolls.clock < bars.horizon or rolls.bar = bars.bar;
+where rolls.clock < {{ longest_horizon("bars") }} or rolls.bar = bars.bar;

@@ -23,9 +23,9 @@ select
     greatest(1, coalesce(sum(greatest(previous_low - low, 0)) // count(*), 1))::bigint as width_down
 from bars
 group by series;
-{%- for side, reach, previous_reach in [
-    ("up", "high", "previous_high"), ("down", "-low", "-previous_low")
-] %}
+{%- for side in trades.sides %}
+{%- set reach = side.sign ~ side.extreme %}
+{%- set previous_reach = side.sign ~ "previous_" ~ side.extreme %}
 
 create or replace temp table climbs as
 select
@@ -33,14 +33,14 @@ select
     bars.bar,
     bars.clock,
     {{ reach }} as reach,
-    {{ cell(previous_reach ~ " + 1", "cells.width_" ~ side) }} as first_cell,
-    {{ cell(reach ~ " + 1", "cells.width_" ~ side) }} as cell_above,
-    {{ cell(reach, "cells.width_" ~ side) }} as last_cell
+    {{ cell(previous_reach ~ " + 1", "cells.width_" ~ side.name) }} as first_cell,
+    {{ cell(reach ~ " + 1", "cells.width_" ~ side.name) }} as cell_above,
+    {{ cell(reach, "cells.width_" ~ side.name) }} as last_cell
 from bars
 inner join cells using (series)
 where {{ reach }} > {{ previous_reach }};
 
-create or replace temp table crossings_{{ side }} as
+create or replace temp table crossings_{{ side.name }} as
 select
     series,
     bar,
@@ -49,13 +49,13 @@ select
     unnest(range(first_cell, cell_above)) as cell
 from climbs;
 
-create or replace temp table peaks_{{ side }} as
+create or replace temp table peaks_{{ side.name }} as
 with
 crossings_of_wide_cells as (
     select crossings.*
-    from crossings_{{ side }} as crossings
+    from crossings_{{ side.name }} as crossings
     inner join cells using (series)
-    where cells.width_{{ side }} > 1
+    where cells.width_{{ side.name }} > 1
 )
 
 select

@@ -1,10 +1,10 @@
--- Purpose:    for every entry and every barrier distance, the first bar from the entry bar on that touches it
+-- Purpose:    for every entry and barrier at a distance that bars share, the first bar from the entry on to touch it
 -- Grain:      `questions`: one row per entry price and block of bars, and one per bar that its block does not answer
---             (`lone_bars`); `rungs_SIDE`: one row per question whose nearest barrier is touched; `touches_SIDE`: one
---             row per entry price and rung
+--             (`lone_bars`); `rungs_SIDE`: one per question whose nearest barrier is touched; `touches_SIDE`: one per
+--             entry price and rung
 -- In:         `bars`, `series`, `cells`, `crossings_SIDE`, `peaks_SIDE`
 -- Out:        temp tables `questions`, `lone_bars`, `rungs_SIDE` and `touches_SIDE`; SIDE is up or down
--- Parameters: $SIDE_N_ticks, the distances of the barriers on that side in ticks, nearest first
+-- Parameters: $distance_N_numerator and $distance_N_denominator, of the entry, for a barrier in percent
 --
 -- Neighbours share entry prices, and with them their questions. The nearest barrier is asked for once per entry
 -- price and block of {{ block_bars }} bars, from the first of them on. If a bar of the block enters no later than at the touch,
@@ -15,61 +15,26 @@
 -- first touch of the nearest one on, the rung, and the answer is the same for all questions that share entry price
 -- and rung. A late bar asks for all barriers from its entry bar on, which is a rung like any other.
 --
--- A search starts at a bar whose reach is known. Where that reach is short of the level, the next crossing of the
--- level's cell reaches it, unless a peak inside the cell did so before. Such a peak lies before that crossing and
--- after the one before it: it is among those with the same `next_crossing`. Where there are any, the first of them is
--- the touch, else the crossing.
-{%- set sides = [("up", "", "high", up), ("down", "-", "low", down)] %}
-{%- macro later_touches(side, keys) -%}
-later_touches as (
-    select
-        {%- for key in keys %}
-        asked.{{ key }},
-        {%- endfor %}
-        coalesce(peaks.bar, crossings.bar) as bar,
-        coalesce(peaks.clock, crossings.clock) as clock,
-        coalesce(peaks.reach, crossings.reach) as reach
-    from asked
-    asof left join crossings_{{ side }} as crossings
-        on
-            asked.series = crossings.series
-            and asked.cell = crossings.cell
-            and asked.bar < crossings.bar
-    left join peaks_{{ side }} as peaks
-        on
-            asked.series = peaks.series
-            and asked.cell = peaks.cell
-            and coalesce(crossings.bar, {{ never }}) = peaks.next_crossing
-            and asked.bar < peaks.bar
-            and asked.level <= peaks.reach
-    where coalesce(peaks.bar, crossings.bar) is not null
-)
-{%- endmacro %}
-
--- How far the barriers lie from the entry, in price increments.
-create or replace temp table distances as
-select
-    series
-    {%- for side, _, _, barriers in sides %}
-    {%- for _ in barriers %},
-    ceil(${{ side }}_{{ loop.index }}_ticks * increments_per_tick)::bigint as {{ side }}_{{ loop.index }}
-    {%- endfor %}
-    {%- endfor %}
-from series;
-
+-- Where a mode takes its direction from the bars, their side tells how far a barrier lies: an entry price is then one
+-- of a side, here and wherever questions are told apart by it.
+{%- from "label/distances.sql" import reach_of %}
+{%- from "label/later_touches.sql" import later_touches %}
+{%- set keys = ["series", "entry"] + (["side"] if trades.has_sides else []) %}
+{%- set sides = trades.sides | selectattr("shared") | list %}
 create or replace temp table questions as
 with
 shared_entries as (
     select
-        series,
-        entry,
+        {%- for key in keys %}
+        {{ key }},
+        {%- endfor %}
         {{ block("bar") }} as block,
         min(bar) + 1 as entry_bar,
         min(entry_clock) as entry_clock,
         arg_min(entry_high, bar) as entry_high,
         arg_min(entry_low, bar) as entry_low,
         max(bar) as last_bar,
-        max(horizon) as horizon
+        max({{ longest_horizon() }}) as horizon
     from bars
     where is_wanted and entry is not null
     group by all
@@ -80,22 +45,33 @@ select
     (row_number() over ())::integer as question,
     0 as lone_bar
 from shared_entries;
-{%- for side, sign, extreme, _ in sides %}
+{%- for side in sides %}
 
-create or replace temp table rungs_{{ side }} as
+create or replace temp table rungs_{{ side.name }} as
 with
+distances as (
+    select
+        questions.*,
+        least(
+            {%- for reach in side.shared %}
+            {{ reach_of(reach, "series", "questions") | indent(12) }}{{ "," if not loop.last }}
+            {%- endfor %}
+        ) as distance
+    from questions
+    inner join series on questions.series = series.series
+),
+
 searches as (
     select
-        questions.question,
-        questions.series,
-        {{ sign }}questions.entry + distances.{{ side }}_1 as level,
-        {{ cell("level", "cells.width_" ~ side) }} as cell,
-        questions.entry_bar as bar,
-        questions.entry_clock as clock,
-        {{ sign }}questions.entry_{{ extreme }} as reach
-    from questions
-    inner join distances on questions.series = distances.series
-    inner join cells on questions.series = cells.series
+        distances.question,
+        distances.series,
+        {{ side.sign }}distances.entry + distances.distance as level,
+        {{ cell("level", "cells.width_" ~ side.name) }} as cell,
+        distances.entry_bar as bar,
+        distances.entry_clock as clock,
+        {{ side.sign }}distances.entry_{{ side.extreme }} as reach
+    from distances
+    inner join cells on distances.series = cells.series
 ),
 
 asked as (
@@ -109,7 +85,7 @@ asked as (
     where reach < level
 ),
 
-{{ later_touches(side, ["question"]) }},
+{{ later_touches(side.name, ["question"], never) }},
 
 first_touches as (
     select
@@ -133,8 +109,9 @@ first_touches as (
 
 select
     questions.question,
-    questions.series,
-    questions.entry,
+    {%- for key in keys %}
+    questions.{{ key }},
+    {%- endfor %}
     first_touches.bar,
     first_touches.clock,
     first_touches.reach
@@ -148,115 +125,141 @@ with
 early_touches as (
     select
         questions.question,
-        questions.series,
-        questions.entry,
+        {%- for key in keys %}
+        questions.{{ key }},
+        {%- endfor %}
         questions.block,
-        rungs_up.bar as touch_up,
-        rungs_down.bar as touch_down
+        {%- for side in sides %}
+        rungs_{{ side.name }}.bar as touch_{{ side.name }},
+        {%- endfor %}
+        least(
+            {%- for side in sides %}
+            rungs_{{ side.name }}.bar{{ "," if not loop.last }}
+            {%- endfor %}
+        ) as touch
     from questions
-    left join rungs_up using (question)
-    left join rungs_down using (question)
-    where questions.last_bar >= least(rungs_up.bar, rungs_down.bar)
+    {%- for side in sides %}
+    left join rungs_{{ side.name }} using (question)
+    {%- endfor %}
+    where questions.last_bar >= touch
 )
 
 select
-    bars.series,
+    {%- for key in keys %}
+    bars.{{ key }},
+    {%- endfor %}
     bars.bar,
-    bars.entry,
     bars.entry_clock,
     bars.entry_high,
     bars.entry_low,
     early_touches.block,
     (select count(*) from questions) + row_number() over () as question,
-    early_touches.question as shared_question,
-    coalesce(bars.bar >= early_touches.touch_up, false) as is_late_up,
-    coalesce(bars.bar >= early_touches.touch_down, false) as is_late_down
+    early_touches.question as shared_question
+    {%- for side in sides %},
+    coalesce(bars.bar >= early_touches.touch_{{ side.name }}, false) as is_late_{{ side.name }}
+    {%- endfor %}
 from bars
 inner join early_touches
     on
-        bars.series = early_touches.series
-        and bars.entry = early_touches.entry
-        and {{ block("bars.bar") }} = early_touches.block
+        {{ block("bars.bar") }} = early_touches.block
+        {%- for key in keys %}
+        and bars.{{ key }} = early_touches.{{ key }}
+        {%- endfor %}
 where
     bars.is_wanted
-    and bars.bar >= least(early_touches.touch_up, early_touches.touch_down);
+    and bars.bar >= early_touches.touch;
 
 insert into questions by name
 select
-    series,
-    entry,
+    {%- for key in keys %}
+    {{ key }},
+    {%- endfor %}
     block,
     question,
     bar as lone_bar
 from lone_bars;
-{%- for side, sign, extreme, barriers in sides %}
+{%- for side in sides %}
 
-insert into rungs_{{ side }}
+insert into rungs_{{ side.name }} by name
 select
     question,
-    series,
-    entry,
+    {%- for key in keys %}
+    {{ key }},
+    {%- endfor %}
     bar + 1 as bar,
     entry_clock as clock,
-    {{ sign }}entry_{{ extreme }} as reach
+    {{ side.sign }}entry_{{ side.extreme }} as reach
 from lone_bars
-where is_late_{{ side }}
+where is_late_{{ side.name }}
 
-union all
+union all by name
 
 select
     lone_bars.question,
     rungs.* exclude (question)
 from lone_bars
-inner join rungs_{{ side }} as rungs on lone_bars.shared_question = rungs.question
-where not lone_bars.is_late_{{ side }};
+inner join rungs_{{ side.name }} as rungs on lone_bars.shared_question = rungs.question
+where not lone_bars.is_late_{{ side.name }};
 
-create or replace temp table touches_{{ side }} as
+create or replace temp table touches_{{ side.name }} as
 with
 ladder as (
     select
-        series,
-        entry,
+        {%- for key in keys %}
+        {{ key }},
+        {%- endfor %}
         bar,
         clock,
         reach,
         min(question) as rung
-    from rungs_{{ side }}
+    from rungs_{{ side.name }}
     group by all
+),
+
+levels as (
+    select
+        ladder.*
+        {%- for reach in side.shared %},
+        {{ side.sign }}ladder.entry + {{ reach_of(reach, "series", "ladder") | indent(8) }} as level_{{ loop.index }}
+        {%- endfor %}
+    from ladder
+    inner join series on ladder.series = series.series
 ),
 
 barriers as (
     select
+        rung,
         series,
-        unnest(range(1, {{ barriers | length + 1 }})) as barrier,
+        bar,
+        reach,
+        unnest(range(1, {{ side.shared | length + 1 }})) as barrier,
         unnest([
-            {%- for _ in barriers %}
-            {{ side }}_{{ loop.index }}{{ "," if not loop.last }}
+            {%- for _ in side.shared %}
+            level_{{ loop.index }}{{ "," if not loop.last }}
             {%- endfor %}
-        ]) as distance
-    from distances
+        ]) as level
+    from levels
 ),
 
 asked as (
     select
-        ladder.rung,
+        barriers.rung,
         barriers.barrier,
-        ladder.series,
-        {{ sign }}ladder.entry + barriers.distance as level,
-        {{ cell("level", "cells.width_" ~ side) }} as cell,
-        ladder.bar
-    from ladder
-    inner join barriers
-        on ladder.series = barriers.series and ladder.reach < {{ sign }}ladder.entry + barriers.distance
-    inner join cells on ladder.series = cells.series
+        barriers.series,
+        barriers.level,
+        {{ cell("barriers.level", "cells.width_" ~ side.name) }} as cell,
+        barriers.bar
+    from barriers
+    inner join cells on barriers.series = cells.series
+    where barriers.reach < barriers.level
 ),
 
-{{ later_touches(side, ["rung", "barrier"]) }},
+{{ later_touches(side.name, ["rung", "barrier"], never) }},
 
 farther_touches as (
     select
         rung
-        {%- for _ in barriers %},
+        {%- for _ in side.shared %},
         min(bar) filter (where barrier = {{ loop.index }}) as bar_{{ loop.index }},
         min(clock) filter (where barrier = {{ loop.index }}) as clock_{{ loop.index }}
         {%- endfor %}
@@ -265,23 +268,25 @@ farther_touches as (
 )
 
 select
-    ladder.series,
-    ladder.entry,
-    ladder.bar as rung
-    {%- for _ in barriers %}
-    {%- set here = "ladder.reach >= %sladder.entry + distances.%s_%d" % (sign, side, loop.index) %},
-    case when {{ here }} then ladder.bar else farther_touches.bar_{{ loop.index }} end
+    {%- for key in keys %}
+    levels.{{ key }},
+    {%- endfor %}
+    levels.bar as rung
+    {%- for _ in side.shared %}
+    {%- set here = "levels.reach >= levels.level_%d" % loop.index %},
+    case when {{ here }} then levels.bar else farther_touches.bar_{{ loop.index }} end
         as bar_{{ loop.index }},
-    case when {{ here }} then ladder.clock else farther_touches.clock_{{ loop.index }} end
+    case when {{ here }} then levels.clock else farther_touches.clock_{{ loop.index }} end
         as clock_{{ loop.index }}
     {%- endfor %}
-from ladder
-inner join distances using (series)
+from levels
 left join farther_touches using (rung);
-
-drop table crossings_{{ side }};
-drop table peaks_{{ side }};
 {%- endfor %}
+{%- if not trades.has_questions_of_a_bar %}
 
-drop table distances;
 drop table cells;
+{%- for side in trades.sides %}
+drop table crossings_{{ side.name }};
+drop table peaks_{{ side.name }};
+{%- endfor %}
+{%- endif %}

@@ -2,7 +2,7 @@
 -- Grain:      one row per group, mode and tick: excursions in price increments of different ticks do not add up
 -- In:         `tallies`
 -- Out:        part_of (the group), mode, mode_name, increments_per_tick, clocks_per_second, the clocks of the first and
---             last bar, bars, jumps, rolled_bars, the bars of every outcome, mae, clocks
+--             last bar, bars, jumps, rolled_bars, and the sums of a mode, see `label/8_tally`
 select
     {{ by | identifier if by else "''" }} as part_of,
     mode,
@@ -14,11 +14,9 @@ select
     sum(bars) as bars,
     sum(jumps) as jumps,
     sum(rolled_bars) as rolled_bars,
-    {%- for outcome in outcomes %}
-    sum({{ outcome }}) as {{ outcome }},
+    {%- for name in sums %}
+    sum({{ name | identifier }}) as {{ name | identifier }}{{ "," if not loop.last }}
     {%- endfor %}
-    sum(mae) as mae,
-    sum(clocks) as clocks
 from tallies
 group by all
 order by part_of, mode, increments_per_tick

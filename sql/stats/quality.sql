@@ -1,7 +1,8 @@
 -- Purpose:    the labels and weights of one mode in numbers
 -- Grain:      one row
 -- In:         `weights`
--- Out:        bars, labeled, winners, nulls (bars without a label or a weight), bad_labels (neither 0 nor 1),
+-- Out:        bars, the bars of each label (label_1, label_0, label_minus_1, label_null), nulls (bars without a label
+--             or a weight), bad_labels (none of these),
 --             bad_weights (not above 0, or not finite), and of the good weights: mean, deviation (of the
 --             population), lowest, percentiles 5, 25, 50, 75 and 95, and highest
 --
@@ -45,10 +46,12 @@ deviations as (
 counts as (
     select
         coalesce(sum(bars), 0) as bars,
-        coalesce(sum(bars) filter (where label is not null), 0) as labeled,
-        coalesce(sum(bars) filter (where label = 1), 0) as winners,
+        coalesce(sum(bars) filter (where label = 1), 0) as label_1,
+        coalesce(sum(bars) filter (where label = 0), 0) as label_0,
+        coalesce(sum(bars) filter (where label = -1), 0) as label_minus_1,
+        coalesce(sum(bars) filter (where label is null), 0) as label_null,
         coalesce(sum(bars) filter (where label is null or weight is null), 0) as nulls,
-        coalesce(sum(bars) filter (where label not in (0, 1)), 0) as bad_labels,
+        coalesce(sum(bars) filter (where label not in (-1, 0, 1)), 0) as bad_labels,
         coalesce(sum(bars) filter (where not is_good), 0) as bad_weights
     from judged_weights
 )

@@ -4,7 +4,8 @@
 -- Out:        temp table `tallies`
 -- Parameters: $files
 --
--- See `label/7_tally`. Sums are as wide as they come: a year of nanoseconds, a million times, fits.
+-- See `label/8_tally`. Gains and losses are null where a run did not ask for exits. Sums are as wide as they come: a
+-- year of nanoseconds, a million times, fits.
 create or replace temp table tallies as
 with
 documents as (
@@ -26,7 +27,11 @@ documents as (
                     "bars": "BIGINT",
                     "jumps": "BIGINT",
                     "rolled_bars": "BIGINT",
-                    "modes": [["HUGEINT"]]
+                    "modes": [{
+                        {%- for name in sums %}
+                        "{{ name }}": "HUGEINT"{{ "," if not loop.last }}
+                        {%- endfor %}
+                    }]
                 }]
             }'
         ) as tally
@@ -46,8 +51,9 @@ entries as (
 
 tallied_modes as (
     select
-        *,
-        unnest(range(1, len(names) + 1)) as mode
+        entries.*,
+        unnest(range(1, len(entries.names) + 1)) as mode,
+        unnest(entries.entry.modes) as sums
     from entries
 )
 
@@ -66,9 +72,7 @@ select
     tallied_modes.entry.rolled_bars,
     tallied_modes.mode,
     tallied_modes.names[tallied_modes.mode] as mode_name,
-    {%- for outcome in outcomes %}
-    tallied_modes.entry.modes[tallied_modes.mode][{{ loop.index }}] as {{ outcome }},
+    {%- for name in sums %}
+    tallied_modes.sums['{{ name }}'] as {{ name | identifier }}{{ "," if not loop.last }}
     {%- endfor %}
-    tallied_modes.entry.modes[tallied_modes.mode][{{ outcomes | length + 1 }}] as mae,
-    tallied_modes.entry.modes[tallied_modes.mode][{{ outcomes | length + 2 }}] as clocks
 from tallied_modes;

@@ -11,9 +11,20 @@ select
     {{ timestamp }} as timestamp,
     {{ utc }} as utc,
     {{ mode.name | literal }} as mode,
+    {%- if mode.direction == "side" %}
+    case when {{ side }} > 0 and not isnan({{ side }}) then 'long' when {{ side }} < 0 then 'short' end as direction,
+    {%- else %}
     '{{ mode.direction }}' as direction,
-    {{ mode.stop }}::double as stop_ticks,
-    {{ mode.target }}::double as target_ticks,
+    {%- endif %}
+    {%- for name, barrier in (("stop_ticks", mode.stop), ("target_ticks", mode.target)) %}
+    {%- if barrier.ticks is not none %}
+    {{ barrier.ticks }}::double as {{ name }},
+    {%- elif details %}
+    {{ (name ~ "_" ~ mode.name) | identifier }} as {{ name }},
+    {%- else %}
+    null::double as {{ name }},
+    {%- endif %}
+    {%- endfor %}
     {{ ("label_" ~ mode.name) | identifier }} as label,
     {{ ("weight_" ~ mode.name) | identifier }} as weight,
     {%- if details %}
@@ -22,12 +33,16 @@ select
     {{ ("mfe_ticks_" ~ mode.name) | identifier }} as mfe_ticks,
     {{ ("seconds_" ~ mode.name) | identifier }} as seconds,
     {{ ("touch_time_" ~ mode.name) | identifier }} as touch_time,
+    {{ ("exit_price_" ~ mode.name) | identifier }} as exit_price,
+    {{ ("return_ticks_" ~ mode.name) | identifier }} as return_ticks,
     {%- else %}
     null::varchar as outcome,
     null::double as mae_ticks,
     null::double as mfe_ticks,
     null::double as seconds,
     case when false then {{ timestamp }} end as touch_time,
+    null::double as exit_price,
+    null::double as return_ticks,
     {%- endif %}
     {{ open }} as open,
     {{ high }} as high,

@@ -2,9 +2,10 @@
 -- Grain:      one row per symbol, month (UTC) and session that has a bar in the chunk
 -- In:         `labels`, `rolls`, `series`
 -- Out:        temp table `tally`, and the same as JSON in the variable `tally`: clocks of the first and last bar,
---             bars, jumps, roll-affected bars, and in `modes` a list for each mode: the bars of every outcome (target,
---             stop, timeout, roll, censored, none), then, summed over winners, MAE in price increments and clock
---             units from entry to target
+--             bars, jumps, roll-affected bars, and for each mode in `modes`: the bars of every outcome and of every
+--             label by name; `tied`, those that one bar decided which touches both barriers; summed over winners
+--             `mae` in price increments and `clocks`, the units from entry to target; and with exits `gains` and
+--             `losses` of all trades, in price increments
 -- Parameters: $clocks_per_second; $session_zone and $session_shift (minutes): a session is a day there, so much later;
 --             $session_start, the same in words; $mode_N_name
 --
@@ -22,6 +23,13 @@ bars_of_the_quarters as (
         max(clock) as last
         {%- for _ in modes %},
         tally_outcome_{{ loop.index }},
+        {{ ("label_" ~ modes[loop.index0].name) | identifier }} as label_{{ loop.index }},
+        count_if(tally_is_tied_{{ loop.index }} and tally_outcome_{{ loop.index }} in ('target', 'stop', 'both'))
+            as tied_{{ loop.index }},
+        {%- if has_exits %}
+        sum(greatest(tally_gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
+        sum(greatest(-tally_gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},
+        {%- endif %}
         sum(tally_mae_{{ loop.index }}) as mae_{{ loop.index }},
         sum(tally_clocks_{{ loop.index }}) as clocks_{{ loop.index }}
         {%- endfor %}
@@ -63,6 +71,12 @@ trades as (
             {
                 mode: {{ loop.index }},
                 outcome: tally_outcome_{{ loop.index }},
+                label: label_{{ loop.index }},
+                tied: tied_{{ loop.index }},
+                {%- if has_exits %}
+                gains: gains_{{ loop.index }},
+                losses: losses_{{ loop.index }},
+                {%- endif %}
                 mae: mae_{{ loop.index }},
                 clocks: clocks_{{ loop.index }}
             }{{ "," if not loop.last }}
@@ -77,13 +91,21 @@ modes as (
         quarters.month,
         quarters.session,
         trades.trade.mode as mode,
-        [
+        {
             {%- for outcome in outcomes %}
-            coalesce(sum(trades.bars) filter (where trades.trade.outcome = '{{ outcome }}'), 0),
+            "{{ outcome }}": coalesce(sum(trades.bars) filter (where trades.trade.outcome = '{{ outcome }}'), 0),
             {%- endfor %}
-            coalesce(sum(trades.trade.mae) filter (where trades.trade.outcome = 'target'), 0),
-            coalesce(sum(trades.trade.clocks) filter (where trades.trade.outcome = 'target'), 0)
-        ] as sums
+            {%- for name, label in (("label_1", "= 1"), ("label_0", "= 0"), ("label_minus_1", "= -1"), ("label_null", "is null")) %}
+            "{{ name }}": coalesce(sum(trades.bars) filter (where trades.trade.label {{ label }}), 0),
+            {%- endfor %}
+            "tied": sum(trades.trade.tied),
+            {%- if has_exits %}
+            "gains": coalesce(sum(trades.trade.gains), 0),
+            "losses": coalesce(sum(trades.trade.losses), 0),
+            {%- endif %}
+            "mae": coalesce(sum(trades.trade.mae) filter (where trades.trade.outcome = 'target'), 0),
+            "clocks": coalesce(sum(trades.trade.clocks) filter (where trades.trade.outcome = 'target'), 0)
+        } as sums
     from trades
     inner join quarters using (series, quarter)
     group by all

@@ -1,0 +1,377 @@
+-- Purpose:    what became of every trade: the first of roll, stop and target on its path decides
+-- Grain:      `trades`: one row per question; `outcomes`: one row per bar, margins included (the excursions look at
+--             their prices)
+-- In:         `bars`, `series`, `rolled_paths`; `lone_bars`, `questions`, `rungs_SIDE`, `touches_SIDE`; `levels_SIDE`,
+--             `trails_SIDE`
+-- Out:        temp table `trades`; temp view `outcomes`; for mode N: `outcome_N`, `is_tied_N` (whether one bar touched
+--             both barriers), `path_N` (bars from the signal to the bar that decided, or with exits the last bar of
+--             the path; 0 where nobody asks) and `decided_N` (its clock)
+--
+-- All bars of a question share the first touch of every barrier whose distance they share, and with it which of a
+-- mode's two barriers is touched first, and where: that is their trade. What differs is the horizon of each bar, and
+-- whether a roll comes before the touch. Where a mode has a barrier that is the bar's own, or a stop that trails, its
+-- bars are decided one by one.
+--
+-- Inside one bar a roll beats stop and target. The path of a bar that is roll-affected itself ends before it begins,
+-- and a bar without an entry touches nothing: their barriers are untouched. A barrier that is never touched has no bar
+-- and no clock, which `<` takes for false and `least` passes over.
+{%- from "label/distances.sql" import distance_of, reach_of %}
+{%- set keys = ["series", "entry"] + (["side"] if trades.has_sides else []) %}
+{%- set shared_sides = trades.sides | selectattr("shared") | list %}
+{%- set modes_by_bar = trades.modes | rejectattr("is_shared") | list %}
+
+{#- Of what lies above and below an entry, that which is a trade's target or its stop. -#}
+{%- macro of_trade(mode, what, above, below, table, type) -%}
+{%- set is_above = (mode.direction == "long") == (what == "target") -%}
+{%- if mode.direction == "side" -%}
+{%- set for_long, for_short = (above, below) if what == "target" else (below, above) -%}
+by_side({{ table }}.side, {{ for_long or "null" }}, {{ for_short or "null" }})
+{%- else -%}
+{{ (above if is_above else below) or "null::" ~ type }}
+{%- endif -%}
+{%- endmacro %}
+
+{#- The bar, or its clock, at which a barrier is touched first: one that bars share, or the bar's own. -#}
+{%- macro shared(touch, what) -%}
+{%- if touch and touch.kind == "shared" -%}
+touches_{{ touch.side }}.{{ what }}_{{ touch.number }}
+{%- endif -%}
+{%- endmacro %}
+{%- macro own(touch) -%}
+{%- if touch and touch.kind == "own" -%}
+bars.{{ touch.side }}_own_{{ touch.number }}
+{%- endif -%}
+{%- endmacro %}
+
+{%- macro any_unknown(distances, bars) -%}
+{%- for distance in distances -%}
+{{ distance_of(distance, "series", bars) }} is null{{ " or " if not loop.last }}
+{%- endfor -%}
+{%- endmacro %}
+
+{#- Which of the two barriers a touch decides for, where one bar may touch both. -#}
+{%- macro touched(target, stop) -%}
+{%- if tie == "stop" -%}
+case
+    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'
+    else 'stop'
+end
+{%- elif tie == "target" -%}
+case
+    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'
+    else 'target'
+end
+{%- else -%}
+case
+    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'
+    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'
+    else 'both'
+end
+{%- endif -%}
+::outcome
+{%- endmacro %}
+{%- if trades.has_shared %}
+create or replace temp table trades as
+with
+touches as (
+    select
+        {%- for key in keys %}
+        questions.{{ key }},
+        {%- endfor %}
+        questions.block,
+        questions.lone_bar
+        {%- for mode in trades.modes if mode.shares %}
+        {%- set above, below = shared(mode.above, "bar"), shared(mode.below, "bar") %},
+        {{ of_trade(mode, "target", above, below, "questions", "integer") }} as target_bar_{{ mode.number }},
+        {{ of_trade(mode, "stop", above, below, "questions", "integer") }} as stop_bar_{{ mode.number }}
+        {%- if mode.percentages %},
+        {{ any_unknown(mode.percentages, "questions") }} as is_unknown_{{ mode.number }}
+        {%- endif %}
+        {%- if mode.is_shared %}
+        {%- set above, below = shared(mode.above, "clock"), shared(mode.below, "clock") %},
+        {{ of_trade(mode, "target", above, below, "questions", "bigint") }} as target_clock_{{ mode.number }},
+        {{ of_trade(mode, "stop", above, below, "questions", "bigint") }} as stop_clock_{{ mode.number }}
+        {%- endif %}
+        {%- endfor %}
+    from questions
+    {%- if trades.percentages %}
+    inner join series on questions.series = series.series
+    {%- endif %}
+    {%- for side in shared_sides %}
+    left join rungs_{{ side.name }} on questions.question = rungs_{{ side.name }}.question
+    left join touches_{{ side.name }}
+        on
+            rungs_{{ side.name }}.bar = touches_{{ side.name }}.rung
+            {%- for key in keys %}
+            and rungs_{{ side.name }}.{{ key }} = touches_{{ side.name }}.{{ key }}
+            {%- endfor %}
+    {%- endfor %}
+)
+
+select
+    {%- for key in keys %}
+    {{ key }},
+    {%- endfor %}
+    block,
+    lone_bar
+    {%- for mode in trades.modes if mode.shares %}
+    {%- set target, stop = "target_bar_%d" % mode.number, "stop_bar_%d" % mode.number %},
+    {%- if mode.is_shared %}
+    least({{ target }}, {{ stop }}) as touch_bar_{{ mode.number }},
+    least(target_clock_{{ mode.number }}, stop_clock_{{ mode.number }}) as touch_clock_{{ mode.number }},
+    {{ touched(target, stop) | indent(4) }} as touched_{{ mode.number }},
+    coalesce({{ target }} = {{ stop }}, false) as is_tied_{{ mode.number }}
+    {%- else %}
+    {{ target }},
+    {{ stop }}
+    {%- endif %}
+    {%- if mode.percentages %},
+    is_unknown_{{ mode.number }}
+    {%- endif %}
+    {%- endfor %}
+from touches;
+
+drop table questions;
+{%- for side in shared_sides %}
+drop table rungs_{{ side.name }};
+drop table touches_{{ side.name }};
+{%- endfor %}
+{%- endif %}
+
+create or replace temp view outcomes as
+with
+{%- if trades.has_own %}
+bars_with_their_levels as (
+    select
+        bars.*
+        {%- for side in trades.sides %}
+        {%- for reach in side.own %},
+        {{ side.sign }}bars.entry + {{ reach_of(reach) | indent(8) }} as {{ side.name }}_level_{{ loop.index }}
+        {%- endfor %}
+        {%- endfor %}
+    from bars
+    inner join series on bars.series = series.series
+),
+
+-- The climbs after the entry bar, lowest bit first; see the step before.
+bars_with_their_climbs as (
+    select
+        bars.*
+        {%- for side in trades.sides %}
+        {%- for reach in side.own %}
+        {%- set levels, level = "%s_%d" % (side.name, loop.index), "bars.%s_level_%d" % (side.name, loop.index) %},
+        {{ side.sign }}bars.entry_{{ side.extreme }} >= {{ level }} as {{ levels }}_is_here,
+        ({{ levels }}.climbs >> ((bars.bar + 1) % {{ block_bars }})) >> 1 as {{ levels }}_climbs,
+        {{ levels }}.next_bar as {{ levels }}_next
+        {%- endfor %}
+        {%- endfor %}
+    from bars_with_their_levels as bars
+    {%- for side in trades.sides %}
+    {%- for reach in side.own %}
+    {%- set levels, level = "%s_%d" % (side.name, loop.index), "bars.%s_level_%d" % (side.name, loop.index) %}
+    left join levels_{{ side.name }} as {{ levels }}
+        on
+            bars.series = {{ levels }}.series
+            and {{ block("(bars.bar + 1)") }} = {{ levels }}.block
+            and {{ level }} = {{ levels }}.level
+    {%- endfor %}
+    {%- endfor %}
+),
+
+bars_with_their_touches as (
+    select
+        *
+        {%- for side in trades.sides %}
+        {%- for reach in side.own %}
+        {%- set levels = "%s_%d" % (side.name, loop.index) %},
+        case
+            when {{ levels }}_is_here then bar + 1
+            when {{ levels }}_climbs <> 0 then bar + 1 + bit_count(xor({{ levels }}_climbs, {{ levels }}_climbs - 1))
+            else {{ levels }}_next
+        end as {{ side.name }}_own_{{ loop.index }}
+        {%- endfor %}
+        {%- endfor %}
+    from bars_with_their_climbs
+),
+{%- endif %}
+
+paths as (
+    select
+        bars.series,
+        bars.bar,
+        bars.clock,
+        bars.is_wanted,
+        bars.high,
+        bars.low,
+        {%- if has_exits or breaks_ties_by_open %}
+        bars.open,
+        bars.close,
+        {%- endif %}
+        {%- if trades.has_sides %}
+        bars.side,
+        {%- endif %}
+        {%- for distance in trades.own %}
+        bars.distance_{{ distance.number }},
+        {%- endfor %}
+        bars.entry,
+        bars.entry_clock
+        {%- for horizon in trades.horizons %},
+        least(bars.horizon_{{ horizon.number }}, rolled_paths.roll_clock) as path_ends_{{ horizon.number }},
+        case
+            when rolled_paths.roll_bar = bars.bar or rolled_paths.roll_clock < bars.horizon_{{ horizon.number }} then 'roll'
+            when bars.entry is null then 'none'
+            when bars.is_cut_short_{{ horizon.number }} then 'censored'
+            else 'timeout'
+        end::outcome as untouched_{{ horizon.number }}
+        {%- if has_exits %},
+        path_end_{{ horizon.number }}.bar as last_bar_{{ horizon.number }},
+        path_end_{{ horizon.number }}.clock as last_clock_{{ horizon.number }}
+        {%- endif %}
+        {%- endfor %}
+        {%- for mode in trades.modes %}
+        {%- if mode.is_shared %},
+        trades.touch_bar_{{ mode.number }},
+        trades.touch_clock_{{ mode.number }},
+        trades.touched_{{ mode.number }},
+        trades.is_tied_{{ mode.number }}
+        {%- else %}
+        {%- for what in ("target", "stop") %},
+        {%- if mode.kind_of(what) == "shared" %}
+        {%- if what == "stop" and mode.trails %}
+        least(
+            trades.stop_bar_{{ mode.number }},
+            {{ of_trade(mode, "stop", mode.trail("up"), mode.trail("down"), "bars", "integer") }}
+        ) as stop_bar_{{ mode.number }}
+        {%- else %}
+        trades.{{ what }}_bar_{{ mode.number }}
+        {%- endif %}
+        {%- else %}
+        {{ of_trade(mode, what, own(mode.above), own(mode.below), "bars", "integer") }} as {{ what }}_bar_{{ mode.number }}
+        {%- endif %}
+        {%- endfor %}
+        {%- endif %}
+        {%- if mode.may_be_skipped %},
+        {{ "bars.side = 0" if mode.direction == "side" else "false" }}
+        {%- for distance in mode.own %}
+        or {{ distance_of(distance) }} is null
+        {%- endfor %}
+        {%- if mode.percentages and mode.shares %}
+        or coalesce(trades.is_unknown_{{ mode.number }}, false)
+        {%- elif mode.percentages %}
+        or {{ any_unknown(mode.percentages, "bars") }}
+        {%- endif %} as is_skipped_{{ mode.number }}
+        {%- endif %}
+        {%- endfor %}
+    from {{ "bars_with_their_touches as bars" if trades.has_own else "bars" }}
+    {%- if modes_by_bar | selectattr("percentages") | list %}
+    inner join series on bars.series = series.series
+    {%- endif %}
+    left join rolled_paths on bars.series = rolled_paths.series and bars.bar = rolled_paths.bar
+    {%- if has_exits %}
+    {%- for horizon in trades.horizons %}
+    asof left join bars as path_end_{{ horizon.number }}
+        on
+            bars.series = path_end_{{ horizon.number }}.series
+            and bars.horizon_{{ horizon.number }} > path_end_{{ horizon.number }}.clock
+    {%- endfor %}
+    {%- endif %}
+    {%- if trades.has_shared %}
+    left join lone_bars on bars.series = lone_bars.series and bars.bar = lone_bars.bar
+    left join trades
+        on
+            {%- for key in keys %}
+            bars.{{ key }} = trades.{{ key }}
+            and
+            {%- endfor %} {{ block("bars.bar") }} = trades.block
+            and coalesce(lone_bars.bar, 0) = trades.lone_bar
+    {%- endif %}
+    {%- for side in trades.sides if side.trails %}
+    left join trails_{{ side.name }} on bars.series = trails_{{ side.name }}.series and bars.bar = trails_{{ side.name }}.bar
+    {%- endfor %}
+),
+{%- if modes_by_bar %}
+
+first_touches as (
+    select
+        *
+        {%- for mode in modes_by_bar %}
+        {%- set target, stop = "target_bar_%d" % mode.number, "stop_bar_%d" % mode.number %},
+        least({{ target }}, {{ stop }}) as touch_bar_{{ mode.number }},
+        {{ touched(target, stop) | indent(8) }} as touched_{{ mode.number }},
+        coalesce({{ target }} = {{ stop }}, false) as is_tied_{{ mode.number }}
+        {%- endfor %}
+    from paths
+),
+
+first_touches_in_time as (
+    select
+        *
+        {%- for mode in modes_by_bar %},
+        lead(clock, touch_bar_{{ mode.number }} - bar) over in_order as touch_clock_{{ mode.number }}
+        {%- endfor %}
+    from first_touches
+    window in_order as (order by series, bar)
+),
+{%- endif %}
+
+decisions as (
+    select
+        *
+        {%- for mode in trades.modes %},
+        case
+            {%- if mode.may_be_skipped %}
+            when is_skipped_{{ mode.number }} then 'skipped'
+            {%- endif %}
+            when touch_clock_{{ mode.number }} < path_ends_{{ mode.horizon }} then touched_{{ mode.number }}
+            else untouched_{{ mode.horizon }}
+        end as outcome_{{ mode.number }}
+        {%- endfor %}
+    from {{ "first_touches_in_time" if modes_by_bar else "paths" }}
+)
+
+select
+    series,
+    bar,
+    clock,
+    is_wanted,
+    high,
+    low,
+    {%- if has_exits or breaks_ties_by_open %}
+    open,
+    close,
+    {%- endif %}
+    {%- if trades.has_sides %}
+    side,
+    {%- endif %}
+    {%- for distance in trades.own %}
+    distance_{{ distance.number }},
+    {%- endfor %}
+    entry,
+    entry_clock
+    {%- set touched_outcomes = (["target", "stop"] if has_exits else ["target"]) + (["both"] if breaks_ties_by_open else []) %}
+    {%- set is_touched = "in ('" ~ touched_outcomes | join("', '") ~ "')" if touched_outcomes | length > 1 else "= 'target'" %}
+    {%- for mode in trades.modes %},
+    outcome_{{ mode.number }},
+    is_tied_{{ mode.number }},
+    {%- if mode.may_be_skipped %}
+    is_skipped_{{ mode.number }},
+    {%- endif %}
+    case
+        when not is_wanted then 0
+        when outcome_{{ mode.number }} {{ is_touched }} then touch_bar_{{ mode.number }} - bar
+        {%- if has_exits %}
+        when outcome_{{ mode.number }} in ('timeout', 'censored') then last_bar_{{ mode.horizon }} - bar
+        {%- endif %}
+        else 0
+    end as path_{{ mode.number }},
+    {%- if mode.trails %}
+    greatest(path_{{ mode.number }} - 1, 0) as path_before_{{ mode.number }},
+    {%- endif %}
+    case
+        when outcome_{{ mode.number }} {{ is_touched }} then touch_clock_{{ mode.number }}
+        {%- if has_exits %}
+        when outcome_{{ mode.number }} in ('timeout', 'censored') then last_clock_{{ mode.horizon }}
+        {%- endif %}
+    end as decided_{{ mode.number }}
+    {%- endfor %}
+from decisions;

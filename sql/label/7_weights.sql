@@ -1,0 +1,326 @@
+-- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight
+-- Grain:      `labels`: one row per bar of the chunk
+-- In:         `outcomes`, `series`
+-- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of mode N
+--             `tally_outcome_N`, `tally_is_tied_N` and, where it wins, `tally_mae_N` in price increments and
+--             `tally_clocks_N`, the clock units from entry to target; with exits `tally_gain_N` in price increments
+-- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
+--             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
+--             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
+--
+-- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path. Weights are computed
+-- in double and rounded to FLOAT once; they stay above zero even where the decay is too small for a FLOAT.
+{%- from "label/distances.sql" import distance_of %}
+{%- set has_levels = has_exits or breaks_ties_by_open %}
+
+{#- What a long and a short trade call by one name, for the trades of a mode. -#}
+{%- macro by_direction(mode, for_long, for_short) -%}
+{%- if mode.direction == "side" -%}
+by_side(side, {{ for_long }}, {{ for_short }})
+{%- else -%}
+{{ for_long if mode.direction == "long" else for_short }}
+{%- endif -%}
+{%- endmacro %}
+
+{#- A price as a long trade sees it: a short one is a long one in the mirror. -#}
+{%- macro mirrored(mode, price) -%}
+{{ {"long": "", "short": "-", "side": "side * "}[mode.direction] }}{{ price }}
+{%- endmacro %}
+create or replace temp table labels as
+with
+excursions as (
+    select
+        *
+        {%- for mode in trades.modes %}
+        {%- set path %}over (
+            order by series, bar rows between 1 following and path_{{ mode.number }} following
+        )
+        {%- endset %}
+        {%- if details or mode.direction != "short" %},
+        min(low) {{ path }} as lowest_{{ mode.number }}
+        {%- endif %}
+        {%- if details or mode.direction != "long" %},
+        max(high) {{ path }} as highest_{{ mode.number }}
+        {%- endif %}
+        {%- if has_levels %},
+        last_value(open) {{ path }} as last_open_{{ mode.number }}
+        {%- endif %}
+        {%- if has_exits %},
+        last_value(close) {{ path }} as last_close_{{ mode.number }}
+        {%- endif %}
+        {%- if has_levels and mode.trails %}
+        {%- set path_before %}over (
+            order by series, bar rows between 1 following and path_before_{{ mode.number }} following
+        )
+        {%- endset %}
+        {%- if mode.direction != "short" %},
+        max(high) {{ path_before }} as highest_before_{{ mode.number }}
+        {%- endif %}
+        {%- if mode.direction != "long" %},
+        min(low) {{ path_before }} as lowest_before_{{ mode.number }}
+        {%- endif %}
+        {%- endif %}
+        {%- endfor %}
+    from outcomes
+),
+{%- if has_levels %}
+
+-- Where barriers lie, and where the deciding bar opens, as a long trade sees it.
+levels as (
+    select
+        excursions.*
+        {%- for mode in trades.modes %}
+        {%- set number = mode.number %}
+        {%- set entry = mirrored(mode, "excursions.entry") %}
+        {%- if mode.target %},
+        {{ entry }}
+        + {{ distance_of(mode.target, "series", "excursions") }} as target_level_{{ number }}
+        {%- endif %}
+        {%- if mode.trails %}
+        {%- set best = by_direction(mode, "highest_before_%d" % number, "-lowest_before_%d" % number) %},
+        greatest({{ entry }}, {{ best }})
+        - {{ distance_of(mode.stop, "series", "excursions") }} as stop_level_{{ number }}
+        {%- elif mode.stop %},
+        {{ entry }}
+        - {{ distance_of(mode.stop, "series", "excursions") }} as stop_level_{{ number }}
+        {%- endif %},
+        {{ mirrored(mode, "excursions.last_open_%d" % number) }} as open_level_{{ number }}
+        {%- endfor %}
+    from excursions
+    inner join series on excursions.series = series.series
+    where excursions.is_wanted
+),
+{%- endif %}
+{%- if breaks_ties_by_open %}
+
+-- A bar that touches both barriers decides for the one at or beyond which it opens, else for that nearer to its open.
+settled_trades as (
+    select
+        *
+        {%- for mode in trades.modes if mode.may_tie %}
+        {%- set open, target = "open_level_%d" % mode.number, "target_level_%d" % mode.number %}
+        {%- set room_to_stop = "%s - stop_level_%d" % (open, mode.number) %},
+        case
+            when
+                {{ room_to_stop }} > 0
+                and ({{ open }} >= {{ target }} or {{ target }} - {{ open }} < {{ room_to_stop }})
+                then 'target'
+            else 'stop'
+        end::outcome as settled_{{ mode.number }}
+        {%- endfor %}
+    from levels
+),
+
+decided_trades as (
+    select
+        * replace (
+            {%- for mode in trades.modes if mode.may_tie %}
+            case
+                when outcome_{{ mode.number }} = 'both' then settled_{{ mode.number }}
+                else outcome_{{ mode.number }}
+            end as outcome_{{ mode.number }}{{ "," if not loop.last }}
+            {%- endfor %}
+        )
+    from settled_trades
+),
+{%- endif %}
+{%- if has_exits %}
+
+exits as (
+    select
+        *
+        {%- for mode in trades.modes %}
+        {%- set number = mode.number %},
+        case
+            {%- if mode.target %}
+            when outcome_{{ number }} = 'target' then target_level_{{ number }}
+            {%- endif %}
+            {%- if mode.stop %}
+            when outcome_{{ number }} = 'stop' then least(stop_level_{{ number }}, open_level_{{ number }})
+            {%- endif %}
+            when path_{{ number }} > 0 then {{ mirrored(mode, "last_close_%d" % number) }}
+        end as exit_level_{{ number }}
+        {%- endfor %}
+    from {{ "decided_trades" if breaks_ties_by_open and trades.may_tie else "levels" }}
+),
+{%- endif %}
+
+measured_trades as (
+    select
+        excursions.series,
+        excursions.bar,
+        excursions.clock,
+        exp(
+            -$decay_rate::double
+            * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
+        ) as decay
+        {%- for mode in trades.modes %}
+        {%- set number = mode.number %}
+        {%- set fall = "greatest(0, entry - lowest_%d)" % number %}
+        {%- set rise = "greatest(0, highest_%d - entry)" % number %}
+        {%- set against, forth = by_direction(mode, fall, rise), by_direction(mode, rise, fall) %},
+        outcome_{{ number }},
+        is_tied_{{ number }},
+        case
+            when outcome_{{ number }} = 'target' then {{ against }}
+        end as mae_{{ number }},
+        case
+            when outcome_{{ number }} = 'target' then decided_{{ number }} - entry_clock
+        end as clocks_{{ number }},
+        decided_{{ number }},
+        (decided_{{ number }} - entry_clock) / $clocks_per_second::double as seconds_{{ number }},
+        case
+            when path_{{ number }} > 0
+                then {{ against }} / increments_per_tick
+        end as mae_ticks_{{ number }}
+        {%- if mode.stop and not mode.stop.is_ticks %},
+        case
+            when outcome_{{ number }} = 'target' then {{ distance_of(mode.stop, "series", "excursions") }}
+        end as stop_{{ number }}
+        {%- endif %}
+        {%- if has_exits %},
+        exit_level_{{ number }} - {{ mirrored(mode, "excursions.entry") }} as gain_{{ number }}
+        {%- endif %}
+        {%- if details %},
+        case
+            when path_{{ number }} > 0
+                then {{ forth }} / increments_per_tick
+        end as mfe_ticks_{{ number }},
+        ({{ mirrored(mode, "exit_level_%d::hugeint" % number) }} * increment_numerator)::double / increment_denominator
+            as exit_price_{{ number }},
+        (exit_level_{{ number }} - {{ mirrored(mode, "excursions.entry") }}) / increments_per_tick
+            as return_ticks_{{ number }}
+        {%- for name, distance in (("stop", mode.stop), ("target", mode.target)) %},
+        {%- if distance %}
+        case
+            when entry_clock is not null {{- " and not is_skipped_%d" % number if mode.may_be_skipped }}
+                {%- if distance.is_ticks %}
+                then $mode_{{ number }}_{{ name }}::double
+                {%- else %}
+                then {{ distance_of(distance, "series", "excursions") }} / increments_per_tick
+                {%- endif %}
+        end as {{ name }}_ticks_{{ number }}
+        {%- else %}
+        null::double as {{ name }}_ticks_{{ number }}
+        {%- endif %}
+        {%- endfor %}
+        {%- endif %}
+        {%- endfor %}
+    from {{ "exits as excursions" if has_exits else "decided_trades as excursions" if breaks_ties_by_open and trades.may_tie else "excursions" }}
+    inner join series using (series)
+    where excursions.is_wanted
+),
+
+qualities_and_velocities as (
+    select
+        *
+        {%- for mode in trades.modes %},
+        {%- if not mode.stop %}
+        1.0::double as quality_{{ mode.number }},
+        {%- elif mode.stop.is_ticks %}
+        $quality_best::double
+        - $quality_slope::double * mae_ticks_{{ mode.number }} / $mode_{{ mode.number }}_stop::double
+            as quality_{{ mode.number }},
+        {%- else %}
+        $quality_best::double
+        - $quality_slope::double * mae_{{ mode.number }} / stop_{{ mode.number }}
+            as quality_{{ mode.number }},
+        {%- endif %}
+        $velocity_best::double
+        - $velocity_slope::double
+        * (seconds_{{ mode.number }} - $optimal_seconds::double)
+        / $velocity_span_seconds::double
+            as velocity_{{ mode.number }}
+        {%- endfor %}
+    from measured_trades
+),
+
+weights as (
+    select
+        *
+        {%- for mode in trades.modes %}
+        {%- set factors = {
+            "quality": "least($quality_best::double, greatest($floor::double, quality_%d))" % mode.number
+            if mode.stop else "quality_%d" % mode.number,
+            "velocity": "least($velocity_best::double, greatest($floor::double, velocity_%d))" % mode.number,
+            "decay": "decay",
+        } %}
+        {%- set of_all = "decay" if "decay" in weight_factors else "1.0::double" %},
+        case
+            {%- if weight_factors %}
+            when outcome_{{ mode.number }} = 'target'
+                then
+                    {%- for factor in weight_factors %}
+                    {{ "* " if not loop.first }}{{ factors[factor] }}
+                    {%- endfor %}
+            {%- endif %}
+            else {{ of_all }}
+        end as weight_{{ mode.number }}
+        {%- endfor %}
+    from qualities_and_velocities
+)
+
+select
+    series,
+    bar,
+    clock
+    {%- for mode in trades.modes %}
+    {%- set outcome = "outcome_%d" % mode.number %},
+    {{ outcome }} as tally_outcome_{{ mode.number }},
+    is_tied_{{ mode.number }} as tally_is_tied_{{ mode.number }},
+    mae_{{ mode.number }} as tally_mae_{{ mode.number }},
+    clocks_{{ mode.number }} as tally_clocks_{{ mode.number }},
+    {%- if has_exits %}
+    gain_{{ mode.number }} as tally_gain_{{ mode.number }},
+    {%- endif %}
+    {%- set unlabeled = (without_label if mode.may_be_skipped or tie == "null" else []) + (unresolved if unresolved_is_null else []) %}
+    {%- set known = outcome ~ " not in ('" ~ unlabeled | join("', '") ~ "')" if unlabeled else "true" %}
+    case
+        when {{ known }}
+            then
+                {%- if label == "win" %}
+                ({{ outcome }} = 'target')::tinyint
+                {%- else %}
+                case {{ outcome }}
+                    when 'target' then 1
+                    {%- if label == "touch" %}
+                    when 'stop' then -1
+                    {%- else %}
+                    when 'stop' then {{ "sign(gain_%d)" % mode.number if mode.trails else "-1" }}
+                    when 'timeout' then sign(gain_{{ mode.number }})
+                    {%- endif %}
+                    else 0
+                end
+                {%- endif %}
+    end::tinyint as {{ ("label_" ~ mode.name) | identifier }},
+    case
+        when {{ known }} then greatest(weight_{{ mode.number }}, 1.1754943508222875e-38)
+    end::float as {{ ("weight_" ~ mode.name) | identifier }}
+    {%- if details %},
+    {{ outcome }} as {{ ("outcome_" ~ mode.name) | identifier }},
+    {%- for detail in ("mae_ticks", "mfe_ticks", "seconds") %}
+    {{ detail }}_{{ mode.number }} as {{ (detail ~ "_" ~ mode.name) | identifier }},
+    {%- endfor %}
+    {{ time_of("decided_%d" % mode.number) }} as {{ ("touch_time_" ~ mode.name) | identifier }},
+    {%- for detail in ("exit_price", "return_ticks", "stop_ticks", "target_ticks") %}
+    {{ detail }}_{{ mode.number }} as {{ (detail ~ "_" ~ mode.name) | identifier }}{{ "," if not loop.last }}
+    {%- endfor %}
+    {%- endif %}
+    {%- endfor %}
+from weights;
+
+drop view outcomes;
+drop table bars;
+drop table rolled_paths;
+{%- if trades.has_shared %}
+drop table lone_bars;
+drop table trades;
+{%- endif %}
+{%- for side in trades.sides %}
+{%- if side.own %}
+drop table levels_{{ side.name }};
+{%- endif %}
+{%- if side.trails %}
+drop table trails_{{ side.name }};
+{%- endif %}
+{%- endfor %}
