@@ -10,17 +10,15 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from pydantic import ValidationError
 
 from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError
 from duck_label.fields import explain
-from duck_label.toml_file import read_toml
+from duck_label.toml_file import read_toml, written
 
 LOCAL_FILE = Path("duck_label.toml")
 _DEFAULT = "default"
@@ -131,51 +129,19 @@ def parse_volatility(text: str) -> dict[str, dict[str, Any]]:
 
 def to_toml(settings: Settings) -> str:
     """The configuration in force as a TOML file, each line with the origin of its value."""
-    document = tomlkit.document()
     values = settings.config.model_dump(mode="python")
-    plain = {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in values.items()
-        if not isinstance(value, dict) and key != "modes"
-    }
-    _add(document, settings, "", plain)
-    for name in ("columns", "weights", "instruments", "volatility", "memory", "run"):
-        table = tomlkit.table()
-        if name in ("instruments", "volatility"):
-            for pattern, rules in values[name].items():
-                inner = tomlkit.table()
-                _add(inner, settings, f"{name}.{pattern}.", rules)
-                table.add(pattern, inner)
-        else:
-            _add(table, settings, f"{name}.", values[name])
-        if table:
-            document.add(name, table)
-    modes = tomlkit.aot()
-    for mode in values["modes"]:
-        table = tomlkit.table()
-        _add(table, settings, "modes.", mode)
-        modes.append(table)
-    document.add("modes", modes)
-    return tomlkit.dumps(document)
+    origins = {key: settings.origin(key) for key in _keys(values)}
+    origin = origins.pop("modes")
+    origins |= {f"modes.{key}": origin for mode in values["modes"] for key in mode}
+    return written(values, origins)
 
 
-def _add(container: Any, settings: Settings, prefix: str, values: Mapping[str, Any]) -> None:
+def _keys(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     for key, value in values.items():
-        origin = settings.origin("modes" if prefix == "modes." else f"{prefix}{key}")
-        if value is None:
-            container.add(tomlkit.comment(f"{key} is not set"))
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{prefix}{key}.")
         else:
-            item = tomlkit.item(_plain(value))
-            item.comment(origin)
-            container.add(key, item)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
+            yield prefix + key
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import tomlkit
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -17,6 +15,7 @@ from duck_label.errors import ConfigError
 from duck_label.rules import Instrument, Weights
 from duck_label.settings import Settings
 from duck_label.storage.names import is_bars
+from duck_label.toml_file import told
 
 _HEAD = """\
 # How `make label` labels the bars. A key that is not set is here with its default: remove the # to
@@ -117,9 +116,9 @@ def commented_toml(
     lines += ["", f"# {Instrument.__doc__}"]
     patterns = [key for key in values if key.startswith("instruments.")]
     for key in patterns:
-        pattern = _toml(key.partition(".")[2])
+        pattern = told(key.partition(".")[2])
         lines += [f"[instruments.{pattern}] # {reasons[key]}"]
-        lines += [f"{name} = {_toml(value)}" for name, value in values[key].items()]
+        lines += [f"{name} = {told(value)}" for name, value in values[key].items()]
     if not patterns:
         lines += [f"# [{_PATTERN}]"]
         for name, field in Instrument.model_fields.items():
@@ -130,20 +129,13 @@ def commented_toml(
     mark = "" if "modes" in values else "# "
     for mode in values.get("modes", modes):
         lines += ["", f"{mark}[[modes]]"]
-        lines += [f"{mark}{key} = {_toml(mode[key])}" for key in _KEYS if key in mode]
+        lines += [f"{mark}{key} = {told(mode[key])}" for key in _KEYS if key in mode]
     lines += ["", *_ANY_TRADE.splitlines()]
     return "\n".join([*lines, ""])
 
 
 def _line(key: str, value: Any, remark: str) -> str:
-    return f"{key} = {_toml(value)}".ljust(34) + f" # {remark}"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Decimal):
-        # As people write it: 0.00001 and not 1e-05.
-        return f"{value.normalize():f}"
-    return str(tomlkit.item(value).as_string())
+    return f"{key} = {told(value)}".ljust(34) + f" # {remark}"
 
 
 def _template(name: str) -> str:

@@ -13,13 +13,11 @@ from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Any
 
-import tomlkit
-from tomlkit.items import Float, Trivia
-
 from duck_label.bars.schema import suits
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.rules import DEFAULT_MODES
 from duck_label.settings import Settings, nested
+from duck_label.toml_file import written
 from duck_label.validation.families import Family, families, main_family, roll_gaps
 from duck_label.validation.price_grids import SymbolGrid
 from duck_label.validation.survey import SymbolReport, horizon_seconds
@@ -94,51 +92,16 @@ class Suggestion:
 
     def to_toml(self) -> str:
         """A configuration file of it, with the reasons as comments."""
-        document = tomlkit.document()
-        tables: dict[str, Any] = {}
-        for key, value in self.values.items():
-            name, dot, inner = key.partition(".")
-            if key == "modes":
-                continue  # as the last one: nothing may follow tables in a list
-            if not dot:
-                _add(document, key, value, self.reasons[key])
-            elif name in ("instruments", "volatility"):
-                table = tables.setdefault(name, tomlkit.table(is_super_table=True))
-                pattern = tomlkit.table()
-                pattern.comment(self.reasons[key])
-                for inner_key, item in value.items():
-                    if item is not None:
-                        pattern.add(inner_key, _item(item))
-                table.add(inner, pattern)
-            else:
-                _add(tables.setdefault(name, tomlkit.table()), inner, value, self.reasons[key])
-        for name, table in tables.items():
-            document.add(name, table)
-        if "modes" in self.values:
-            document.add(tomlkit.nl())
-            document.add(tomlkit.comment(self.reasons["modes"]))
-            modes = tomlkit.aot()
-            for mode in self.values["modes"]:
-                table = tomlkit.table()
-                for key, value in mode.items():
-                    if value is not None:
-                        table.add(key, _item(value))
-                modes.append(table)
-            document.add("modes", modes)
+        text = written(_set(nested(self.values)), self.reasons)
         remarks = "".join(f"# {line}".rstrip() + "\n" for line in self.remarks)
-        return tomlkit.dumps(document) + ("\n" + remarks if remarks else "")
+        return text + ("\n" + remarks if remarks else "")
 
 
-def _add(container: Any, key: str, value: Any, reason: str) -> None:
-    container.add(key, _item(value).comment(reason))
-
-
-def _item(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        whole = value == value.to_integral_value()
-        # As people write it: 0.00001 and not 1e-05.
-        return tomlkit.item(int(value)) if whole else Float(float(value), Trivia(), f"{value:f}")
-    return tomlkit.item(value)
+def _set(value: Any) -> Any:
+    """A value without the keys in it that nobody has set."""
+    if isinstance(value, dict):
+        return {key: _set(item) for key, item in value.items() if item is not None}
+    return [_set(item) for item in value] if isinstance(value, list) else value
 
 
 def given(settings: Settings) -> Suggestion:
