@@ -199,7 +199,7 @@ def context(
         "trail_bars": _TRAIL_BARS,
         "enters_at_close": config.entry == "close",
         "tie": config.tie,
-        "breaks_ties_by_open": config.tie == "open",
+        "breaks_ties_by_open": config.tie == "open" and trades.may_tie,
         "label": config.label,
         "has_exits": config.has_exits,
         "unresolved": list(outcomes.UNRESOLVED),

@@ -141,7 +141,7 @@ exits as (
             when path_{{ number }} > 0 then {{ mirrored(mode, "last_close_%d" % number) }}
         end as exit_level_{{ number }}
         {%- endfor %}
-    from {{ "decided_trades" if breaks_ties_by_open and trades.may_tie else "levels" }}
+    from {{ "decided_trades" if breaks_ties_by_open else "levels" }}
 ),
 {%- endif %}
 
@@ -206,7 +206,7 @@ measured_trades as (
         {%- endfor %}
         {%- endif %}
         {%- endfor %}
-    from {{ "exits as excursions" if has_exits else "decided_trades as excursions" if breaks_ties_by_open and trades.may_tie else "excursions" }}
+    from {{ "exits as excursions" if has_exits else "decided_trades as excursions" if breaks_ties_by_open else "excursions" }}
     inner join series using (series)
     where excursions.is_wanted
 ),
