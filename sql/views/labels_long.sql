@@ -12,7 +12,10 @@ select
     {{ utc }} as utc,
     {{ mode.name | literal }} as mode,
     {%- if mode.direction == "side" %}
-    case when {{ side }} > 0 and not isnan({{ side }}) then 'long' when {{ side }} < 0 then 'short' end as direction,
+    case
+        when {{ side }} > 0 and not isnan({{ side }}) then 'long'
+        when {{ side }} < 0 then 'short'
+    end as direction,
     {%- else %}
     '{{ mode.direction }}' as direction,
     {%- endif %}
