@@ -184,8 +184,12 @@ class Mode:
 
     @property
     def percentages(self) -> tuple[Distance, ...]:
-        """Its distances in percent, which are unknown where they are farther than prices go."""
-        return tuple(one for one in self._distances if not one.is_own and not one.is_fixed)
+        """Its distances in percent that may be unknown, farther than prices go.
+
+        No price is 2^63 increments, and half of that is a distance like any other.
+        """
+        shares = (one for one in self._distances if not one.is_own and not one.is_fixed)
+        return tuple(one for one in shares if 2 * one.numerator > one.denominator)
 
     @property
     def _distances(self) -> tuple[Distance, ...]:

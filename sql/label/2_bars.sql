@@ -41,57 +41,6 @@ bars_on_the_grid as (
         and {{ time("source") }} >= series.read_from
         and {{ time("source") }} <= series.read_to
 ),
-{%- if volatilities %}
-
--- A change over which the close jumps is no volatility: the window that holds it has none.
-bars_with_their_changes as (
-    select
-        bars.*,
-        close - lag(close) over in_order as change,
-        greatest(high, lag(close) over in_order) - least(low, lag(close) over in_order) as true_range,
-        coalesce(abs(close - lag(close) over in_order) > series.roll_gap, false) as has_jumped
-    from bars_on_the_grid as bars
-    inner join series using (series)
-    window in_order as (partition by series order by clock)
-),
-
-bars_with_their_volatility as (
-    select
-        * exclude (change, true_range, has_jumped)
-        {%- for _, volatility in volatilities %},
-        case
-            when
-                count({{ "change" if volatility.kind == "std" else "*" }}) over last_{{ loop.index }} = {{ volatility.bars }}
-                and not bool_or(has_jumped) over last_{{ loop.index }}
-                then
-                    {%- if volatility.kind == "atr" %}
-                    sum(true_range) over last_{{ loop.index }}
-                    {%- elif volatility.kind == "range" %}
-                    (max(high) over last_{{ loop.index }} - min(low) over last_{{ loop.index }})::hugeint
-                    {%- else %}
-                    sqrt(
-                        (
-                            {{ volatility.bars }}::hugeint
-                            * sum(change::hugeint * case when not has_jumped then change end) over last_{{ loop.index }}
-                            - sum(change) over last_{{ loop.index }} * sum(change) over last_{{ loop.index }}
-                        )::double
-                        / ({{ volatility.bars }} * ({{ volatility.bars }} - 1))::double
-                    )
-                    {%- endif %}
-        end as volatility_{{ loop.index }}
-        {%- endfor %}
-    from bars_with_their_changes
-    window
-        {%- for _, volatility in volatilities %}
-        last_{{ loop.index }} as (
-            partition by series
-            order by clock
-            rows between {{ volatility.bars - 1 }} preceding and current row
-        )
-        {{- "," if not loop.last }}
-        {%- endfor %}
-),
-{%- endif %}
 
 bars_with_their_neighbours as (
     select
@@ -107,9 +56,10 @@ bars_with_their_neighbours as (
         {%- if trades.has_sides %}
         side,
         {%- endif %}
-        {%- for _ in volatilities %}
-        volatility_{{ loop.index }},
-        {%- endfor %}
+        {%- if volatilities %}
+        close - lag(close) over in_order as change,
+        greatest(high, lag(close) over in_order) - least(low, lag(close) over in_order) as true_range,
+        {%- endif %}
         {%- for _ in trades.columns %}
         column_{{ loop.index }},
         {%- endfor %}
@@ -128,9 +78,56 @@ bars_with_their_neighbours as (
         {%- for horizon in trades.horizons if horizon.in_bars %},
         lead(clock, ${{ horizon.parameter }}::bigint) over in_order as last_path_clock_{{ horizon.number }}
         {%- endfor %}
-    from {{ "bars_with_their_volatility" if volatilities else "bars_on_the_grid" }}
+    from bars_on_the_grid
     window in_order as (partition by series order by clock)
 )
+{%- if volatilities %},
+
+-- A change over which the close jumps is no volatility: the window that holds it has none.
+bars_with_their_volatility as (
+    select
+        bars.* exclude (change, true_range)
+        {%- for _, volatility in volatilities %}
+        {%- set window = "last_%d" % loop.index %},
+        case
+            when
+                count({{ "bars.change" if volatility.kind == "std" else "*" }}) over {{ window }} = {{ volatility.bars }}
+                and not bool_or(coalesce(bars.gap > series.roll_gap, false)) over {{ window }}
+                then
+                    {%- if volatility.kind == "atr" %}
+                    sum(bars.true_range) over {{ window }}
+                    {%- elif volatility.kind == "range" %}
+                    (max(bars.high) over {{ window }} - min(bars.low) over {{ window }})::hugeint
+                    {%- else %}
+                    {%- set change = "case when not coalesce(bars.gap > series.roll_gap, false) then bars.change end" %}
+                    sqrt(
+                        (
+                            {{ volatility.bars }}::hugeint
+                            * sum(
+                                bars.change::hugeint
+                                * {{ change }}
+                            ) over {{ window }}
+                            - sum(bars.change) over {{ window }} * sum(bars.change) over {{ window }}
+                        )::double
+                        / ({{ volatility.bars }} * ({{ volatility.bars }} - 1))::double
+                    )
+                    {%- endif %}
+        end as volatility_{{ loop.index }}
+        {%- endfor %}
+    from bars_with_their_neighbours as bars
+    inner join series using (series)
+    window
+        {%- for _, volatility in volatilities %}
+        last_{{ loop.index }} as (
+            partition by bars.series
+            order by bars.bar
+            rows between {{ volatility.bars - 1 }} preceding and current row
+        )
+        {{- "," if not loop.last }}
+        {%- endfor %}
+)
+{%- endif %}
+{%- set bars_so_far = "bars_with_their_volatility" if volatilities else "bars_with_their_neighbours" %}
 {%- if trades.own %},
 
 -- The contract tells the order of the multiplications.
@@ -165,7 +162,7 @@ bars_with_their_factors as (
         end as factor_{{ distance.number }}
         {%- endif %}
         {%- endfor %}
-    from bars_with_their_neighbours as bars
+    from {{ bars_so_far }} as bars
     inner join series using (series)
 )
 {%- endif %}

@@ -119,6 +119,38 @@ def many_modes(count: int) -> list[str]:
     ]
 
 
+def six_modes(direction: str, stop: str, target: str, *, trailing: bool = False) -> list[str]:
+    """The six default modes with barriers of another kind, in formats of their ticks."""
+    return [
+        option
+        for ticks in (6, 8, 10)
+        for way in ("long", "short")
+        for option in (
+            "--mode",
+            f"{way}{ticks}:{direction or way}:{stop.format(ticks)}:{target.format(2 * ticks)}"
+            + ":trailing" * trailing,
+        )
+    ]
+
+
+def kinds_of_trades(bars: Path, sided: Path, data: str) -> Iterator[Contender]:
+    """Six modes of each kind, beside the six default ones."""
+    atr = ("--volatility", "atr20=atr:20")
+    yield ours(data, bars, "duck-label, six percent", *six_modes("", "0.00{}%", "0.00{}%"))
+    yield ours(data, bars, "duck-label, six atr20", *atr, *six_modes("", "{}*atr20", "{}*atr20"))
+    yield ours(data, bars, "duck-label, six trailing", *six_modes("", "{}", "{}", trailing=True))
+    yield ours(data, sided, "duck-label, six side", *six_modes("side", "{}", "{}"))
+
+
+def with_sides(bars: Path) -> Path:
+    """The bars with a column of sides: long, short and neither, by chance."""
+    path = bars.with_name(f"sided_{bars.name}")
+    if not path.exists():
+        side = "(hash(timestamp) % 3)::tinyint - 1 as side"
+        duckdb.sql(f"copy (select *, {side} from '{bars}') to '{path}'")
+    return path
+
+
 def contenders(folder: Path, rows: int, large: int, real: Path) -> Iterator[Contender]:
     """Everything that is measured; the floor of a kind of data comes first."""
     for market in ("calm", "volatile"):
@@ -127,6 +159,7 @@ def contenders(folder: Path, rows: int, large: int, real: Path) -> Iterator[Cont
         yield ours(market, bars, "duck-label, 8GB", "--memory-limit", "8GB")
         yield ours(market, bars, "duck-label, 1GB", "--memory-limit", "1GB")
         yield script(market, bars, "by hand (Numba)", "by_hand.py")
+        yield from kinds_of_trades(bars, with_sides(bars), market)
         yield from peers(market, bars)
     bars = sample(folder, "calm", rows)
     yield ours("calm", bars, "duck-label, 4 h", "--timeout-seconds", "14400")
