@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -114,7 +114,8 @@ def _number(text: str) -> Decimal:
         return _NUMBERS.validate_python(text)
     except ValidationError as error:
         message = str(error.errors()[0]["msg"])
-        raise ValueError(f"the number {message.removeprefix('Input ')}") from None
+        message = message.removeprefix("Decimal ").lower().removeprefix("input ")
+        raise ValueError(f"the number {message}") from None
 
 
 def _mistake(text: str) -> str:
@@ -144,6 +145,11 @@ AnyBarrier = Annotated[Barrier, PlainValidator(barrier), PlainSerializer(_writte
 
 class TradingMode(Model):
     """A way to trade every bar: enter at the next bar, leave at a stop, a target or the horizon."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **values: Any) -> None:
+            """Take barriers as they are written: 6, "0.05%", "2 * atr20", "none"."""
 
     name: str = Field(min_length=1, description="names the output columns, label_NAME and so on")
     direction: Direction = Field(

@@ -1,6 +1,8 @@
 # mypy: disable-error-code="import-untyped"
 """Any trade: golden cases of every barrier, side, tie, horizon and exit, however they are cut."""
 
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import golden
+from duck_label import LabelingConfig
+from duck_label.cli.telling import tell
+from duck_label.errors import ConfigError, InputError
+from duck_label.look.explain import explain
+from duck_label.look.inspect import Output
+from duck_label.rules import Barrier, TradingMode
+from duck_label.settings import parse_mode, parse_volatility
 from labeling import label
+from lengths import long_but
 from walk import walk
 
 # What other cases need besides.
@@ -144,3 +154,125 @@ def test_random_configurations_agree_with_the_walk(
     expected = walk(bars, config)
     names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
     assert golden.differences(labeled, expected, names) == [], config
+
+
+def test_a_distance_farther_than_prices_go_is_unknown(tmp_path: Path) -> None:
+    """A billion percent of 10^12 increments are more than 2^62 of them."""
+    start = np.datetime64("2024-03-04T14:30:00", "us")
+    times = [start + np.timedelta64(second, "s") for second in range(5)]
+    prices = {name: [1e6] * 5 for name in ("open", "high", "low", "close")}
+    pq.write_table(pa.table({"timestamp": times, **prices}), tmp_path / "bars.parquet")
+    mode = {"name": "m", "direction": "long", "stop": "999999999%", "target": 4}
+    labeled = label(
+        *(tmp_path / "bars.parquet", tmp_path / "out"), details=True, tick_size=1e-6, modes=[mode]
+    )
+    assert labeled["outcome_m"].to_pylist() == ["skipped"] * 4 + ["none"]
+    assert labeled["label_m"].to_pylist() == [None] * 4 + [0]
+
+
+# What explain walks, which is the product's own, agrees with what is stored.
+
+
+@pytest.mark.parametrize("case", long_but(["atr", "trailing", "tie_open", "side"], CASES))
+def test_explain_agrees_with_golden_case(case: str, tmp_path: Path) -> None:
+    bars, _, _ = golden.trade_tables(case)
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    config = {**golden.trade_config(case), "details": True}
+    config.pop("uniqueness", None)
+    labeled = label(tmp_path / "bars.parquet", tmp_path / "out", **config)
+    symbol = labeled["symbol"] if "symbol" in labeled.column_names else [None] * len(labeled)
+    with Output(tmp_path / "out") as output:
+        for row in range(0, len(labeled), len(labeled) // 7):
+            name = None if symbol[row] is None else str(symbol[row])
+            for story in explain(output, labeled["timestamp"][row].as_py(), name):
+                assert story.differences == (), (row, story.trade)
+                assert tell(story)
+
+
+# How trades are written, and what is said of mistakes.
+
+
+@pytest.mark.parametrize(
+    ("written", "barrier"),
+    [
+        (6, Barrier(Decimal(6), "ticks")),
+        ("6.5 ticks", Barrier(Decimal("6.5"), "ticks")),
+        ("1.5points", Barrier(Decimal("1.5"), "points")),
+        ("0.05%", Barrier(Decimal("0.05"), "%")),
+        (" 2*atr ", Barrier(Decimal(2), None, "atr")),
+        ("my.vol ticks", Barrier(Decimal(1), "ticks", "my.vol")),
+        ('1.5 * "my vol" %', Barrier(Decimal("1.5"), "%", "my vol")),
+        ("none", Barrier()),
+    ],
+)
+def test_barriers_as_they_are_written(written: Any, barrier: Barrier) -> None:
+    mode = TradingMode(name="m", direction="long", stop=written, target=12)
+    assert mode.stop == barrier
+    assert TradingMode.model_validate(mode.model_dump(mode="json")) == mode
+    # A text of it means the same.
+    assert TradingMode(name="m", direction="long", stop=str(barrier), target=12) == mode
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (0, "should be greater than 0"),
+        ("-3", "expected a number above zero"),
+        ("6tick", 'did you mean "6 ticks"'),
+        ("1.5 atr20", 'did you mean "1.5 * atr20"'),
+        ("5 pct", 'did you mean "5%"'),
+        ("5 foo bar", 'expected 6, "1.5 points"'),
+        (True, "expected 6"),
+    ],
+)
+def test_a_mistake_in_a_barrier_is_told(written: Any, said: str) -> None:
+    mode = {"name": "m", "direction": "long", "stop": written, "target": 12}
+    with pytest.raises(ConfigError, match=re.escape(said)) as error:
+        LabelingConfig(modes=[mode])
+    assert "modes.0.stop" in str(error.value)
+    assert repr(written) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"stop": "2 * atr2"}, "neither a volatility nor a column 'atr2': did you mean 'atr20'"),
+        ({"stop": "2 * symbol"}, "column 'symbol' is VARCHAR, not a number"),
+        ({"direction": "side", "stop": 3}, "no column 'side' for the side"),
+        ({"stop": "width"}, "has a column 'width', and there is a volatility of that name"),
+        ({"stop": "atr20 ticks"}, "leave the unit out"),
+        ({"stop": "0.1%", "trailing": True}, "a stop that trails is a number of ticks or points"),
+        ({"stop": 3, "timeout_seconds": 5, "timeout_bars": 5}, "exclude each other"),
+    ],
+)
+def test_what_a_mode_cannot_be_read_from_is_told(
+    config: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    bars = random_bars(1, 20, 0.25).drop_columns(["side"])
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    mode = {"name": "m", "direction": "long", "target": 4, **config}
+    volatility = {"atr20": ("atr", 20), "width": ("range", 5)}
+    with pytest.raises((ConfigError, InputError), match=re.escape(said)):
+        label(tmp_path / "bars.parquet", tmp_path / "out", modes=[mode], volatility=volatility)
+
+
+def test_modes_of_the_command_line() -> None:
+    assert parse_mode("vol:long:1.5*atr20:3*atr20") == {
+        "name": "vol",
+        "direction": "long",
+        "stop": "1.5*atr20",
+        "target": "3*atr20",
+    }
+    assert parse_mode('a:b:side:2 * "x:y":0.1%:trailing') == {
+        "name": "a:b",
+        "direction": "side",
+        "stop": '2 * "x:y"',
+        "target": "0.1%",
+        "trailing": True,
+    }
+    assert parse_volatility("atr20=atr:20") == {"atr20": {"kind": "atr", "bars": 20}}
+    for text in ("vol:long:6", "long:6:12"):
+        with pytest.raises(ConfigError, match="write NAME:DIRECTION:STOP:TARGET"):
+            parse_mode(text)
+    with pytest.raises(ConfigError, match="write NAME=KIND:BARS"):
+        parse_volatility("atr20")
