@@ -350,10 +350,11 @@ class LabelingConfig(Model):
         Raises:
             ConfigError: if it cannot be read, or has an unknown key or an impossible value.
         """
+        values = read_toml(Path(path))
         try:
-            return cls.model_validate(read_toml(Path(path)))
+            return cls.model_validate(values)
         except ValidationError as error:
-            raise ConfigError(f"{path}: {explain(error, cls)}") from None
+            raise ConfigError(f"{path}: {explain(error, cls, values)}") from None
 
     @property
     def reads_times(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -125,7 +126,7 @@ class Model(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigError(explain(error, type(self))) from None
+            raise ConfigError(explain(error, type(self), values)) from None
 
     # Models inside models are validated in place, without this constructor, so that a mistake is
     # reported once, from the outermost one, with its whole path.
@@ -142,25 +143,41 @@ def unknown(name: str, known: tuple[str, ...] | list[str]) -> str:
     return f"unknown key {name!r}; {hint}"
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """One line per mistake, each naming the key it is about."""
-    return "\n".join(_explain_one(dict(item), model) for item in error.errors())
+def explain(
+    error: ValidationError, model: type[BaseModel], values: Mapping[str, Any] | None = None
+) -> str:
+    """One line per mistake, each naming the key it is about.
+
+    Given the values, the items of a list are told by their names too.
+    """
+    return "\n".join(_explain_one(dict(item), model, values or {}) for item in error.errors())
 
 
-def _explain_one(item: dict[str, Any], model: type[BaseModel]) -> str:
+def _named(location: tuple[Any, ...], values: Mapping[str, Any]) -> str:
+    """The name of the item of a list that a key belongs to, as a remark."""
+    if len(location) < 2 or not isinstance(location[1], int):
+        return ""
+    items = values.get(str(location[0]))
+    one = items[location[1]] if isinstance(items, list | tuple) else None
+    name = one.get("name") if isinstance(one, Mapping) else getattr(one, "name", None)
+    return "" if name is None else f" of {name!r}"
+
+
+def _explain_one(item: dict[str, Any], model: type[BaseModel], values: Mapping[str, Any]) -> str:
     path = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         *parents, name = (str(part) for part in item["loc"])
         known = list(_model_at(model, parents).model_fields)
         hint = unknown(name, known)
         limit = "" if hint.endswith("?") else f" ({_WAY_AROUND} where there is no key)"
-        return f"{'.'.join([*parents, ''])}{name}: {hint}{limit}"
+        named = _named(item["loc"], values)
+        return f"{'.'.join([*parents, ''])}{name}{named}: {hint}{limit}"
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "value_error" and not path:
         return message
     has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
     given = f", not {item['input']!r}" if has_value else ""
-    return f"{path}: {message[0].lower()}{message[1:]}{given}"
+    return f"{path}{_named(item['loc'], values)}: {message[0].lower()}{message[1:]}{given}"
 
 
 def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:

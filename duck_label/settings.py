@@ -65,10 +65,11 @@ def load(
         _lay(merged, origins, [(*item, str(path)) for item in _dotted(values)])
     _lay(merged, origins, [(*item, "--set") for a in assignments for item in _dotted(a)])
     _lay(merged, origins, [(key, value, _option(key)) for key, value in options.items()])
+    values = nested(merged)
     try:
-        return Settings(LabelingConfig.model_validate(nested(merged)), origins)
+        return Settings(LabelingConfig.model_validate(values), origins)
     except ValidationError as error:
-        raise ConfigError(_with_origins(explain(error, LabelingConfig), origins)) from None
+        raise ConfigError(_with_origins(explain(error, LabelingConfig, values), origins)) from None
 
 
 def settings_of(config: LabelingConfig) -> Settings:

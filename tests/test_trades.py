@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import golden
-from duck_label import LabelingConfig
+from duck_label import LabelingConfig, queries
 from duck_label.cli.telling import tell
 from duck_label.errors import ConfigError, InputError
 from duck_label.look.explain import explain
 from duck_label.look.inspect import Output
 from duck_label.rules import Barrier, TradingMode
 from duck_label.settings import parse_mode, parse_volatility
-from labeling import label
-from lengths import long_but
+from labeling import label, write
+from lengths import EXAMPLES, long_but
+from test_invariance import cuts, folder
 from walk import walk
 
 # What other cases need besides.
@@ -141,16 +142,41 @@ def random_bars(seed: int, rows: int, increment: float) -> pa.Table:
     return pa.concat_tables(tables)
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
-@given(configurations(), st.integers(0, 2**32 - 1), st.sampled_from(["auto", "61", "17"]))
+@settings(
+    deadline=None, max_examples=max(4, EXAMPLES // 3), suppress_health_check=list(HealthCheck)
+)
+@given(
+    config=configurations(),
+    seed=st.integers(0, 2**32 - 1),
+    cut=cuts(),
+    chunk=st.sampled_from(("auto", "97", "41")),
+    files=st.integers(1, 3),
+    block_bars=st.sampled_from((1, 5, 64)),
+    trail_bars=st.sampled_from((1, 16)),
+)
 def test_random_configurations_agree_with_the_walk(
-    tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any], seed: int, chunk: str
+    config: dict[str, Any],
+    seed: int,
+    cut: dict[str, Any],
+    chunk: str,
+    files: int,
+    block_bars: int,
+    trail_bars: int,
 ) -> None:
-    folder = tmp_path_factory.mktemp("any")
-    bars = random_bars(seed, 150, config["price_increment"])
-    pq.write_table(bars, folder / "bars.parquet")
-    how = {**config, "details": True, "run": {"chunk": chunk}}
-    labeled = label(folder / "bars.parquet", folder / "out", **how)
+    """However the work is cut, ordered and given to threads, and the bars are split into files."""
+    bars = random_bars(seed, 120, config["price_increment"])
+    how = {
+        **config,
+        "details": True,
+        "memory": cut["memory"],
+        "run": {**cut["run"], "chunk": chunk},
+    }
+    with folder() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queries, "BLOCK_BARS", block_bars)
+        patch.setattr(queries, "_TRAIL_BARS", trail_bars)
+        order = np.random.default_rng(seed).permutation(len(bars))
+        write(place / "bars", [bars.take(np.sort(part)) for part in np.array_split(order, files)])
+        labeled = label(place / "bars", place / "out", **how)
     expected = walk(bars, config)
     names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
     assert golden.differences(labeled, expected, names) == [], config
@@ -229,7 +255,7 @@ def test_a_mistake_in_a_barrier_is_told(written: Any, said: str) -> None:
     mode = {"name": "m", "direction": "long", "stop": written, "target": 12}
     with pytest.raises(ConfigError, match=re.escape(said)) as error:
         LabelingConfig(modes=[mode])
-    assert "modes.0.stop" in str(error.value)
+    assert "modes.0.stop of 'm':" in str(error.value)
     assert repr(written) in str(error.value)
 
 
