@@ -60,6 +60,17 @@ def test_the_script_gives_the_labels_of_a_run(
     assert made.equals(labeled)
 
 
+@pytest.mark.parametrize("case", ["atr", "percent", "trailing", "side", "tie_open"])
+def test_the_script_labels_any_trade(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = write(tmp_path / "bars", [golden.trade_tables(case)[0]])
+    text = shown(bars, "--details", "-c", golden.TRADES / f"{case}.toml")
+    made = in_a_shell(text, tmp_path, monkeypatch)
+    config = {**golden.trade_config(case), "details": True}
+    assert made.equals(label(bars, tmp_path / "labels", **config))
+
+
 @pytest.mark.parametrize("kind", ["timestamp[us]", "timestamp[ns]", "tz", "date"])
 def test_the_script_keeps_every_kind_of_time(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
