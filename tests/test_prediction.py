@@ -88,6 +88,24 @@ def test_automatic_chunks_stay_below_sixty_percent_of_the_budget(tmp_path: Path)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "modes",
+    [
+        ["a:long:8*atr20:16*atr20", "b:short:12*atr20:24*atr20", "c:long:0.05%:0.1%"],
+        ["a:long:8:16:trailing", "b:short:8:16:trailing", "c:long:12:24:trailing"],
+    ],
+)
+def test_predictions_of_any_trade_are_near(modes: list[str], tmp_path: Path) -> None:
+    write_sample(tmp_path / "bars.parquet", days=15)
+    options = [option for mode in modes for option in ("--mode", mode)]
+    chunks = run(
+        *(tmp_path / "bars.parquet", tmp_path / "out", "--memory-limit", "340MB"),
+        *("--volatility", "atr20=atr:20", *options),
+    )
+    assert median(errors_after_five(chunks)) < 0.2
+
+
+@pytest.mark.long
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"the real bars are not here: no folder {SHARED}")
 def test_predictions_on_real_bars_are_near_after_five_chunks(tmp_path: Path) -> None:
     chunks = run(

@@ -19,6 +19,8 @@ _BESIDE_HELD = 50 * MB
 _BYTES_PER_ROW = 300
 _BYTES_PER_MODE = 55
 _BYTES_PER_DETAILED_MODE = 155
+# What a mode adds whose barriers are each bar's own, whose side is, and whose stop trails.
+_BYTES_OF_OWN_BARRIERS, _BYTES_OF_A_SIDE, _BYTES_OF_A_TRAIL = 90, 40, 30
 _BYTES_PER_INPUT_BYTE = 2
 # Smaller chunks say more about the fixed part than about a bar.
 _LEAST_ROWS = 20_000
@@ -28,7 +30,14 @@ _REMEMBERED = 9
 def bytes_per_row(config: LabelingConfig, row_width: float) -> float:
     """What a bar of so many bytes (uncompressed) is expected to add to the peak of its chunk."""
     per_mode = _BYTES_PER_DETAILED_MODE if config.details else _BYTES_PER_MODE
-    return _BYTES_PER_ROW + per_mode * len(config.modes) + _BYTES_PER_INPUT_BYTE * row_width
+    modes = sum(
+        per_mode
+        + _BYTES_OF_OWN_BARRIERS * any(barrier.name is not None for barrier in mode.barriers)
+        + _BYTES_OF_A_SIDE * (mode.direction == "side")
+        + _BYTES_OF_A_TRAIL * mode.trailing
+        for mode in config.modes
+    )
+    return _BYTES_PER_ROW + modes + _BYTES_PER_INPUT_BYTE * row_width
 
 
 class PeakPredictor:
