@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
 import s3fs
+from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -60,8 +62,12 @@ class Server:
         self.hook: Hook | None = None
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def close(self) -> None:
-        self._server.shutdown()
+    def forget(self) -> None:
+        """Begin anew, with one bucket, `bars`, and nothing in it."""
+        self.hook = None
+        get_backend("s3").reset()
+        self.files().mkdir("bars")
+        self.asked.clear()
 
     def files(self) -> s3fs.S3FileSystem:
         """The store, past the hooks of the product."""
@@ -119,6 +125,12 @@ class Server:
     def _half(self, environ: dict[str, Any], body: bytes) -> Iterator[bytes]:
         yield body[: len(body) // 2]
         _break(environ)
+
+
+@cache
+def the_server() -> Server:
+    """The one of this process: whoever has asked it goes on asking at its address."""
+    return Server()
 
 
 class _Quiet(WSGIRequestHandler):

@@ -24,6 +24,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import InputError, OutputConflictError, OutputError
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.records.lines import FORMAT
 from duck_label.storage.scratch import owned, scratch, spill_folder
 from labeling import label, read, write
 from lengths import long_but
@@ -228,9 +229,9 @@ def test_records_of_another_format_are_not_read(number: int | None, bars: Path, 
     whole = read(out)
     records = out / FOLDER / "runs.jsonl"
     text = records.read_text()
-    assert '"format": 2, ' in text
+    assert f'"format": {FORMAT}, ' in text
     written = "" if number is None else f'"format": {number}, '
-    records.write_text(text.replace('"format": 2, ', written))
+    records.write_text(text.replace(f'"format": {FORMAT}, ', written))
     (out / FOLDER / "chunks.jsonl").write_text('{"what": "is this"}\n')
     message = r"another format \(.*\): pass --overwrite"
     with pytest.raises(OutputConflictError, match=message):
@@ -345,11 +346,11 @@ def test_records_tell_what_was_done(out: Path) -> None:
 
 
 def test_a_full_disk_is_one_message_and_loses_nothing(bars: Path, tmp_path: Path) -> None:
-    """No file may grow beyond 8 kB: writing a part fails as on a full disk."""
+    """No file may grow beyond 12 kB: writing a part fails as on a full disk."""
     label(bars, tmp_path / "out", how={"end": date(2024, 11, 1)}, run=CHUNK)
     before = parts(tmp_path / "out")
     command = [sys.executable, "-m", "duck_label", "run", str(bars), "-o", str(tmp_path / "out")]
-    script = f"ulimit -f 8; trap '' XFSZ; exec {' '.join(command)}"
+    script = f"ulimit -f 12; trap '' XFSZ; exec {' '.join(command)}"
     ended = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr

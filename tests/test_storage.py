@@ -35,7 +35,7 @@ from duck_label.storage import failures, httpfs, names, places, stores
 from duck_label.storage.copies import Copies
 from labeling import read, write
 from lengths import long_but
-from s3 import KEY_ID, SECRET, TOKEN, Asked, Server
+from s3 import KEY_ID, SECRET, TOKEN, Asked, Server, the_server
 
 CONFIG = LabelingConfig(details=True, run={"chunk": "1500"})
 RUN = ("--details", "--chunk", "1500")
@@ -43,7 +43,7 @@ RUN = ("--details", "--chunk", "1500")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server()
+    server = the_server()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.setenv("AWS_ACCESS_KEY_ID", KEY_ID)
@@ -56,9 +56,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         patch.setattr(stores, "_TAIL_BYTES", 1024)
         # What fails here fails for good, or passes with what s3fs itself tries.
         patch.setattr(failures, "PATIENCE", 0)
-        server.files().mkdir("bars")
+        server.forget()
         yield server
-    server.close()
 
 
 @pytest.fixture
