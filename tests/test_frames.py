@@ -25,6 +25,7 @@ from duck_label.errors import BadBarsError, ConfigError, InputError, OutputError
 from duck_label.outcomes import NAMES
 from lengths import long_but
 from scan import OUTCOMES, Mode, Rules, scan
+from walk import walk
 
 PRICES = ["open", "high", "low", "close"]
 KINDS_OF_COLUMNS = (
@@ -621,3 +622,27 @@ def test_other_libraries_are_not_needed(absent: str, end: str) -> None:
         [sys.executable, "-c", script], check=False, capture_output=True, text=True
     )
     assert (ended.stdout, ended.stderr) == ("2\n", "")
+
+
+@pytest.mark.parametrize("library", ["pandas", "arrow"])
+def test_sides_and_columns_of_a_table(library: str) -> None:
+    """What trades are read from is taken along, and labels may be null by configuration alone."""
+    bars = bars_of_one()
+    side = pa.array([(1, -1, 0, None)[row % 4] for row in range(len(bars))])
+    width = pa.array([0.5 + row % 3 for row in range(len(bars))])
+    bars = bars.append_column("my side", side).append_column("width", width)
+    config = {
+        "columns": {"side": "my side"},
+        "modes": [{"name": "m", "direction": "side", "stop": "width", "target": "2 * width"}],
+    }
+    given = bars.to_pandas() if library == "pandas" else bars
+    labeled = WeightedLabelingEngine(LabelingConfig(details=True, **config)).process_dataframe(
+        given
+    )
+    if library == "pandas":
+        assert str(labeled["label_m"].dtype) == "Int8"
+    expected = walk(in_order(bars), {**config, "details": True})
+    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
+    table = in_order(arrow(labeled))
+    names = [name for name in names if name.endswith("_m")]
+    assert golden.differences(table, expected, names) == []

@@ -14,6 +14,7 @@ import golden
 from labeling import label
 from lengths import long_but
 from scan import Mode, Rules, scan
+from walk import walk
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data"
 
@@ -93,3 +94,36 @@ def test_real_bars_equal_the_scan_on_every_row(market: Market, tmp_path: Path) -
     if "on_bad_rows" in market.config:
         bars = bars.filter(on_the_cent(bars))
     assert golden.differences(labeled, scan(bars, rules, compiled=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "tick", "gap", "trail"),
+    [
+        pytest.param("lean_es_1m", 0.25, 20, 8, marks=pytest.mark.long),
+        pytest.param("lean_coinbase_btcusd_1s", 0.01, 2000, 800, marks=pytest.mark.long),
+    ],
+)
+def test_any_trade_of_real_bars_is_what_the_walk_finds(
+    file: str, tick: float, gap: float, trail: int, tmp_path: Path
+) -> None:
+    config: dict[str, Any] = {
+        "tick_size": tick,
+        "roll_gap_points": gap,
+        "volatility": {"atr20": {"kind": "atr", "bars": 20}},
+        "modes": [
+            {"name": "v", "direction": "long", "stop": "5 * atr20", "target": "10 * atr20"},
+            {"name": "p", "direction": "short", "stop": "0.05%", "target": "0.1%"},
+            {
+                "name": "t",
+                "direction": "long",
+                "stop": trail,
+                "target": "none",
+                "trailing": True,
+            },
+        ],
+    }
+    path = FOLDER / f"{file}.parquet"
+    labeled = label(path, tmp_path / "out", details=True, run={"chunk": "7001"}, **config)
+    expected = walk(pq.read_table(path), config)
+    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
+    assert golden.differences(labeled, expected, names) == []
