@@ -29,11 +29,11 @@ set disabled_optimizers = 'statistics_propagation';
 set asof_loop_join_threshold = 0;
 create type outcome as enum {outcomes.NAMES};
 -- A quotient of whole numbers above zero, rounded up: increments to a barrier, unknown beyond 2^62.
-create macro rounded_up(dividend, divisor) as (
+create or replace temp macro rounded_up(dividend, divisor) as (
     nullif(least(greatest(1, (dividend + divisor - 1) // divisor), {_TOO_FAR}), {_TOO_FAR})::bigint
 );
 -- The whole number that lies within 1e-6 of a DOUBLE, else the next one above.
-create macro snapped(value) as (
+create or replace temp macro snapped(value) as (
     case
         when value <= {_FARTHEST}
             then greatest(
@@ -42,7 +42,7 @@ create macro snapped(value) as (
     end
 );
 -- What a long and a short trade call by one name.
-create macro by_side(side, for_long, for_short) as (
+create or replace temp macro by_side(side, for_long, for_short) as (
     case when side > 0 then for_long when side < 0 then for_short end
 );
 """

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -104,9 +104,13 @@ def barrier(written: object) -> Barrier:
     if match is None or (match["name"] and _LIKE_A_NUMBER.match(match["name"])):
         raise ValueError(_mistake(text))
     if match["number"]:
-        return Barrier(_number(match["number"]), match["unit"] or "ticks")  # type: ignore[arg-type]
+        return Barrier(_number(match["number"]), _unit(match["unit"]) or "ticks")
     name = match["quoted"] or match["name"]
-    return Barrier(_number(match["factor"] or "1"), match["of"], name)  # type: ignore[arg-type]
+    return Barrier(_number(match["factor"] or "1"), _unit(match["of"]), name)
+
+
+def _unit(text: str | None) -> Unit | None:
+    return next((unit for unit in get_args(Unit) if unit == text), None)
 
 
 def _number(text: str) -> Decimal:

@@ -17,9 +17,6 @@ from typing import Any
 from duck_label.config import LabelingConfig
 from duck_label.rules import Barrier, TradingMode, Unit
 
-# Beyond so many increments a distance is unknown.
-FARTHEST = 2**62
-
 
 @dataclass(frozen=True)
 class Distance:
@@ -96,14 +93,14 @@ class Reach:
 class Side:
     """What is asked for above or below the entries.
 
-    Above, a `reach` is a high; below, it is a low mirrored at zero, so that both are climbs.
-    `shared` and `own` are the different barriers there, `trails` the distances of stops that trail
-    on that side.
+    Above, what a bar reaches is its high, the `extreme`; below, it is its low, mirrored at zero by
+    the `sign`, so that both are climbs. `shared` and `own` are the different barriers there,
+    `trails` the distances of stops that trail on that side, behind the `best` price of a path,
+    mirrored too.
     """
 
     name: str
     sign: str
-    reach: str
     extreme: str
     best: str
     shared: list[Reach] = field(default_factory=list)
@@ -231,8 +228,8 @@ class Trades:
         self.has_sides = config.has_sides
         self.distances: list[Distance] = []
         self.horizons: list[Horizon] = []
-        self.up = Side("up", "", "high", "high", "low")
-        self.down = Side("down", "-", "-low", "low", "high")
+        self.up = Side("up", "", "high", "-low")
+        self.down = Side("down", "-", "low", "high")
         self.modes = [
             self._mode(config, mode, number) for number, mode in enumerate(config.modes, start=1)
         ]

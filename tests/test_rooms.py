@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 FLOORS = (
     ("errors", "outcomes", "tables", "ranges", "sizes"),
     ("toml_file", "whole", "fields"),
-    ("rules",),
+    ("rules", "running"),
     ("config",),
     ("settings", "columns", "trades", "queries", "sample"),
     ("memory",),

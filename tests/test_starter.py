@@ -18,8 +18,9 @@ import pytest
 from click.testing import CliRunner
 
 from duck_label.cli import main
-from duck_label.config import LabelingConfig, Memory, Run
+from duck_label.config import LabelingConfig
 from duck_label.rules import Instrument, TradingMode, Weights
+from duck_label.running import Memory, Run
 from duck_label.sample import write_sample
 from duck_label.settings import nested
 from duck_label.validation.starter import commented_toml

@@ -17,6 +17,7 @@ from duck_label.fields import unknown
 from duck_label.look.inspect import Output
 from duck_label.look.walk import Bar, Trade, Walk
 from duck_label.queries import context, render
+from duck_label.ranges import merged
 from duck_label.records.ledger import Ledger
 from duck_label.rules import TradingMode
 
@@ -143,7 +144,8 @@ class _Shelf:
         types = output.columns()
         self.columns = bar_columns(tuple(types.items()), config, output.folder)
         self._context = context(config, self.columns, list(types), has_quarantine=False)
-        self._covered = _merged((c.start, c.end) for c in Ledger(output.folder).chunks())
+        covered = merged((c.start, c.end) for c in Ledger(output.folder).chunks())
+        self._covered = [(_EPOCH + a * _MICROSECOND, _EPOCH + b * _MICROSECOND) for a, b in covered]
 
     def row(self, at: datetime, symbol: str | None) -> tuple[dict[str, Any], Any]:
         """The labeled bar at a time, with all its columns, and its symbol."""
@@ -271,14 +273,3 @@ class _Shelf:
 
     def _parameter(self, time: datetime) -> datetime:
         return time if self.columns.has_zone else time.replace(tzinfo=None)
-
-
-def _merged(ranges: Any) -> list[tuple[datetime, datetime]]:
-    """Ranges of microseconds since 1970 as times, those that touch each other as one."""
-    merged: list[list[int]] = []
-    for start, end in sorted(ranges):
-        if merged and start <= merged[-1][1]:
-            merged[-1][1] = max(end, merged[-1][1])
-        else:
-            merged.append([start, end])
-    return [(_EPOCH + a * _MICROSECOND, _EPOCH + b * _MICROSECOND) for a, b in merged]

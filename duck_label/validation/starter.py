@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from duck_label.config import LabelingConfig, Memory, Run
+from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError
 from duck_label.rules import Instrument, Weights
+from duck_label.running import Memory, Run
 from duck_label.settings import Settings
 from duck_label.storage.names import is_bars
 from duck_label.toml_file import told

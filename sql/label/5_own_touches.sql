@@ -1,9 +1,9 @@
 -- Purpose:    for every bar with barriers of its own, the first bar from its entry bar on that touches each; and where
 --             a stop that trails is met
--- Grain:      `levels_SIDE`: one row per block of entry bars and level that one of them asks for; `trails`: one row per
---             bar
+-- Grain:      `levels_SIDE`: one row per block of entry bars and level that one of them asks for; `trails_SIDE`:
+--             one row per bar
 -- In:         `bars`, `series`, `cells`, `crossings_SIDE`, `peaks_SIDE`
--- Out:        temp tables `levels_SIDE` and `trails`; SIDE is up or down
+-- Out:        temp tables `levels_SIDE` and `trails_SIDE`; SIDE is up or down
 --
 -- Barriers of neighbours lie at few levels, whatever their distances. For each level and block of {{ block_bars }} entry bars
 -- `climbs` has a bit for every bar of the block that climbs to the level or over it from below, the first bar being
@@ -92,7 +92,6 @@ left join climbs_of_the_blocks using (series, block, level)
 left join next_touches using (series, block, level);
 {%- endfor %}
 {%- for side in trades.sides if side.trails %}
-{%- set best = "-low" if side.name == "up" else "high" %}
 
 create or replace temp table trails_{{ side.name }} as
 with
@@ -100,8 +99,8 @@ bars_and_those_ahead as (
     select
         series,
         bar,
-        {{ best }} as best,
-        max({{ best }}) over ahead as best_ahead,
+        {{ side.best }} as best,
+        max({{ side.best }}) over ahead as best_ahead,
         max({{ side.sign }}{{ side.extreme }}) over ahead as reach_ahead,
         lead({{ side.sign }}{{ side.extreme }}) over in_order as next_reach
     from bars
