@@ -25,7 +25,8 @@ def doubts(
     """What is odd in the labels of part files, a line each; from the sums that they carry."""
     database.run(render("stats/tallies", {"sums": outcomes.SUMS}), {"files": files})
     modes: list[tuple[Any, ...]] = database.rows(
-        'select sum(bars), sum(roll), sum(label_1), sum(target + stop + "both") '
+        'select sum(bars), sum(roll), sum(target + stop + "both"), '
+        "count_if(label_1 > 0) > 0, count_if(label_0 > 0) > 0, count_if(label_minus_1 > 0) > 0 "
         "from tallies group by mode"
     )
     database.run("drop table tallies")
@@ -41,9 +42,10 @@ def doubts(
         ]
     ticks = f"with a tick_size of {config.tick_size:f}"
     has_barriers = any(not one.is_none for mode in config.modes for one in mode.barriers)
-    if has_barriers and not any(touched for *_, touched in modes):
+    if has_barriers and not any(touched for _, _, touched, *_ in modes):
         return [f"no barrier was touched {ticks}: are the prices in another unit? {_WAY}"]
     # Modes without a target are told from the beginning.
-    if not config.doubts and not any(ones for _, _, ones, _ in modes):
-        return [f"not one label is 1 {ticks}: nothing can be learned from them. {_WAY}"]
+    if not config.doubts and not any(sum(kinds) > 1 for _, _, _, *kinds in modes):
+        what = "not one label is 1" if config.label == "win" else "all labels of a mode are alike"
+        return [f"{what} {ticks}: nothing can be learned from them. {_WAY}"]
     return []

@@ -1,0 +1,108 @@
+# mypy: disable-error-code="import-untyped"
+"""What statistics, views and warnings tell of any trade, beside sums over its details."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+import golden
+from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label import open as open_output
+from duck_label.cli import main
+from duck_label.look.stats import ModeTally, statistics
+from labeling import label
+
+
+def labeled(case: str, folder: Path, **more: Any) -> tuple[pa.Table, dict[str, ModeTally]]:
+    """The labels of a golden case, and what is told of each of its modes."""
+    pq.write_table(golden.trade_tables(case)[0], folder / "bars.parquet")
+    config = {**golden.trade_config(case), "details": True, **more}
+    out = folder / "_".join(["labels", *map(str, more.values())])
+    table = label(folder / "bars.parquet", out, **config)
+    found = statistics(out)
+    assert [check.name for check in found.checks if check.status == "fail"] == []
+    return table, {mode.mode: mode for mode in found.total.modes}
+
+
+def test_the_share_that_the_tie_rule_decides_is_the_same_whatever_the_rule(tmp_path: Path) -> None:
+    told = {
+        tie: labeled("tie_null", tmp_path, tie=tie) for tie in ("null", "stop", "target", "open")
+    }
+    table, modes = told["null"]
+    for name, mode in modes.items():
+        nobody_knows = pc.sum(pc.equal(table[f"outcome_{name}"].cast(pa.string()), "both")).as_py()
+        assert nobody_knows > 5
+        for _, others in told.values():
+            assert others[name].tied == nobody_knows
+            assert others[name].touched == mode.touched
+            assert others[name].tied_share == nobody_knows / mode.touched
+
+
+@pytest.mark.parametrize("case", ["label_sign", "trailing_sign", "side"])
+def test_labels_and_returns_are_those_of_the_details(case: str, tmp_path: Path) -> None:
+    table, modes = labeled(case, tmp_path)
+    for name, mode in modes.items():
+        counted = dict.fromkeys(mode.labels, 0)
+        for value in table[f"label_{name}"].to_pylist():
+            counted["null" if value is None else str(value)] += 1
+        assert mode.labels == counted
+        returns = [gain for gain in table[f"return_ticks_{name}"].to_pylist() if gain is not None]
+        lost = -sum(gain for gain in returns if gain < 0)
+        assert mode.returns is not None
+        assert mode.returns.trades == len(returns)
+        assert mode.returns.total_ticks == sum(returns)
+        assert mode.returns.mean_ticks == pytest.approx(sum(returns) / len(returns))
+        assert mode.returns.profit_factor == pytest.approx((sum(returns) + lost) / lost)
+
+
+def test_without_exits_nothing_is_told_of_returns(tmp_path: Path) -> None:
+    _, modes = labeled("points", tmp_path, details=False)
+    assert {mode.returns for mode in modes.values()} == {None}
+
+
+def test_the_long_view_has_the_side_of_each_bar(tmp_path: Path) -> None:
+    table, _ = labeled("side", tmp_path)
+    with open_output(tmp_path / "labels") as output:
+        query = "select direction, return_ticks, stop_ticks from labels_long where mode = 'meta'"
+        rows = output.sql(f"{query} order by symbol, timestamp").fetchall()
+    sides = [0 if side is None or side != side else side for side in table["side"].to_pylist()]
+    assert [direction for direction, *_ in rows] == [
+        "long" if side > 0 else "short" if side < 0 else None for side in sides
+    ]
+    assert [gain for _, gain, _ in rows] == table["return_ticks_meta"].to_pylist()
+
+
+def test_a_mode_that_can_never_win_is_told(tmp_path: Path) -> None:
+    bars = str(tmp_path / "bars.parquet")
+    pq.write_table(golden.trade_tables("one_sided")[0], bars)
+    mode = {"name": "m", "direction": "long", "stop": 4, "target": "none"}
+    said = "without a target no label of m is ever 1"
+    summary = WeightedLabelingEngine(LabelingConfig(modes=[mode])).process_files(
+        [bars], tmp_path / "win"
+    )
+    # Said once, and not again by what looks at the labels.
+    assert [warning.split(":")[0] for warning in summary.warnings] == [said]
+    for kind in ("touch", "sign"):
+        engine = WeightedLabelingEngine(LabelingConfig(label=kind, modes=[mode]))
+        assert engine.process_files([bars], tmp_path / kind).warnings == []
+    assert said in CliRunner().invoke(main, ["validate", bars, "--mode", "m:long:4:none"]).stdout
+
+
+def test_validate_suggests_a_volatility_that_can_be_set(tmp_path: Path) -> None:
+    """Its comments, without their marks, are a configuration."""
+    pq.write_table(golden.bars("plain"), tmp_path / "bars.parquet")
+    options = [str(tmp_path / "bars.parquet"), "--write-config", str(tmp_path / "c.toml")]
+    assert CliRunner().invoke(main, ["validate", *options]).exit_code == 0
+    text = (tmp_path / "c.toml").read_text()
+    commented = text[text.index("# [volatility.") :]
+    (tmp_path / "d.toml").write_text(commented.replace("# ", "").replace("#\n", "\n"))
+    (mode,) = LabelingConfig.from_file(tmp_path / "d.toml").modes
+    assert mode.stop.name == mode.target.name
+    assert float(mode.target.number or 0) == pytest.approx(
+        2 * float(mode.stop.number or 0), rel=0.02
+    )
