@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 IS_QUICK = settings.get_current_profile_name() == "quick"
 # Examples of a test whose every example labels, and the most bars that each has of a symbol.
 EXAMPLES, BARS = (4, 10) if IS_QUICK else (settings().max_examples, 40)
+# Such a test shows the example that failed; to look for a smaller one would take minutes.
+AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
 def long_but(quick: Iterable[Any], values: Iterable[Any]) -> list[Any]:

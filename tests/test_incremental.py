@@ -24,7 +24,7 @@ from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.run.results import RunSummary
 from duck_label.sample import write_sample
 from labeling import label, read
-from lengths import EXAMPLES, long_but
+from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import Case, cases, cuts, folder
 from test_resume import DIE_AT
 
@@ -47,7 +47,7 @@ def files(draw: st.DrawFn, case: Case) -> list[pa.Table]:
 
 
 # Every example labels several times: fewer examples, and no chunks of single bars.
-@settings(max_examples=max(2, EXAMPLES // 3))
+@settings(max_examples=max(2, EXAMPLES // 3), phases=AS_FOUND)
 @given(
     data=st.data(),
     case=cases(),

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import golden
 from duck_label import queries
 from labeling import label, write
-from lengths import BARS, EXAMPLES
+from lengths import AS_FOUND, BARS, EXAMPLES
 from scan import Mode, Rules, scan
 
 # Mostly neighbours, some holes, some edges of the horizons below, some weekends and months.
@@ -137,7 +137,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, phases=AS_FOUND)
 @given(
     case=cases(),
     cut=cuts(),
@@ -156,7 +156,7 @@ def test_any_cut_equals_the_scan(
     assert golden.differences(labeled, scan(case.bars, case.rules)) == []
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, phases=AS_FOUND)
 @given(case=cases(), first=cuts(), second=cuts())
 def test_any_two_cuts_are_the_same_to_the_bit(
     case: Case, first: dict[str, Any], second: dict[str, Any]
@@ -168,7 +168,7 @@ def test_any_two_cuts_are_the_same_to_the_bit(
     assert one.equals(two)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES, phases=AS_FOUND)
 @given(case=cases(), cut=cuts(), moment=st.integers(0, 60 * 86_400))
 def test_a_run_in_two_pieces_equals_one(case: Case, cut: dict[str, Any], moment: int) -> None:
     """`--end X`, then `--start X` into the same folder, cut in another way, is the whole run."""

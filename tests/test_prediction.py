@@ -75,6 +75,11 @@ def errors_after_five(chunks: list[dict[str, Any]]) -> list[float]:
     return [abs(c["predicted_peak_bytes"] / c["peak_rss_bytes"] - 1) for c in chunks[5:]]
 
 
+def test_a_process_that_holds_much_has_chunks_of_what_is_left() -> None:
+    assert MemoryBudget(10 * 10**9, 10**9, held=10**9).comfortable == 6 * 10**9
+    assert MemoryBudget(10 * 10**9, 10**9, held=8 * 10**9).comfortable == 8.8 * 10**9
+
+
 @pytest.mark.long
 def test_automatic_chunks_stay_below_sixty_percent_of_the_budget(tmp_path: Path) -> None:
     """Predicted and in fact, and the prediction is near."""

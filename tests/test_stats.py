@@ -28,7 +28,7 @@ from duck_label.look.stats import By, Group, statistics
 from duck_label.outcomes import NAMES
 from duck_label.records.ledger import Ledger
 from labeling import label, read, write
-from lengths import EXAMPLES, long_but
+from lengths import AS_FOUND, EXAMPLES, long_but
 from scan import scan
 from test_invariance import Case, cases, cuts, folder
 
@@ -115,7 +115,7 @@ def test_jumps_and_the_bars_beside_them_are_counted_once(tmp_path: Path) -> None
 
 
 # Half as many as elsewhere: every example labels twice and reads twice.
-@settings(max_examples=max(2, EXAMPLES // 2))
+@settings(max_examples=max(2, EXAMPLES // 2), phases=AS_FOUND)
 @given(case=cases(), first=cuts(), second=cuts())
 def test_any_two_cuts_have_the_sums_of_the_scan_to_the_bit(
     case: Case, first: dict[str, Any], second: dict[str, Any]

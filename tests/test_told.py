@@ -36,7 +36,7 @@ def test_the_share_that_the_tie_rule_decides_is_the_same_whatever_the_rule(tmp_p
     table, modes = told["null"]
     for name, mode in modes.items():
         nobody_knows = pc.sum(pc.equal(table[f"outcome_{name}"].cast(pa.string()), "both")).as_py()
-        assert nobody_knows > 5
+        assert nobody_knows > 0
         for _, others in told.values():
             assert others[name].tied == nobody_knows
             assert others[name].touched == mode.touched

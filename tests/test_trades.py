@@ -22,7 +22,7 @@ from duck_label.look.inspect import Output
 from duck_label.rules import Barrier, TradingMode
 from duck_label.settings import parse_mode, parse_volatility
 from labeling import label, write
-from lengths import EXAMPLES, long_but
+from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import cuts, folder
 from walk import walk
 
@@ -143,7 +143,10 @@ def random_bars(seed: int, rows: int, increment: float) -> pa.Table:
 
 
 @settings(
-    deadline=None, max_examples=max(4, EXAMPLES // 3), suppress_health_check=list(HealthCheck)
+    deadline=None,
+    max_examples=max(4, EXAMPLES // 3),
+    phases=AS_FOUND,
+    suppress_health_check=list(HealthCheck),
 )
 @given(
     config=configurations(),

@@ -18,7 +18,7 @@ from duck_label.cli import main
 from duck_label.settings import load
 from duck_label.validation.validation import Validation, validate
 from labeling import write
-from lengths import EXAMPLES
+from lengths import AS_FOUND, EXAMPLES
 from test_edges import replaced, walk
 
 PRICES = ("open", "high", "low", "close")
@@ -134,7 +134,12 @@ def inputs(draw: st.DrawFn) -> list[pa.Table]:
     return tables
 
 
-@settings(max_examples=min(12, EXAMPLES), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    deadline=None,
+    max_examples=min(12, EXAMPLES),
+    phases=AS_FOUND,
+    suppress_health_check=list(HealthCheck),
+)
 @given(tables=inputs())
 def test_what_is_written_runs(tables: list[pa.Table]) -> None:
     """Whatever the bars are like: a configuration that runs, or none and the reason."""

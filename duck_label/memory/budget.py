@@ -162,8 +162,11 @@ class MemoryBudget:
 
     @property
     def comfortable(self) -> int:
-        """What a chunk is to stay below, so that nothing has to be done about memory."""
-        return int(0.6 * self.limit)
+        """What a chunk is to stay below, so that nothing has to be done about memory.
+
+        That is 0.6 of the promise; where the calling process holds much of it, 0.4 of what is left.
+        """
+        return max(int(0.6 * self.limit), self.held + int(0.4 * (self.limit - self.held)))
 
     @classmethod
     def resolve(

@@ -22,6 +22,8 @@ from duck_label.run.crews.alone import Crew, Failed, Task
 
 # Below this, a chunk is mostly margin: half of it would need as much.
 SMALLEST_ROWS = 1_000
+# Peaks scatter: who aims at a line is beyond it half the time.
+_AIM = 0.95
 # The part of an automatic chunk that a run begins with, to see what a bar needs.
 _CALIBRATION = 8
 # A chunk that as many workers died over, or took too long over, is not tried again.
@@ -55,13 +57,14 @@ class Schedule:
             budget.held,
         )
         # Sized by us, a chunk keeps well inside the budget; sized by the user, just inside.
-        self._most = budget.comfortable if config.run.chunk == "auto" else budget.limit
+        is_automatic = config.run.chunk == "auto"
+        self._most = int(_AIM * budget.comfortable) if is_automatic else budget.limit
         self._knows = bool(done) or factor != 1.0
 
     @property
     def rows_per_chunk(self) -> int:
         """The bars of an automatic chunk, from what was learned so far."""
-        return min(MOST_ROWS, self.predictor.rows_within(self._most))
+        return min(MOST_ROWS, max(SMALLEST_ROWS, self.predictor.rows_within(self._most)))
 
     def chunks(self, left: Sequence[tuple[int, int]]) -> list[Chunk]:
         """The chunks of the ranges that are left to label, in the order in which to do them."""
