@@ -130,6 +130,40 @@ class WrittenTime:
 
 
 @dataclass(frozen=True)
+class EventColumns:
+    """What a file of events has: times of a type, or in whole numbers of a unit, and what else."""
+
+    kind: str
+    unit: str | None = None
+    has_symbol: bool = False
+    has_side: bool = False
+
+    def clock(self, *, in_nanoseconds: bool) -> str:
+        """The time of an event as a clock of the bars; null where it lies between two of them."""
+        finest = "ns" if self.unit == "ns" or self.kind.endswith("_NS") else "us"
+        column = "events.timestamp"
+        if self.unit is not None:
+            column = f"{column}::bigint * {PER_SECOND[finest] // PER_SECOND[self.unit]}"
+        else:
+            kind = "::timestamp" if self.kind == "DATE" else ""
+            column = f"epoch_{finest}({column}{kind})"
+        if in_nanoseconds:
+            return f"{column} * 1000" if finest == "us" else column
+        if finest == "ns":
+            return f"case when {column} % 1000 = 0 then {column} // 1000 end"
+        return column
+
+    def within(self, start: str, end: str) -> str:
+        """What holds for every event from one parameter to another, both included."""
+        column = "events.timestamp"
+        if self.unit is not None:
+            written = WrittenTime(self.kind, self.unit)
+            return written.within(column, f"${start}", f"${end}") or "true"
+        kind = "timestamp" if self.kind == "DATE" else self.kind.lower()
+        return f"{column} >= ${start}::{kind} and {column} <= ${end}::{kind}"
+
+
+@dataclass(frozen=True)
 class BarColumns:
     """The names that the files give to the columns of a bar, and the types of times and prices.
 
@@ -156,6 +190,10 @@ class BarColumns:
     are_alike: bool = False
     # Whether the files are copies of others, whose rows say where they came from.
     is_gathered: bool = False
+    # The column of the side of a trade, where the bars have one.
+    side: str | None = None
+    # What a file of events has, where one asks for bars.
+    events: EventColumns | None = None
 
     @property
     def in_nanoseconds(self) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from duck_label.asking import Events, Sessions
 from duck_label.errors import ConfigError
 from duck_label.fields import (
     Model,
@@ -108,6 +109,14 @@ class LabelingConfig(Model):
         description="win: 1 at the target, else 0; touch: -1 at the stop; sign: also the sign of "
         "what a trade without a touch returns",
     )
+    max_entry_gap_seconds: Ticks | None = Field(
+        default=None,
+        description="how long after its signal bar an entry bar may stand; default: however long",
+        examples=[1800],
+    )
+    rows: Literal["all", "asked"] = Field(
+        default="all", description="write every bar, or only those that are asked"
+    )
     details: bool = Field(
         default=False, description="also write outcomes, excursions, exits and times"
     )
@@ -129,7 +138,8 @@ class LabelingConfig(Model):
     allow_nonpositive_prices: bool = Field(default=False, description="crude oil closed at -37.63")
     session_start: Session = Field(
         default="17:00 America/New_York",
-        description="when a trading day begins; statistics by session count by it",
+        description="when a trading day begins; statistics by session count by it, where there is "
+        "no [session]",
     )
     timestamp_unit: Literal["s", "ms", "us", "ns"] | None = Field(
         default=None, description="of timestamps in whole numbers since 1970", examples=["ns"]
@@ -165,6 +175,12 @@ class LabelingConfig(Model):
     modes: tuple[TradingMode, ...] = Field(default=DEFAULT_MODES)
     volatility: dict[str, AnyVolatility] = Field(
         default_factory=dict, description="volatilities by name, for barriers such as 2 * NAME"
+    )
+    events: Events | None = Field(
+        default=None, description="which bars are asked; default: all of them"
+    )
+    session: Sessions | None = Field(
+        default=None, description="when trades may be asked for and must end; default: any time"
     )
     instruments: dict[str, Instrument] = Field(
         default_factory=dict, description="grids and rolls by symbol pattern; the first match holds"
@@ -266,7 +282,7 @@ class LabelingConfig(Model):
         """Whether timestamps are told to be numbers, text or those of a local clock."""
         return any((self.timestamp_unit, self.timestamp_format, self.timestamp_zone))
 
-    def session(self) -> tuple[str, int]:
+    def trading_day(self) -> tuple[str, int]:
         """The time zone of the sessions, and how many minutes later a session's date begins there.
 
         A session has the date on which most of it lies: one that opens at 17:00 has the next.
@@ -361,10 +377,26 @@ class LabelingConfig(Model):
         return self.details or self.label == "sign"
 
     @property
+    def asks_some(self) -> bool:
+        """Whether there may be bars that are not asked."""
+        return self.events is not None or (
+            self.session is not None and self.session.ask == "inside"
+        )
+
+    @property
+    def may_enter_late(self) -> bool:
+        """Whether a bar that is asked may have an entry bar that does not count."""
+        return self.max_entry_gap_seconds is not None or (
+            self.session is not None and self.session.flat
+        )
+
+    @property
     def may_be_null(self) -> bool:
         """Whether a good bar may have no label, by what is asked alone."""
         return (
             self.unresolved == "null"
+            or self.asks_some
+            or self.may_enter_late
             or self.tie == "null"
             or self.has_sides
             or any(barrier.name is not None for mode in self.modes for barrier in mode.barriers)
@@ -422,6 +454,10 @@ class LabelingConfig(Model):
         identity = self.model_dump(
             mode="json", exclude={"memory", "run", "on_bad_rows", "max_bad_share", "as_of"}
         )
+        for table in ("events", "session"):
+            if identity[table] is not None and identity[table]["file"] is not None:
+                # Of a file counts what lies in the range of a chunk, not where it lies.
+                identity[table]["file"] = "its own"
         return identity | {"as_of": self.reference_month()}
 
     def recorded(self) -> dict[str, Any]:

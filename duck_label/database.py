@@ -41,6 +41,14 @@ create or replace temp macro snapped(value) as (
             )::bigint
     end
 );
+-- 1, -1 or 0; null and NaN are 0.
+create or replace temp macro sign_of(value) as (
+    case when value > 0 and not isnan(value) then 1 when value < 0 then -1 else 0 end::tinyint
+);
+-- The number of the stretch of so many clocks that a clock lies in, counted from 1970.
+create or replace temp macro stretch_of(clock, clocks) as (
+    clock // clocks - (clock % clocks < 0)::bigint
+);
 -- What a long and a short trade call by one name.
 create or replace temp macro by_side(side, for_long, for_short) as (
     case when side > 0 then for_long when side < 0 then for_short end

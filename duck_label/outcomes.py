@@ -32,6 +32,12 @@ ALL = (
         has_path=True,
     ),
     Outcome(
+        "close",
+        "the session closed before a barrier was touched",
+        "#6b8fb5",
+        has_path=True,
+    ),
+    Outcome(
         "roll",
         "a jump of the price between contracts lies at the signal bar or on the path",
         "#8b6cc4",
@@ -47,7 +53,8 @@ ALL = (
     Outcome("none", "there is no bar to enter at", "#5f6670", is_unresolved=True),
     Outcome(
         "skipped",
-        "the bar has no trade: no side, or a distance that nobody knows",
+        "the bar has no trade: it is not asked, has no side, a distance that nobody knows, or an "
+        "entry bar that does not count",
         "#c7cbd1",
         has_no_label=True,
     ),

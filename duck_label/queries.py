@@ -130,6 +130,10 @@ def context(
         time = f"make_timestamp(epoch_us({time}))" if bars.in_nanoseconds else time
         return f"(12 * year({time}) + month({time}))"
 
+    def clock_after(time: str) -> str:
+        """The clock at a time of any precision, or the first one after it."""
+        return clock(time) if bars.in_nanoseconds else f"(epoch_ns({time}) + 999) // 1000"
+
     def moment(parameter: str) -> str:
         # The only timestamps that DuckDB does not compare with another precision.
         needs_cast = bars.time_type == "TIMESTAMPTZ_NS"
@@ -178,6 +182,8 @@ def context(
         "within": bars.within,
         "doubt": bars.doubt("source"),
         "clock": clock,
+        "clock_after": clock_after,
+        "utc": utc,
         "moment": moment,
         "time_of": lambda clock: f"{utc(clock)}::{bars.touch_type.lower()}",
         "month_of": month_of,
@@ -194,7 +200,27 @@ def context(
         "outcomes": outcomes.NAMES,
         "modes": config.modes,
         "trades": trades,
-        "side_of": lambda table: f"{table}.{identifier(config.column('side'))}::double",
+        "sign_of": _sign_of,
+        "side": None if bars.side is None else identifier(bars.side),
+        "events": bars.events,
+        "event_clock": bars.events and bars.events.clock(in_nanoseconds=bars.in_nanoseconds),
+        "event_side": _sign_of("events.side"),
+        "asking": config.events,
+        "has_session": config.session is not None,
+        "has_session_file": config.session is not None and config.session.file is not None,
+        "asks_inside": config.session is not None and config.session.ask == "inside",
+        "is_flat": config.session is not None and config.session.flat,
+        "has_entry_gap": config.max_entry_gap_seconds is not None,
+        "asks_some": config.asks_some,
+        "may_enter_late": config.may_enter_late,
+        "leaves_out": config.rows == "asked" and config.asks_some,
+        # The bars of the chunk that may have a trade.
+        "calls": " and ".join(
+            [
+                "is_asked" if config.asks_some else "is_wanted",
+                *(["not is_late"] if config.may_enter_late else []),
+            ]
+        ),
         "longest_horizon": lambda table="": _longest_horizon(trades, table),
         "trail_bars": _TRAIL_BARS,
         "enters_at_close": config.entry == "close",
@@ -206,6 +232,11 @@ def context(
         "without_label": list(outcomes.WITHOUT_LABEL),
         "weight_factors": config.weights.factors,
     }
+
+
+def _sign_of(value: str) -> str:
+    """1, -1 or 0 for a number that tells a side, or asks for a bar; null and NaN are 0."""
+    return f"sign_of({value}::double)"
 
 
 def _passed_on(name: str, bars: BarColumns) -> str:
@@ -344,11 +375,14 @@ def _once(source: str, bars: BarColumns, input_columns: Sequence[str]) -> str:
 
 def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
     """The values that a configuration gives to the queries, the same for every chunk."""
-    zone, shift = config.session()
+    zone, shift = config.trading_day()
     trades = Trades(config)
+    told = config.session_start
+    if config.session is not None:
+        zone, shift, told = config.session.zone or "UTC", 0, str(config.session)
     values: dict[str, Any] = {
         "clocks_per_second": bars.clocks_per_second,
-        "session_start": config.session_start,
+        "session_start": told,
         "session_zone": zone,
         "session_shift": shift,
     }
@@ -365,6 +399,10 @@ def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
         for distance in trades.fixed:
             values[f"grid_{number}_distance_{distance.number}"] = grid.distance(distance.barrier)
     values["bars_before"] = config.bars_before
+    if config.max_entry_gap_seconds is not None:
+        values["entry_gap"] = int(config.max_entry_gap_seconds * bars.clocks_per_second)
+    if config.events is not None and config.events.every_seconds is not None:
+        values["stretch"] = int(config.events.every_seconds * bars.clocks_per_second)
     for horizon in trades.horizons:
         # A bar in the last fraction of a clock unit still lies inside the horizon.
         scale = 1 if horizon.in_bars else bars.clocks_per_second

@@ -143,6 +143,9 @@ class Mode:
     horizon: int
     trail_up: int | None
     trail_down: int | None
+    # Whether only some bars are asked, and whether one that is may enter too late.
+    asks_some: bool = False
+    may_enter_late: bool = False
 
     @property
     def trails(self) -> bool:
@@ -171,8 +174,14 @@ class Mode:
 
     @property
     def may_be_skipped(self) -> bool:
-        """Whether a bar may have no trade."""
-        return bool(self.own or self.percentages) or self.direction == "side"
+        """Whether a bar may have no trade, by what is known at the bar itself."""
+        is_partial = bool(self.own or self.percentages) or self.direction == "side"
+        return is_partial or self.asks_some
+
+    @property
+    def may_have_no_trade(self) -> bool:
+        """Whether a bar may have none, also because of the bar that it would enter at."""
+        return self.may_be_skipped or self.may_enter_late
 
     @property
     def own(self) -> tuple[Distance, ...]:
@@ -292,6 +301,8 @@ class Trades:
             self._horizon(config, mode),
             _number_of(self.up.trails, trails) if trails and is_short else None,
             _number_of(self.down.trails, trails) if trails and is_long else None,
+            config.asks_some,
+            config.may_enter_late,
         )
 
     def _distance(self, config: LabelingConfig, barrier: Barrier) -> Distance | None:

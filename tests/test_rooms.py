@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 FLOORS = (
     ("errors", "outcomes", "tables", "ranges", "sizes"),
     ("toml_file", "whole", "fields"),
-    ("rules", "running"),
+    ("rules", "running", "asking"),
     ("config",),
     ("settings", "columns", "trades", "queries", "sample"),
     ("memory",),

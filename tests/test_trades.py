@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,24 +27,26 @@ from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import cuts, folder
 from walk import walk
 
-# What other cases need besides.
-_LATER = ("events", "session", "max_entry_gap_seconds")
-CASES = [
-    case
-    for case in golden.TRADE_CASES
-    if not {*_LATER} & golden.trade_config(case).keys() and golden.trade_tables(case)[1] is None
-]
+CASES = golden.TRADE_CASES
+
+
+def files_of(case: str, folder: Path) -> tuple[Path, dict[str, Any], pa.Table]:
+    """The bars of a case in a file, its configuration with any events in another, and labels."""
+    bars, events, expected = golden.trade_tables(case)
+    path = folder / "bars.parquet"
+    pq.write_table(bars, path)
+    config = {**golden.trade_config(case), "details": True}
+    if events is not None:
+        pq.write_table(events, folder / "events.parquet")
+        config["events"] = {"file": str(folder / "events.parquet")}
+    return path, config, expected
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("chunk", ["auto", "2d", "333", "101"])
 def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
-    bars, _, expected = golden.trade_tables(case)
-    path = tmp_path / "bars.parquet"
-    pq.write_table(bars, path)
-    config = golden.trade_config(case)
-    config = {**config, "details": True, "run": {"chunk": chunk}}
-    config.pop("uniqueness", None)
+    path, config, expected = files_of(case, tmp_path)
+    config = {**config, "run": {"chunk": chunk}}
     labeled = label(path, tmp_path / "out", **config)
     names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
     assert golden.differences(labeled, expected, names) == []
@@ -84,8 +87,33 @@ def modes(draw: st.DrawFn, number: int) -> dict[str, Any]:
 
 
 @st.composite
+def askings(draw: st.DrawFn) -> dict[str, Any]:
+    """Which bars are asked, and when their trades must end; files are written by whoever labels."""
+    asking: dict[str, Any] = {}
+    events = draw(st.sampled_from([None, None, "column", "file", "every"]))
+    if events == "column":
+        asking["events"] = {"column": draw(st.sampled_from(["is_event", "width"]))}
+    elif events == "file":
+        asking["events"] = {"file": "events.parquet"}
+    elif events == "every":
+        asking["events"] = {"every_seconds": draw(st.sampled_from([5, 7, 60, 0.5]))}
+    sessions = draw(st.sampled_from([None, None, "hours", "file"]))
+    if sessions is not None:
+        hours = draw(st.sampled_from(["22:02-22:09", "22:04-22:03", "22:00-22:00"]))
+        zone = {"hours": hours, "zone": "UTC", "days": draw(st.sampled_from(["sat-sun", "mon"]))}
+        asking["session"] = {
+            **(zone if sessions == "hours" else {"file": "sessions.parquet"}),
+            "ask": draw(st.sampled_from(["inside", "all"])),
+            "flat": draw(st.booleans()),
+        }
+    gap = draw(st.sampled_from([None, None, 1, 6.5]))
+    return asking if gap is None else {**asking, "max_entry_gap_seconds": gap}
+
+
+@st.composite
 def configurations(draw: st.DrawFn) -> dict[str, Any]:
     return {
+        **draw(askings()),
         "tick_size": 0.25,
         "price_increment": draw(st.sampled_from([0.25, 0.05])),
         **draw(st.sampled_from([{"timeout_seconds": 40}, {"timeout_bars": 30}])),
@@ -136,10 +164,40 @@ def random_bars(seed: int, rows: int, increment: float) -> pa.Table:
                     "side": pa.array(chance.choice([1.0, -2.5, 0.0, np.nan], rows)),
                     "width": pa.array(width, mask=chance.random(rows) < 0.1),
                     "share": pa.array(chance.choice([0.01, 0.034, -1.0], rows)),
+                    "is_event": pa.array(chance.random(rows) < 0.3, mask=chance.random(rows) < 0.1),
                 }
             )
         )
     return pa.concat_tables(tables)
+
+
+def random_events(seed: int, bars: pa.Table) -> pa.Table:
+    """Events at some bars, some twice, and at some times without a bar; maybe with more columns."""
+    chance = np.random.default_rng(seed)
+    rows = chance.choice(len(bars), len(bars) // 5)
+    events = bars.take(pa.array(np.append(rows, rows[:3]))).select(["timestamp", "symbol"])
+    lone = events.slice(0, 4)
+    later = pc.add(lone["timestamp"], np.timedelta64(int(chance.choice([1, 500_000])), "us"))
+    events = pa.concat_tables([events, lone.set_column(0, "timestamp", later)])
+    if chance.random() < 0.5:
+        # One side for each time, whoever's bar it is.
+        clock = events["timestamp"].cast(pa.int64()).to_numpy()
+        events = events.append_column("side", pa.array((clock // 1_000_000 % 3 - 1) * 1.5))
+    return events if chance.random() < 0.5 else events.drop_columns(["symbol"])
+
+
+def random_sessions(seed: int, bars: pa.Table) -> pa.Table:
+    """Sessions that touch or lie apart, of every symbol or of one."""
+    chance = np.random.default_rng(seed)
+    times = np.sort(chance.choice(bars["timestamp"].unique().to_numpy(), 8, replace=False))
+    opens, closes = times[:-1:2], times[1::2]
+    if chance.random() < 0.5:
+        opens, closes = times[:-1], times[1:]
+    sessions = pa.table({"open": pa.array(opens), "close": pa.array(closes)})
+    if chance.random() < 0.5:
+        names = pa.array(chance.choice(["ES", "N?"], len(opens)))
+        sessions = sessions.append_column("symbol", names)
+    return sessions
 
 
 @settings(
@@ -168,6 +226,10 @@ def test_random_configurations_agree_with_the_walk(
 ) -> None:
     """However the work is cut, ordered and given to threads, and the bars are split into files."""
     bars = random_bars(seed, 120, config["price_increment"])
+    events = random_events(seed, bars) if "file" in config.get("events", {}) else None
+    sessions = random_sessions(seed, bars) if "file" in config.get("session", {}) else None
+    if events is not None and "side" in events.column_names:
+        bars = bars.drop_columns(["side"])
     how = {
         **config,
         "details": True,
@@ -179,10 +241,33 @@ def test_random_configurations_agree_with_the_walk(
         patch.setattr(queries, "_TRAIL_BARS", trail_bars)
         order = np.random.default_rng(seed).permutation(len(bars))
         write(place / "bars", [bars.take(np.sort(part)) for part in np.array_split(order, files)])
+        for key, table in (("events", events), ("session", sessions)):
+            if table is not None:
+                pq.write_table(table, place / f"{key}.parquet")
+                how[key] = {**config[key], "file": str(place / f"{key}.parquet")}
         labeled = label(place / "bars", place / "out", **how)
-    expected = walk(bars, config)
+    expected = walk(bars, config, events, sessions)
     names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
     assert golden.differences(labeled, expected, names) == [], config
+
+
+@pytest.mark.parametrize("direction", ["long", "short", "side"])
+@pytest.mark.parametrize("target", [6, "0.02%", "2 * atr", "0.5 * share %"])
+def test_a_stop_trails_whatever_the_target_is(direction: str, target: Any, tmp_path: Path) -> None:
+    bars = random_bars(2, 120, 0.05)
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    mode = {"name": "m", "direction": direction, "stop": 2, "target": target, "trailing": True}
+    config: dict[str, Any] = {
+        "price_increment": 0.05,
+        "timeout_seconds": 25,
+        "roll_gap_points": 4,
+        "volatility": {"atr": {"kind": "atr", "bars": 9}},
+        "modes": [mode],
+    }
+    labeled = label(tmp_path / "bars.parquet", tmp_path / "out", details=True, **config)
+    expected = walk(bars, config)
+    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
+    assert golden.differences(labeled, expected, names) == []
 
 
 def test_a_distance_farther_than_prices_go_is_unknown(tmp_path: Path) -> None:

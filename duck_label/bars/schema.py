@@ -20,7 +20,14 @@ from duck_label.bars.widening import (
     wide_types,
     without_rows,
 )
-from duck_label.columns import MILLISECONDS, RESERVED, WHOLE, BarColumns, WrittenTime
+from duck_label.columns import (
+    MILLISECONDS,
+    RESERVED,
+    WHOLE,
+    BarColumns,
+    EventColumns,
+    WrittenTime,
+)
 from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import reason_of
@@ -300,16 +307,25 @@ def suits(ours: str, kind: str) -> bool:
     return ours == "symbol" or _NUMBER.fullmatch(kind) is not None
 
 
-def refuse_missing(columns: tuple[tuple[str, str], ...], config: LabelingConfig, path: str) -> None:
+def refuse_missing(
+    columns: tuple[tuple[str, str], ...],
+    config: LabelingConfig,
+    path: str,
+    events: EventColumns | None = None,
+) -> None:
     """Make sure that there is a column for everything a bar must have.
+
+    The side of a trade may be one of the `events` that ask for it.
 
     Raises:
         InputError: naming all that are missing; `path` is the file that it names.
     """
     kinds = dict(columns)
     missing = []
+    has_sides = events is not None and events.has_side
     for ours in (*BAR_COLUMNS, *(["side"] if config.has_sides else [])):
-        theirs, optional = config.column(ours), ours in ("volume", "symbol")
+        theirs = config.column(ours)
+        optional = ours in ("volume", "symbol") or (ours == "side" and has_sides)
         if theirs not in kinds and not (optional and ours not in config.columns):
             hint = unknown(theirs, list(kinds)).partition("; ")[2]
             stop = "" if hint.endswith("?") else "."
@@ -342,8 +358,17 @@ def _check_trades(kinds: Mapping[str, str], config: LabelingConfig, path: str) -
             raise InputError(f"{told}there is neither a volatility nor a column {name!r}: {hint}")
         if not _NUMBER.fullmatch(kinds[name]):
             raise InputError(f"{told}column {name!r} is {kinds[name]}, not a number")
+    asks = config.events.column if config.events is not None else None
+    if asks is not None and asks not in kinds:
+        hint = unknown(asks, list(kinds)).partition("; ")[2]
+        raise InputError(f"{path}: no column {asks!r} to ask for bars (events.column): {hint}")
+    if asks is not None and kinds[asks] != "BOOLEAN" and not _NUMBER.fullmatch(kinds[asks]):
+        raise InputError(
+            f"{path}: column {asks!r} is {kinds[asks]}, but what asks for bars (events.column) "
+            "must be true or false, or a number"
+        )
     side = config.column("side")
-    if config.has_sides and not _NUMBER.fullmatch(kinds[side]):
+    if config.has_sides and side in kinds and not _NUMBER.fullmatch(kinds[side]):
         raise InputError(
             f"{path}: column {side!r} is {kinds[side]}, but the side must be a number: above zero "
             "is long, below it short"
@@ -355,15 +380,17 @@ def bar_columns(
     config: LabelingConfig,
     path: str,
     keys: tuple[str, ...] = (),
+    events: EventColumns | None = None,
 ) -> BarColumns:
     """Which columns are those of a bar; `path` is the file that an error names.
 
-    Of the columns, `keys` stand in the paths of the files.
+    Of the columns, `keys` stand in the paths of the files; `events` are those of a file that asks
+    for bars.
 
     Raises:
         InputError: for a column that is missing or has a wrong type.
     """
-    refuse_missing(columns, config, path)
+    refuse_missing(columns, config, path, events)
     kinds = dict(columns)
     _check_trades(kinds, config, path)
     timestamp = config.column("timestamp")
@@ -395,4 +422,6 @@ def bar_columns(
         keys=keys,
         written=written,
         milliseconds=tuple(name for name, kind in columns if kind == MILLISECONDS),
+        side=config.column("side") if config.column("side") in kinds else None,
+        events=events,
     )

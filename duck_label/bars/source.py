@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from duck_label.bars.events import open_events
 from duck_label.bars.footers import BarFile, Stretch, fingerprint, footers
 from duck_label.bars.keys import keys_of
 from duck_label.bars.schema import agreed, bar_columns, described, firsts_of, refuse_missing
@@ -130,6 +131,7 @@ def open_source(
     """
     found = find_files(inputs)
     paths = found.paths
+    events = open_events(database, config)
     # A file of this machine need not be opened to see that it is as it was.
     prints = {path: told for path in paths if known and (told := stat(path)) is not None}
     old = _unchanged(found, known or {}, prints)
@@ -144,10 +146,10 @@ def open_source(
     paths = [path for path in paths if path not in agreement.empty]
     keys = keys_of(database, {path: by_file[path] for path in paths}, config)
     columns = (*agreement.columns, *((name, "VARCHAR") for name in keys.names))
-    refuse_missing(columns, config, paths[0])
+    refuse_missing(columns, config, paths[0], events)
     _refuse_format(database, config)
     _refuse_numbers(database, paths, dict(columns)[config.column("timestamp")], config)
-    bars = bar_columns(columns, config, paths[0], keys.names)
+    bars = bar_columns(columns, config, paths[0], keys.names, events)
     firsts = firsts_of({path: by_file[path] for path in paths})
     taken = {name.casefold(): path for own, path in reversed(firsts.items()) for name, _ in own}
     taken |= {name.casefold(): paths[0] for name in keys.names}

@@ -106,7 +106,7 @@ class TerminalProgress:
             self._bar.update(self._task, advance=chunk.rows, description=description)
         if self._verbose:
             self.note(
-                f"{chunk.name}: {record.rows:,} bars in {record.seconds:.2f} s, "
+                f"{chunk.name}: {record.bars:,} bars in {record.seconds:.2f} s, "
                 f"peak {format_bytes(record.peak_rss_bytes)}"
             )
 

@@ -193,7 +193,7 @@ def memory(runs: Sequence[Run]) -> Iterator[Part]:
         chunks = [chunk.record for chunk in run.chunks]
         yield Part(
             f"Memory of run {run.number}",
-            f"{run.began:{MOMENT}} UTC: {counted(sum(c.rows for c in chunks), 'bar')} in "
+            f"{run.began:{MOMENT}} UTC: {counted(sum(c.bars for c in chunks), 'bar')} in "
             f"{counted(len(chunks), 'chunk')} under {format_bytes(run.memory_limit_bytes)}. "
             "Shades are chunks, triangles are events.",
             _snapshots(run),
@@ -245,7 +245,7 @@ def _chunks(run: Run) -> Table:
         [
             (
                 record.file or "(no bars)",
-                number(record.rows),
+                number(record.bars),
                 _megabytes(record.predicted_peak_bytes),
                 _megabytes(record.peak_rss_bytes),
                 _megabytes(record.spill_bytes),
@@ -265,7 +265,7 @@ def _runs(runs: Sequence[Run]) -> Table:
             (
                 str(run.number),
                 f"{run.began:{MOMENT}}",
-                number(sum(chunk.record.rows for chunk in run.chunks)),
+                number(sum(chunk.record.bars for chunk in run.chunks)),
                 number(len(run.chunks)),
                 number(run.summary["seconds"], 1) if run.summary else "not ended",
                 format_bytes(run.peak_rss_bytes),

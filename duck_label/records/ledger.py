@@ -46,12 +46,16 @@ class Reach:
     last: int
     open_before: tuple[str, ...] = ()
     open_after: tuple[str, ...] = ()
+    # Digests of the events of a file that lie in the chunk, and of the sessions among its bars.
+    events: str | None = None
+    sessions: str | None = None
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Reach:
         """What a record says of it."""
-        opens = (tuple(values[key]) for key in ("open_before", "open_after"))
-        return cls(values["first"], values["last"], *opens)
+        before, after = (tuple(values[key]) for key in ("open_before", "open_after"))
+        digests = values.get("events"), values.get("sessions")
+        return cls(values["first"], values["last"], before, after, *digests)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class ChunkRecord:
     """A finished chunk: its range (microseconds since 1970), its file, and what it took.
 
     `file` is None for a range that turned out to hold no bar; else `digest` is the SHA-256 of its
-    content.
+    content. Of the `bars`, those that are asked may be all that it has as `rows`. `lone_events` are
+    those in its range at which no bar stands.
     """
 
     start: int
@@ -75,6 +80,8 @@ class ChunkRecord:
     spill_bytes: int = 0
     attempts: int = 1
     run: int = 0
+    bars: int = 0
+    lone_events: int = 0
     steps: dict[str, float] = field(default_factory=dict)
     reach: Reach | None = None
     digest: str | None = None
@@ -112,6 +119,8 @@ class Checked:
     reference_month: int
     rounded: Sequence[Rounded] = ()
     repeated: int = 0
+    # Path, size and version of the files of events and sessions.
+    asking: Sequence[Sequence[str | int]] = ()
 
 
 class Ledger:

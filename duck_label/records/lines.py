@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 Shape = TypeVar("Shape")
 _MORE = ConfigDict(extra="allow")
 # The number of the form in which records are written. No other is read.
-FORMAT = 3
+FORMAT = 4
 
 
 def _moment(text: str) -> str:
@@ -131,6 +131,8 @@ class ReachLine(TypedDict):
     last: int
     open_before: list[str]
     open_after: list[str]
+    events: str | None
+    sessions: str | None
 
 
 class Chunk(Line):
@@ -140,6 +142,8 @@ class Chunk(Line):
     end: int
     file: Part | None
     rows: int
+    bars: int
+    lone_events: int
     size_bytes: int
     predicted_rows: int
     peak_rss_bytes: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from glob import escape
 from typing import Any
@@ -11,9 +11,11 @@ from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.checks import BadBars
 from duck_label.bars.complaint import complaint
+from duck_label.bars.events import events_parameters, refuse_events
 from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces, whole_days
+from duck_label.bars.sessions import keep_sessions
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
@@ -21,6 +23,7 @@ from duck_label.errors import InputError
 from duck_label.ranges import without
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, month_name
 from duck_label.run import changes
+from duck_label.run.asked import Asked, asking_files
 from duck_label.run.changes import input_files, refuse_conflict
 
 
@@ -36,6 +39,8 @@ class Bars:
     parameters: Mapping[str, Any]
     news: changes.News | None = None
     doubts: tuple[str, ...] = ()
+    # The finished chunks that were forgotten, because other bars of them are asked now.
+    asked_anew: int = 0
 
     @classmethod
     def of(
@@ -85,7 +90,7 @@ def admit(
             instruments that nothing tells apart.
     """
     names = [name for name, _ in source.columns]
-    values = queries.parameters(config, source.bars)
+    values = queries.parameters(config, source.bars) | events_parameters(config)
     given, of_given = source, queries.context(config, source.bars, names, has_quarantine=False)
     raw = of_given
     before = None if anew else known(database, ledger)
@@ -96,6 +101,7 @@ def admit(
     everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
     database.run(queries.render("input/grids", raw), everything)
     database.keep("grids")
+    keep_sessions(database, source, config, raw)
     new = None if before is None else changes.addition(database, source, raw, before)
     bad_bars = 0 if before is None else before.bad_bars
     has_too_many = bad_bars > 0 and config.on_bad_rows == "fail"
@@ -137,8 +143,16 @@ def admit(
     if before is not None and new is not None:
         news = changes.news(new, ledger.chunks(), before, values["reference_month"])
         ledger.withdraw(news.stale)
+    otherwise: Sequence[ChunkRecord] = ()
+    asking = asking_files(config)
+    if before is None or before.asking != asking:
+        refuse_events(database, config, context)
+    if before is not None:
+        asked = Asked(database, source, config, context)
+        otherwise = asked.otherwise(ledger.chunks(), before)
+        ledger.withdraw(otherwise)
     files = input_files(given, before)
-    if before is None or before.files != files:
+    if before is None or before.files != files or before.asking != asking:
         repeated = source.rows - bad_bars - good if config.on_duplicates == "first" else 0
         rounded: list[Rounded] = []
         if config.on_off_grid == "round":
@@ -155,9 +169,11 @@ def admit(
                 values["reference_month"],
                 rounded,
                 repeated,
+                asking,
             )
         )
-    return Bars(source, context, values, news, () if mixed is None else (str(mixed),))
+    mixtures = () if mixed is None else (str(mixed),)
+    return Bars(source, context, values, news, mixtures, len(otherwise))
 
 
 def _refuse_emptiness(
@@ -209,7 +225,24 @@ def finished(
     files = input_files(source, checked)
     if changes.since(checked, files) or has_bars_left or ledger.unrecorded_parts():
         return None
-    return replace(checked, files=files)
+    asking = asking_files(config)
+    if checked.asking != asking and _asked_otherwise(database, source, config, ledger, checked):
+        return None
+    return replace(checked, files=files, asking=asking)
+
+
+def _asked_otherwise(
+    database: Database, source: Source, config: LabelingConfig, ledger: Ledger, checked: Checked
+) -> list[ChunkRecord]:
+    """The finished chunks that events and sessions as they are now ask otherwise."""
+    names = [name for name, _ in source.columns]
+    context = queries.context(config, source.bars, names, has_quarantine=False)
+    database.run(
+        queries.render("input/grids", context),
+        {**queries.parameters(config, source.bars), "files": source.paths},
+    )
+    keep_sessions(database, source, config, context)
+    return Asked(database, source, config, context).otherwise(ledger.chunks(), checked)
 
 
 def lasting(
@@ -221,6 +254,8 @@ def lasting(
         return []
     names = [name for name, _ in source.columns]
     raw = queries.context(config, source.bars, names, has_quarantine=False)
+    otherwise = _asked_otherwise(database, source, config, ledger, checked)
+    done = [record for record in done if record not in otherwise]
     new = changes.addition(database, source, raw, checked)
     if new is None:
         return done

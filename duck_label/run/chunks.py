@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from duck_label.memory.budget import MemorySnapshot
 from duck_label.queries import LABEL_STEPS, label_steps, render
 from duck_label.records.ledger import ChunkRecord, Reach
 from duck_label.run.admission import Bars
+from duck_label.run.asked import Asked
 from duck_label.run.watch import Watch
 
 # The first two steps are asked for answers; the others follow, one after the other.
@@ -52,9 +53,11 @@ class ChunkLabeler:
         self._unfinished = unfinished
         self._watch = watch
         self._seconds: dict[str, float] = {}
+        self._lone_events = 0
         self._steps = {
             step: render(step, bars.context) for step in label_steps(bars.context["trades"])
         }
+        self._files = Asked(database, bars.source, config, bars.context)
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
         # A horizon in bars is first looked for as if they were a second apart.
@@ -80,6 +83,8 @@ class ChunkLabeler:
             end=chunk.end,
             file=None if part is None else part.file,
             rows=0 if part is None else part.rows,
+            bars=0 if part is None else part.bars,
+            lone_events=self._lone_events,
             size_bytes=0 if part is None else part.size_bytes,
             predicted_rows=chunk.rows,
             predicted_peak_bytes=predicted_peak,
@@ -109,10 +114,12 @@ class ChunkLabeler:
             "chunk_from": source.moment(chunk.start),
             "chunk_until": source.moment(chunk.end),
         }
-        rows = self._count(chunk, values)
-        if rows == 0:
+        bars = rows = self._count(chunk, values)
+        self._lone_events = self._count_lone_events(chunk, values)
+        if bars == 0:
             return None
         reach = self._find_margins(chunk, values)
+        (reach,) = self._files.told([(chunk.start, chunk.end, reach)])
         values |= self._bars.between(reach.first, reach.last + 1)
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")
@@ -121,7 +128,9 @@ class ChunkLabeler:
             if step in (_COUNT, _FIND_MARGINS):
                 continue
             self._run(step, chunk, values)
-        return self._check(part, chunk, rows, reach)
+        if self._bars.context["leaves_out"]:
+            (rows,) = self._database.row("select coalesce(sum(asked), 0)::bigint from tally")
+        return replace(self._check(part, chunk, rows, reach), bars=bars)
 
     def _count(self, chunk: Chunk, values: Mapping[str, Any]) -> int:
         """The bars of the chunk."""
@@ -156,6 +165,15 @@ class ChunkLabeler:
                 # A last nanosecond lies inside a microsecond.
                 return Reach(read_from // scale, read_to // scale + 1, open_before, open_after)
             width *= _WIDER
+
+    def _count_lone_events(self, chunk: Chunk, values: Mapping[str, Any]) -> int:
+        """The events in the chunk at which no bar stands."""
+        if self._bars.context["events"] is None:
+            return 0
+        between = self._bars.between(chunk.start, chunk.end)
+        query = render("label/lone_events", self._bars.context)
+        (lone,) = self._database.row(query, {**values, **between})
+        return int(lone)
 
     def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
         began = time.perf_counter()
@@ -208,3 +226,4 @@ class _Part:
     size_bytes: int
     reach: Reach
     digest: str
+    bars: int = 0

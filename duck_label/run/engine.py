@@ -105,7 +105,7 @@ class WeightedLabelingEngine:
             chunks=tuple(schedule.chunks(left)),
             input_files=len(source.files),
             input_rows=source.rows,
-            rows_done=sum(record.rows for record in done),
+            rows_done=sum(record.bars for record in done),
             memory_limit_bytes=budget.limit,
             threads=self._threads,
         )

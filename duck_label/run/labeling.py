@@ -107,11 +107,17 @@ class Labeling:
             warning = told_rounded(checked.rounded)
             self.summary.warnings.append(warning)
             self.progress.note(f"warning: {warning}")
+        if bars.asked_anew:
+            self.summary.chunks_stale += bars.asked_anew
+            done = len(self.ledger.chunks()) + bars.asked_anew
+            self.progress.note(
+                f"note: events or sessions changed: {bars.asked_anew} of {done} chunks again"
+            )
         for doubt in (*self.config.doubts, *bars.doubts):
             self.summary.warnings.append(doubt)
             self.progress.note(f"warning: {doubt}")
         if bars.news is not None:
-            self.summary.chunks_stale = len(bars.news.stale)
+            self.summary.chunks_stale += len(bars.news.stale)
             self.progress.note(f"note: {bars.news}")
 
     @contextmanager
@@ -203,7 +209,7 @@ class Labeling:
             for chunk, record, left in schedule.work(chunks, crew, self.progress.note):
                 self.ledger.finish(replace(record, run=self.ledger.run))
                 watch.finish(record)
-                reporter.finish(record.rows)
+                reporter.finish(record.bars)
                 self.summary.add(record)
                 self.progress.advance(chunk, record, left)
                 labeled.append(record)

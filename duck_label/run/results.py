@@ -127,7 +127,7 @@ class RunSummary:
         """Count what an earlier run finished."""
         self.parts = sorted(record.file for record in done if record.file is not None)
         self.chunks_resumed = len(done)
-        self.rows_resumed = sum(record.rows for record in done)
+        self.rows_resumed = sum(record.bars for record in done)
 
     def rest(self, done: Sequence[ChunkRecord], checked: Checked, seconds: float) -> None:
         """Say that there was nothing to do."""
@@ -141,7 +141,7 @@ class RunSummary:
     def add(self, record: ChunkRecord) -> None:
         """Count a chunk that this run finished."""
         self.chunks_labeled += 1
-        self.rows_labeled += record.rows
+        self.rows_labeled += record.bars
         self.chunks_retried += record.attempts > 1
         # Of processes on other machines nobody else tells.
         self.peak_rss_bytes = max(self.peak_rss_bytes, record.peak_rss_bytes)

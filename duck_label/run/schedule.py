@@ -52,7 +52,7 @@ class Schedule:
         self._density = density
         self.predictor = PeakPredictor(
             bytes_per_row(config, row_width),
-            ((record.rows, record.peak_rss_bytes) for record in done),
+            ((record.bars, record.peak_rss_bytes) for record in done),
             factor,
             budget.held,
         )
@@ -115,7 +115,7 @@ class Schedule:
                 continue
             record = result.record
             record = replace(record, attempts=record.attempts + lost[result.chunk])
-            self.predictor.learn(record.rows, record.peak_rss_bytes)
+            self.predictor.learn(record.bars, record.peak_rss_bytes)
             self._knows = True
             yield result.chunk, record, len(queue) + crew.busy
 

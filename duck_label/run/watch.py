@@ -142,7 +142,7 @@ class Watch:
 
     def finish(self, record: ChunkRecord) -> None:
         """A chunk is done."""
-        self.monitor.update_progress(self.monitor.rows + record.rows)
+        self.monitor.update_progress(self.monitor.rows + record.bars)
 
 
 def manager(config: LabelingConfig, budget: MemoryBudget) -> MemoryManager:

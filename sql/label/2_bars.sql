@@ -1,16 +1,21 @@
 -- Purpose:    the bars of one chunk and its margins, numbered, on the price grid, each with its entry and horizons
 -- Grain:      one row per bar
--- In:         the input files; `series`
+-- In:         the input files; the file of events, `session_times`, where these say which bars are asked; `series`
 -- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar, which may be the one that jumps;
 --             temp table `rolled_paths`, one row per bar that is roll-affected or has such a bar on its path, and the
 --             first such bar
--- Parameters: $files; $chunk_from, $chunk_until (the bars to label); $read_from, $read_to (they and all margins,
---             both included); $timeout_N in clock units or $timeout_bars_N, the horizons; $distance_N_factor,
---             $distance_N_numerator and $distance_N_denominator, the factors of volatilities and columns
+-- Parameters: $files; $events; $chunk_from, $chunk_until (the bars to label); $read_from, $read_to (they and all
+--             margins, both included); $timeout_N, $stretch and $entry_gap in clock units; $timeout_bars_N;
+--             $distance_N_factor, $distance_N_numerator and $distance_N_denominator, of volatilities and columns
 --
 -- Prices are whole numbers of price increments, times are whole clock units (micro- or nanoseconds since 1970),
 -- so that every comparison from here on is exact. `horizon_N` is the first clock that is no longer on the path.
+-- `is_wanted` is a bar of the chunk, `is_asked` one of those that a trade is asked for, and `is_late` one whose entry
+-- bar stands too late, in another session or in none. Sessions never overlap: one is known by when it closes.
+{%- from "label/asked.sql" import events_of_the_chunk, sessions_of_the_series %}
 {%- set volatilities = trades.volatilities %}
+{%- set is_told = asking is not none and asking.every_seconds is none %}
+{%- set has_own_side = trades.has_sides and side is not none %}
 create or replace temp table bars as
 with
 bars_on_the_grid as (
@@ -19,12 +24,14 @@ bars_on_the_grid as (
         {{ clock(time("source")) }} as clock,
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }} as is_wanted,
-        {%- if trades.has_sides %}
-        case
-            when {{ side_of("source") }} > 0 and not isnan({{ side_of("source") }}) then 1
-            when {{ side_of("source") }} < 0 then -1
-            else 0
-        end::tinyint as side,
+        {%- if has_own_side %}
+        {{ sign_of("source." ~ side) }} as side,
+        {%- endif %}
+        {%- if events and events.has_symbol %}
+        series.symbol::varchar as symbol,
+        {%- endif %}
+        {%- if is_told and not events %}
+        {{ sign_of("source." ~ asking.column | identifier) }} <> 0 as is_event,
         {%- endif %}
         {%- for column in trades.columns %}
         source.{{ column | identifier }}::double as column_{{ loop.index }},
@@ -41,6 +48,43 @@ bars_on_the_grid as (
         and {{ time("source") }} >= series.read_from
         and {{ time("source") }} <= series.read_to
 ),
+{%- if events %}
+
+{{ events_of_the_chunk(events, event_clock, event_side) }},
+{%- endif %}
+{%- if has_session %}
+
+{{ sessions_of_the_series(clock, moment) }},
+{%- endif %}
+{%- if events or has_session %}
+
+bars_with_what_asks_for_them as (
+    select
+        bars.*{{ " exclude (symbol)" if events and events.has_symbol }}
+        {%- if events %},
+        events.clock is not null as is_event
+        {%- if trades.has_sides and not has_own_side %},
+        coalesce(events.side, 0) as side
+        {%- endif %}
+        {%- endif %}
+        {%- if has_session %},
+        case when bars.clock < sessions.closes then sessions.closes end as session_closes
+        {%- endif %}
+    from bars_on_the_grid as bars
+    {%- if events %}
+    left join events_of_the_chunk as events
+        on
+            bars.clock = events.clock
+            {%- if events.has_symbol %}
+            and bars.symbol = events.symbol
+            {%- endif %}
+    {%- endif %}
+    {%- if has_session %}
+    asof left join sessions_of_the_series as sessions
+        on bars.series = sessions.series and bars.clock >= sessions.opens
+    {%- endif %}
+),
+{%- endif %}
 
 bars_with_their_neighbours as (
     select
@@ -55,6 +99,39 @@ bars_with_their_neighbours as (
         {%- endif %}
         {%- if trades.has_sides %}
         side,
+        {%- endif %}
+        {%- if asks_some %}
+        (
+            is_wanted
+            {%- if is_told %}
+            and is_event
+            {%- elif asking %}
+            and coalesce(
+                stretch_of(clock, $stretch::bigint) > stretch_of(lag(clock) over in_order, $stretch::bigint), true
+            )
+            {%- endif %}
+            {%- if asks_inside %}
+            and session_closes is not null
+            {%- endif %}
+        ) as is_asked,
+        {%- endif %}
+        {%- if may_enter_late %}
+        coalesce(
+            {%- if has_entry_gap %}
+            lead(clock) over in_order - clock > $entry_gap
+            {%- endif %}
+            {%- if has_entry_gap and is_flat %}
+            or
+            {%- endif %}
+            {%- if is_flat %}
+            lead(session_closes) over in_order is null
+            or session_closes <> lead(session_closes) over in_order
+            {%- endif %},
+            false
+        ) as is_late,
+        {%- endif %}
+        {%- if is_flat %}
+        lead(session_closes) over in_order as entry_closes,
         {%- endif %}
         {%- if volatilities %}
         close - lag(close) over in_order as change,
@@ -78,7 +155,7 @@ bars_with_their_neighbours as (
         {%- for horizon in trades.horizons if horizon.in_bars %},
         lead(clock, ${{ horizon.parameter }}::bigint) over in_order as last_path_clock_{{ horizon.number }}
         {%- endfor %}
-    from bars_on_the_grid
+    from {{ "bars_with_what_asks_for_them" if events or has_session else "bars_on_the_grid" }}
     window in_order as (partition by series order by clock)
 )
 {%- if volatilities %},
@@ -182,6 +259,9 @@ select
         {%- for horizon in trades.horizons if horizon.in_bars %},
         last_path_clock_{{ horizon.number }}
         {%- endfor %}
+        {%- if is_flat %},
+        entry_closes
+        {%- endif %}
     ),
     {%- for distance in trades.own %}
     {%- set factor = "bars.factor_%d" % distance.number %}
@@ -195,13 +275,24 @@ select
     {%- endif %}
     {%- endfor %}
     bars.gap > series.roll_gap as jumps
-    {%- for horizon in trades.horizons %},
+    {%- for horizon in trades.horizons %}
     {%- if horizon.in_bars %}
-    coalesce(bars.last_path_clock_{{ horizon.number }} + 1, 9223372036854775807) as horizon_{{ horizon.number }},
-    bars.last_path_clock_{{ horizon.number }} is null as is_cut_short_{{ horizon.number }}
+    {%- set horizon_ends = "coalesce(bars.last_path_clock_%d + 1, 9223372036854775807)" % horizon.number %}
+    {%- set is_cut_short = "bars.last_path_clock_%d is null" % horizon.number %}
     {%- else %}
-    bars.entry_clock + ${{ horizon.parameter }} as horizon_{{ horizon.number }},
-    series.last_clock < bars.entry_clock + ${{ horizon.parameter }} as is_cut_short_{{ horizon.number }}
+    {%- set horizon_ends = "bars.entry_clock + $%s" % horizon.parameter %}
+    {%- set is_cut_short = "series.last_clock < bars.entry_clock + $%s" % horizon.parameter %}
+    {%- endif %}
+    {%- if is_flat %},
+    least({{ horizon_ends }}, bars.entry_closes) as horizon_{{ horizon.number }},
+    coalesce(bars.entry_closes < {{ horizon_ends }}, false) as ends_at_close_{{ horizon.number }},
+    case
+        when bars.entry_closes < {{ horizon_ends }} then series.last_clock < bars.entry_closes
+        else {{ is_cut_short }}
+    end as is_cut_short_{{ horizon.number }}
+    {%- else %},
+    {{ horizon_ends }} as horizon_{{ horizon.number }},
+    {{ is_cut_short }} as is_cut_short_{{ horizon.number }}
     {%- endif %}
     {%- endfor %}
 from {{ "bars_with_their_factors" if trades.own else "bars_with_their_neighbours" }} as bars

@@ -36,7 +36,7 @@ shared_entries as (
         max(bar) as last_bar,
         max({{ longest_horizon() }}) as horizon
     from bars
-    where is_wanted and entry is not null
+    where {{ calls }} and entry is not null
     group by all
 )
 
@@ -166,7 +166,7 @@ inner join early_touches
         and bars.{{ key }} = early_touches.{{ key }}
         {%- endfor %}
 where
-    bars.is_wanted
+    {{ calls }}
     and bars.bar >= early_touches.touch;
 
 insert into questions by name

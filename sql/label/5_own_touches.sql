@@ -32,7 +32,7 @@ barriers as (
         ]) as level
     from bars
     inner join series on bars.series = series.series
-    where bars.is_wanted and bars.entry is not null
+    where {{ calls }} and bars.entry is not null
 ),
 
 levels as (

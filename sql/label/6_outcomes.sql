@@ -18,6 +18,7 @@
 {%- from "label/distances.sql" import distance_of, reach_of %}
 {%- set keys = ["series", "entry"] + (["side"] if trades.has_sides else []) %}
 {%- set shared_sides = trades.sides | selectattr("shared") | list %}
+{%- set unfinished = "'timeout', 'close', 'censored'" if is_flat else "'timeout', 'censored'" %}
 {%- set modes_by_bar = trades.modes | rejectattr("is_shared") | list %}
 
 {#- Of what lies above and below an entry, that which is a trade's target or its stop. -#}
@@ -201,6 +202,9 @@ paths as (
         bars.bar,
         bars.clock,
         bars.is_wanted,
+        {%- if asks_some %}
+        bars.is_asked,
+        {%- endif %}
         bars.high,
         bars.low,
         {%- if has_exits or breaks_ties_by_open %}
@@ -216,11 +220,19 @@ paths as (
         bars.entry,
         bars.entry_clock
         {%- for horizon in trades.horizons %},
-        least(bars.horizon_{{ horizon.number }}, rolled_paths.roll_clock) as path_ends_{{ horizon.number }},
+        {%- set path_ends = "least(bars.horizon_%d, rolled_paths.roll_clock)" % horizon.number %}
+        {{ "case when not bars.is_late then %s end" % path_ends if may_enter_late else path_ends }} as path_ends_{{ horizon.number }},
         case
+            {%- if may_enter_late %}
+            when rolled_paths.roll_bar = bars.bar then 'roll'
+            when bars.is_late and bars.entry is not null then 'skipped'
+            {%- endif %}
             when rolled_paths.roll_bar = bars.bar or rolled_paths.roll_clock < bars.horizon_{{ horizon.number }} then 'roll'
             when bars.entry is null then 'none'
             when bars.is_cut_short_{{ horizon.number }} then 'censored'
+            {%- if is_flat %}
+            when bars.ends_at_close_{{ horizon.number }} then 'close'
+            {%- endif %}
             else 'timeout'
         end::outcome as untouched_{{ horizon.number }}
         {%- if has_exits %},
@@ -237,21 +249,23 @@ paths as (
         {%- else %}
         {%- for what in ("target", "stop") %},
         {%- if mode.kind_of(what) == "shared" %}
+        {%- set touch_bar = "trades.%s_bar_%d" % (what, mode.number) %}
+        {%- else %}
+        {%- set touch_bar = of_trade(mode, what, own(mode.above), own(mode.below), "bars", "integer") %}
+        {%- endif %}
         {%- if what == "stop" and mode.trails %}
         least(
-            trades.stop_bar_{{ mode.number }},
+            {{ touch_bar }},
             {{ of_trade(mode, "stop", mode.trail("up"), mode.trail("down"), "bars", "integer") }}
         ) as stop_bar_{{ mode.number }}
         {%- else %}
-        trades.{{ what }}_bar_{{ mode.number }}
-        {%- endif %}
-        {%- else %}
-        {{ of_trade(mode, what, own(mode.above), own(mode.below), "bars", "integer") }} as {{ what }}_bar_{{ mode.number }}
+        {{ touch_bar }} as {{ what }}_bar_{{ mode.number }}
         {%- endif %}
         {%- endfor %}
         {%- endif %}
         {%- if mode.may_be_skipped %},
-        {{ "bars.side = 0" if mode.direction == "side" else "false" }}
+        {{ "not bars.is_asked" if asks_some else "false" }}
+        {{- " or bars.side = 0" if mode.direction == "side" }}
         {%- for distance in mode.own %}
         or {{ distance_of(distance) }} is null
         {%- endfor %}
@@ -334,6 +348,9 @@ select
     bar,
     clock,
     is_wanted,
+    {%- if asks_some %}
+    is_asked,
+    {%- endif %}
     high,
     low,
     {%- if has_exits or breaks_ties_by_open %}
@@ -360,7 +377,7 @@ select
         when not is_wanted then 0
         when outcome_{{ mode.number }} {{ is_touched }} then touch_bar_{{ mode.number }} - bar
         {%- if has_exits %}
-        when outcome_{{ mode.number }} in ('timeout', 'censored') then last_bar_{{ mode.horizon }} - bar
+        when outcome_{{ mode.number }} in ({{ unfinished }}) then last_bar_{{ mode.horizon }} - bar
         {%- endif %}
         else 0
     end as path_{{ mode.number }},
@@ -370,7 +387,7 @@ select
     case
         when outcome_{{ mode.number }} {{ is_touched }} then touch_clock_{{ mode.number }}
         {%- if has_exits %}
-        when outcome_{{ mode.number }} in ('timeout', 'censored') then last_clock_{{ mode.horizon }}
+        when outcome_{{ mode.number }} in ({{ unfinished }}) then last_clock_{{ mode.horizon }}
         {%- endif %}
     end as decided_{{ mode.number }}
     {%- endfor %}

@@ -1,9 +1,10 @@
 -- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight
 -- Grain:      `labels`: one row per bar of the chunk
 -- In:         `outcomes`, `series`
--- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of mode N
---             `tally_outcome_N`, `tally_is_tied_N` and, where it wins, `tally_mae_N` in price increments and
---             `tally_clocks_N`, the clock units from entry to target; with exits `tally_gain_N` in price increments
+-- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, `is_asked` where only some
+--             bars are, and for the tally of mode N `tally_outcome_N`, `tally_is_tied_N` and, where it
+--             wins, `tally_mae_N` in price increments and `tally_clocks_N`, the clock units from entry to target; with
+--             exits `tally_gain_N` in price increments
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
@@ -150,6 +151,9 @@ measured_trades as (
         excursions.series,
         excursions.bar,
         excursions.clock,
+        {%- if asks_some %}
+        excursions.is_asked,
+        {%- endif %}
         exp(
             -$decay_rate::double
             * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
@@ -264,6 +268,9 @@ select
     series,
     bar,
     clock
+    {%- if asks_some %},
+    is_asked
+    {%- endif %}
     {%- for mode in trades.modes %}
     {%- set outcome = "outcome_%d" % mode.number %},
     {{ outcome }} as tally_outcome_{{ mode.number }},
@@ -273,7 +280,7 @@ select
     {%- if has_exits %}
     gain_{{ mode.number }} as tally_gain_{{ mode.number }},
     {%- endif %}
-    {%- set unlabeled = (without_label if mode.may_be_skipped or tie == "null" else []) + (unresolved if unresolved_is_null else []) %}
+    {%- set unlabeled = (without_label if mode.may_have_no_trade or tie == "null" else []) + (unresolved if unresolved_is_null else []) %}
     {%- set known = outcome ~ " not in ('" ~ unlabeled | join("', '") ~ "')" if unlabeled else "true" %}
     case
         when {{ known }}
@@ -288,6 +295,9 @@ select
                     {%- else %}
                     when 'stop' then {{ "sign(gain_%d)" % mode.number if mode.trails else "-1" }}
                     when 'timeout' then sign(gain_{{ mode.number }})
+                    {%- if is_flat %}
+                    when 'close' then sign(gain_{{ mode.number }})
+                    {%- endif %}
                     {%- endif %}
                     else 0
                 end

@@ -1,24 +1,59 @@
 -- Purpose:    the sums of a chunk that its labels cannot tell: outcomes, excursion and speed of winners, rolls
 -- Grain:      one row per symbol, month (UTC) and session that has a bar in the chunk
--- In:         `labels`, `rolls`, `series`
+-- In:         `labels`, `rolls`, `series`; `session_times`, where there are sessions
 -- Out:        temp table `tally`, and the same as JSON in the variable `tally`: clocks of the first and last bar,
---             bars, jumps, roll-affected bars, and for each mode in `modes`: the bars of every outcome and of every
---             label by name; `tied`, those that one bar decided which touches both barriers; summed over winners
---             `mae` in price increments and `clocks`, the units from entry to target; and with exits `gains` and
---             `losses` of all trades, in price increments
+--             bars, those that are asked, jumps, roll-affected bars, and for each mode in `modes`: the bars of every
+--             outcome and of every label by name; `tied`, those that one bar decided which touches both barriers;
+--             summed over winners `mae` in price increments and `clocks`, the units from entry to target; and with
+--             exits `gains` and `losses` of all trades, in price increments
 -- Parameters: $clocks_per_second; $session_zone and $session_shift (minutes): a session is a day there, so much later;
---             $session_start, the same in words; $mode_N_name
+--             $session_start, the same in words; $mode_N_name; $read_from, $read_to
+--
+-- Where `session_times` tells the sessions, a bar counts for the day on which its own opens there, or as `outside`.
 --
 -- All sums are of whole numbers, so that the tallies of any cut add up to the same. Bars are gathered by quarters of
 -- an hour first: months and sessions change only there.
 {%- from "input/sessions.sql" import quarter, quarter_time, session_of %}
+{%- from "label/asked.sql" import sessions_of_the_series %}
+{%- set keys = ["series", "quarter"] + (["session"] if has_session else []) %}
+
+{#- Bars with the day on which their session opens. -#}
+{%- macro with_sessions(name, bars) -%}
+{{ name }} as (
+    select
+        bars.*,
+        case when bars.clock < sessions.closes then sessions.day else 'outside' end as session
+    from {{ bars }} as bars
+    asof left join days_of_the_sessions as sessions
+        on bars.series = sessions.series and bars.clock >= sessions.opens
+),
+{%- endmacro %}
 create or replace temp table tally as
 with
+{%- if has_session %}
+{{ sessions_of_the_series(clock, moment) }},
+
+days_of_the_sessions as (
+    select
+        *,
+        strftime(timezone($session_zone, timezone('UTC', {{ utc("opens") }}::timestamp)), '%Y-%m-%d') as day
+    from sessions_of_the_series
+),
+
+{{ with_sessions("bars_with_their_session", "labels") }}
+
+{{ with_sessions("rolls_with_their_session", "rolls") }}
+{%- endif %}
+
 bars_of_the_quarters as (
     select
         series,
         {{ quarter("clock") }} as quarter,
+        {%- if has_session %}
+        session,
+        {%- endif %}
         count(*) as bars,
+        {{ "count_if(is_asked)" if asks_some else "count(*)" }} as asked,
         min(clock) as first,
         max(clock) as last
         {%- for _ in modes %},
@@ -33,7 +68,7 @@ bars_of_the_quarters as (
         sum(tally_mae_{{ loop.index }}) as mae_{{ loop.index }},
         sum(tally_clocks_{{ loop.index }}) as clocks_{{ loop.index }}
         {%- endfor %}
-    from labels
+    from {{ "bars_with_their_session" if has_session else "labels" }}
     group by all
 ),
 
@@ -41,9 +76,12 @@ rolls_of_the_quarters as (
     select
         series,
         {{ quarter("clock") }} as quarter,
+        {%- if has_session %}
+        session,
+        {%- endif %}
         count(*) as rolled_bars,
         count_if(jumps) as jumps
-    from rolls
+    from {{ "rolls_with_their_session" if has_session else "rolls" }}
     where is_wanted
     group by all
 ),
@@ -53,18 +91,18 @@ quarters as (
         series,
         quarter,
         strftime({{ quarter_time("quarter") }}, '%Y-%m') as month,
-        {{ session_of("quarter") }} as session,
+        {{ "session" if has_session else session_of("quarter") }} as session,
         sum(bars) as bars,
+        sum(asked) as asked,
         min(first) as first,
         max(last) as last
     from bars_of_the_quarters
-    group by series, quarter
+    group by {{ keys | join(", ") }}
 ),
 
 trades as (
     select
-        series,
-        quarter,
+        {{ keys | join(",\n        ") }},
         bars,
         unnest([
             {%- for _ in modes %}
@@ -107,7 +145,7 @@ modes as (
             "clocks": coalesce(sum(trades.trade.clocks) filter (where trades.trade.outcome = 'target'), 0)
         } as sums
     from trades
-    inner join quarters using (series, quarter)
+    inner join quarters using ({{ keys | join(", ") }})
     group by all
 ),
 
@@ -129,10 +167,11 @@ sessions as (
         min(quarters.first) as first,
         max(quarters.last) as last,
         sum(quarters.bars) as bars,
+        sum(quarters.asked) as asked,
         coalesce(sum(rolls.jumps), 0) as jumps,
         coalesce(sum(rolls.rolled_bars), 0) as rolled_bars
     from quarters
-    left join rolls_of_the_quarters as rolls using (series, quarter)
+    left join rolls_of_the_quarters as rolls using ({{ keys | join(", ") }})
     group by all
 )
 
@@ -144,6 +183,7 @@ select
     sessions.first,
     sessions.last,
     sessions.bars,
+    sessions.asked,
     sessions.jumps,
     sessions.rolled_bars,
     modes_of_the_sessions.modes

@@ -1,5 +1,5 @@
 -- Purpose:    the part file of one chunk
--- Grain:      one row per bar of the chunk, ordered by symbol and time
+-- Grain:      one row per bar of the chunk, or per bar that is asked, ordered by symbol and time
 -- In:         the input files; `series`; `labels`; the variable `tally`
 -- Out:        a Parquet file: every input column under its own name and type, then the output columns; its
 --             key-value metadata holds the tally as `duck_label_tally`
@@ -22,6 +22,9 @@ copy (
     where
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
+        {%- if leaves_out %}
+        and labels.is_asked
+        {%- endif %}
     order by labels.series, labels.bar
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS

@@ -2,7 +2,7 @@
 -- Grain:      one row per group, mode and tick: excursions in price increments of different ticks do not add up
 -- In:         `tallies`
 -- Out:        part_of (the group), mode, mode_name, increments_per_tick, clocks_per_second, the clocks of the first and
---             last bar, bars, jumps, rolled_bars, and the sums of a mode, see `label/8_tally`
+--             last bar, bars, those asked, jumps, rolled_bars, and the sums of a mode, see `label/8_tally`
 select
     {{ by | identifier if by else "''" }} as part_of,
     mode,
@@ -12,6 +12,7 @@ select
     min(first) as first,
     max(last) as last,
     sum(bars) as bars,
+    sum(asked) as asked,
     sum(jumps) as jumps,
     sum(rolled_bars) as rolled_bars,
     {%- for name in sums %}

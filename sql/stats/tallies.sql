@@ -25,6 +25,7 @@ documents as (
                     "first": "BIGINT",
                     "last": "BIGINT",
                     "bars": "BIGINT",
+                    "asked": "BIGINT",
                     "jumps": "BIGINT",
                     "rolled_bars": "BIGINT",
                     "modes": [{
@@ -68,6 +69,7 @@ select
     tallied_modes.entry.first,
     tallied_modes.entry.last,
     tallied_modes.entry.bars,
+    tallied_modes.entry.asked,
     tallied_modes.entry.jumps,
     tallied_modes.entry.rolled_bars,
     tallied_modes.mode,

@@ -9,6 +9,7 @@ recorded_chunks as (
     select *
     {{ records([
         ("run", "bigint"), ("start", "bigint"), ("end", "bigint"), ("file", "varchar"), ("rows", "bigint"),
+        ("bars", "bigint"), ("lone_events", "bigint"),
         ("size_bytes", "bigint"), ("predicted_rows", "bigint"), ("predicted_peak_bytes", "bigint"),
         ("peak_rss_bytes", "bigint"), ("floor_rss_bytes", "bigint"), ("spill_bytes", "bigint"),
         ("seconds", "double"), ("attempts", "bigint"), ("steps", "map(varchar, double)"),
@@ -31,6 +32,8 @@ select
     make_timestamp("end") at time zone 'UTC' as chunk_until,
     file,
     "rows",
+    bars,
+    lone_events,
     size_bytes,
     predicted_rows,
     predicted_peak_bytes,
@@ -38,7 +41,7 @@ select
     floor_rss_bytes,
     spill_bytes,
     seconds,
-    "rows" / seconds as rows_per_second,
+    bars / seconds as rows_per_second,
     attempts,
     steps,
     time as finished_at

@@ -1,0 +1,104 @@
+"""A file of events that ask for bars: what it holds, and what in it cannot be meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import duckdb
+
+from duck_label.columns import WHOLE, EventColumns
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.database_errors import reason_of
+from duck_label.errors import InputError
+from duck_label.queries import render
+from duck_label.storage.names import exactly, settled
+
+_TIME = re.compile(r"TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?|TIMESTAMPTZ_NS|DATE")
+_NUMBER = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*")
+
+
+def open_events(database: Database, config: LabelingConfig) -> EventColumns | None:
+    """What the file of events has; None where the configuration names none.
+
+    Raises:
+        InputError: if it cannot be read, lacks its times, or has columns of a wrong type.
+    """
+    if config.events is None or config.events.file is None:
+        return None
+    path = settled(config.events.file)
+    columns = described(database, path, "events.file")
+    kind = columns.get("timestamp")
+    if kind is None:
+        raise InputError(
+            f"{path}: events have a column 'timestamp', and maybe 'symbol' and 'side'; this file "
+            f"has {', '.join(map(repr, columns))}"
+        )
+    unit = config.timestamp_unit if WHOLE.fullmatch(kind) else None
+    if WHOLE.fullmatch(kind) and unit is None:
+        raise InputError(
+            f"{path}: column 'timestamp' is {kind}: whole numbers since 1970 are times with a "
+            "unit, that of the bars (timestamp_unit); write timestamps where bars have none"
+        )
+    if unit is None and not _TIME.fullmatch(kind):
+        raise InputError(f"{path}: column 'timestamp' is {kind}, not a time (in UTC)")
+    side = columns.get("side")
+    is_number = side is not None and _NUMBER.fullmatch(side) is not None
+    if config.has_sides and side is not None and not is_number:
+        raise InputError(
+            f"{path}: column 'side' is {side}, but the side must be a number: above zero is long, "
+            "below it short"
+        )
+    return EventColumns(kind, unit, "symbol" in columns, is_number)
+
+
+def events_parameters(config: LabelingConfig) -> dict[str, Any]:
+    """The parameter of queries over the file of events, where one is named."""
+    if config.events is None or config.events.file is None:
+        return {}
+    return {"events": exactly([settled(config.events.file)])}
+
+
+def described(database: Database, path: str, key: str) -> dict[str, str]:
+    """The columns of a file that a key of the configuration names, with their types.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    try:
+        rows = database.rows("describe from read_parquet($files)", {"files": exactly([path])})
+    except duckdb.Error as error:
+        raise InputError(f"{path} ({key}): cannot be read: {reason_of(error)}") from error
+    return {name: kind for name, kind, *_ in rows}
+
+
+def refuse_events(database: Database, config: LabelingConfig, context: Mapping[str, Any]) -> None:
+    """Make sure that the events of a file say what is asked: reads all of it.
+
+    Raises:
+        InputError: for an event without a time or symbol, for one bar with sides that differ, and
+            for symbols where the bars have none.
+    """
+    events = context["events"]
+    if events is None or config.events is None:
+        return
+    path = config.events.file
+    if events.has_symbol and not context["has_symbol"]:
+        raise InputError(
+            f"{path}: events have a column 'symbol', and the bars have none: leave it out where "
+            "the bars are all of one symbol"
+        )
+    without, time, symbol, sides = database.row(
+        render("input/odd_events", context), events_parameters(config)
+    )
+    if without:
+        what = "time or symbol" if events.has_symbol else "time"
+        raise InputError(f"{path}: {without:,} events have no {what}: leave them out")
+    if time is not None:
+        whose = f" of {symbol}" if symbol else ""
+        raise InputError(
+            f"{path}: the events{whose} at {time} have different sides ({sides}): which one is "
+            "meant? Leave all but one of a time out"
+        )

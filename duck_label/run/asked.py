@@ -1,0 +1,80 @@
+"""What files ask for in the chunks of a run, and which finished chunks are asked otherwise now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from duck_label.bars.events import events_parameters
+from duck_label.bars.footers import fingerprint
+from duck_label.bars.source import Source
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.queries import render
+from duck_label.records.ledger import Checked, ChunkRecord, Reach
+from duck_label.storage.names import settled
+
+
+def asking_files(config: LabelingConfig) -> list[list[str | int]]:
+    """Path, size and version of the files that say which bars are asked.
+
+    Raises:
+        InputError: if one cannot be read.
+    """
+    tables = (config.events, config.session)
+    paths = [settled(table.file) for table in tables if table is not None and table.file]
+    return [[path, *fingerprint(path)] for path in paths]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the events and sessions of files ask for in the input, as they are now.
+
+    The table `session_times` must be there, where the configuration names sessions.
+    """
+
+    database: Database
+    source: Source
+    config: LabelingConfig
+    context: Mapping[str, Any]
+
+    def told(self, chunks: Sequence[tuple[int, int, Reach]]) -> list[Reach]:
+        """The reach of chunks, each with its start and end, and with digests of what asks there."""
+        scale = self.source.bars.clocks_per_second // 1_000_000
+        starts = [start * scale for start, _, _ in chunks]
+        events: dict[int, str] = {}
+        sessions: dict[int, str] = {}
+        if chunks and self.context["events"] is not None:
+            first, until = min(c[0] for c in chunks), max(c[1] for c in chunks)
+            values = {
+                **events_parameters(self.config),
+                "starts": starts,
+                "ends": [end * scale for _, end, _ in chunks],
+                "first": self.source.moment(first),
+                "until": self.source.moment(until),
+            }
+            query = render("input/event_digests", self.context)
+            events = dict(self.database.rows(query, values))
+        if chunks and self.context["has_session_file"]:
+            values = {
+                "starts": starts,
+                "firsts": [reach.first * scale for _, _, reach in chunks],
+                "lasts": [reach.last * scale for _, _, reach in chunks],
+            }
+            sessions = dict(self.database.rows(render("input/session_digests", {}), values))
+        return [
+            replace(reach, events=events.get(start), sessions=sessions.get(start))
+            for start, (_, _, reach) in zip(starts, chunks, strict=True)
+        ]
+
+    def otherwise(self, done: Sequence[ChunkRecord], before: Checked) -> list[ChunkRecord]:
+        """The finished chunks that are asked otherwise than they were.
+
+        Nothing is read where the files are those that were read `before`.
+        """
+        if list(before.asking) == asking_files(self.config):
+            return []
+        known = [one for one in done if one.file is not None and one.reach is not None]
+        now = self.told([(one.start, one.end, one.reach) for one in known if one.reach])
+        return [one for one, reach in zip(known, now, strict=True) if one.reach != reach]
