@@ -148,9 +148,21 @@ def test_labels_and_records_are_those_of_local_files(
     assert "nothing to do" in call("run", *inputs, "-o", output, *RUN).stderr
 
 
-@pytest.mark.long
-def test_an_output_in_a_store_has_its_report(output: str, tmp_path: Path) -> None:
-    assert call("report", output, "-o", str(tmp_path / "report.html")).exit_code == 0
+@pytest.mark.parametrize(
+    "command", long_but([["explain"]], [["explain"], ["stats"], ["report"]]), ids=str
+)
+def test_who_looks_at_an_output_fetches_its_records_once(
+    command: list[str], server: Server, output: str, tmp_path: Path
+) -> None:
+    more = {
+        "explain": ["--at", golden.bars("plain")["timestamp"][1500].as_py().isoformat()],
+        "report": ["-o", str(tmp_path / "report.html")],
+    }
+    key = f"bars/output/{FOLDER}/chunks.jsonl"
+    before = server.read(key)
+    looked = call(*command, output, *more.get(command[0], []))
+    assert looked.exit_code == 0, looked.stderr
+    assert server.read(key) - before == server.files().size(key)
 
 
 @pytest.mark.long

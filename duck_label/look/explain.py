@@ -18,7 +18,6 @@ from duck_label.look.inspect import Output
 from duck_label.look.walk import Bar, Trade, Walk
 from duck_label.queries import context, render
 from duck_label.ranges import merged
-from duck_label.records.ledger import Ledger
 from duck_label.rules import TradingMode
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -144,7 +143,7 @@ class _Shelf:
         types = output.columns()
         self.columns = bar_columns(tuple(types.items()), config, output.folder)
         self._context = context(config, self.columns, list(types), has_quarantine=False)
-        covered = merged((c.start, c.end) for c in Ledger(output.folder).chunks())
+        covered = merged((c.start, c.end) for c in output.chunks())
         self._covered = [(_EPOCH + a * _MICROSECOND, _EPOCH + b * _MICROSECOND) for a, b in covered]
 
     def row(self, at: datetime, symbol: str | None) -> tuple[dict[str, Any], Any]:

@@ -28,7 +28,7 @@ from duck_label.fields import unknown
 from duck_label.look.means import MEMORY_LIMIT, Means
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.queries import render, sql_folder
-from duck_label.records.ledger import FOLDER, Ledger
+from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.records.views import label_views, record_views
 from duck_label.storage.filesystem import READS_ONLY, StoredFiles
 from duck_label.storage.names import is_url, scheme_of
@@ -133,6 +133,11 @@ class Output:
         if checked is None:
             raise InputError(f"{self.folder}: holds no labels yet: no run has checked its bars")
         return LabelingConfig.of_identity(checked.config)
+
+    def chunks(self) -> list[ChunkRecord]:
+        """The finished chunks, as they are recorded by now."""
+        self._ledger.output.fetch()
+        return self._ledger.chunks()
 
     @property
     def part_files(self) -> str:

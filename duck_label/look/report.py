@@ -16,7 +16,7 @@ from markupsafe import Markup
 from duck_label.columns import identifier
 from duck_label.errors import ConfigError
 from duck_label.look.means import Means
-from duck_label.look.stats import Statistics, statistics
+from duck_label.look.stats import Statistics, statistics_of
 from duck_label.queries import render
 from duck_label.records.ledger import Ledger
 from duck_label.records.runs import read_runs
@@ -43,24 +43,23 @@ def write_report(output: str | Path, path: Path, means: Means | None = None) -> 
         raise ConfigError(
             "the report needs the charts of bokeh: pip install 'duck-label[report]'"
         ) from None
-    text = _page(output, means or Means()).encode()
+    text = _page(Ledger(output), means or Means()).encode()
     with whole(path) as file:
         file.write(text)
     return len(text)
 
 
-def _page(output: str | Path, means: Means) -> str:
+def _page(ledger: Ledger, means: Means) -> str:
     from bokeh.embed import components
     from bokeh.resources import Resources
 
     from duck_label.look import report_parts
     from duck_label.look.report_parts import MOMENT, Section
 
-    ledger = Ledger(output)
-    labels, runs = statistics(output, "month", means), read_runs(ledger)
+    labels, runs = statistics_of(ledger, "month", means), read_runs(ledger)
     if len(labels.groups) < _FEWEST_MONTHS:
-        labels = statistics(output, "session", means)
-    symbols = statistics(output, "symbol", means) if len(labels.symbols) > 1 else None
+        labels = statistics_of(ledger, "session", means)
+    symbols = statistics_of(ledger, "symbol", means) if len(labels.symbols) > 1 else None
     edges, spread = _weights(ledger, labels, means)
     sections = [
         Section("Checks", [report_parts.checks(labels)]),

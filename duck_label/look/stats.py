@@ -175,12 +175,18 @@ def statistics(output: str | Path, by: By | None = None, means: Means | None = N
         OutputError: if there is nowhere to spill to.
         MemoryBudgetError: if the memory limit is too small.
     """
-    ledger = Ledger(output)
+    return statistics_of(Ledger(output), by, means or Means())
+
+
+def statistics_of(ledger: Ledger, by: By | None, means: Means) -> Statistics:
+    """See `statistics`: of an output whose records are open."""
     ledger.refuse_other_format()
     chunks = [chunk for chunk in ledger.chunks() if chunk.file is not None]
     if not chunks:
-        raise InputError(f"{output}: there are no labels in this folder: name the output of a run")
-    with (means or Means()).database(output) as database:
+        raise InputError(
+            f"{ledger.output}: there are no labels in this folder: name the output of a run"
+        )
+    with means.database(ledger.output) as database:
         return _statistics(database, ledger, chunks, by)
 
 
