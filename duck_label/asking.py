@@ -17,7 +17,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Events(Model):
-    """What asks for a bar; exactly one of the keys."""
+    """What asks for a bar: one of the keys."""
 
     column: str | None = Field(
         default=None,

@@ -23,7 +23,10 @@ from duck_label.toml_file import read_toml, written
 LOCAL_FILE = Path("duck_label.toml")
 _DEFAULT = "default"
 # Tables whose keys are layered one by one; a list of modes replaces the one below it.
-_TABLES = ("columns", "instruments", "weights", "volatility", "memory", "run")
+_TABLES = (
+    *("columns", "instruments", "weights", "volatility", "events", "session"),
+    *("memory", "run"),
+)
 # Flat keywords of Python are taken here too; what they stand for is where a value is looked up.
 _FLAT = {"threads": "run.threads", "chunk_size": "run.chunk"}
 # A name in quotes may hold colons.
@@ -31,7 +34,23 @@ _BARRIER = r'(?:[^:"]|"[^"]*")+'
 _PARTS = re.compile(
     rf"(?P<name>.+):(?P<direction>[^:]+):(?P<stop>{_BARRIER}):(?P<target>{_BARRIER})"
 )
-_EXCLUSIVE = {"timeout_seconds": "timeout_bars", "timeout_bars": "timeout_seconds"}
+# A key of one layer replaces those of the layers below that exclude it.
+_ASKS = ("events.column", "events.file", "events.every_seconds")
+_EXCLUSIVE: dict[str, tuple[str, ...]] = {
+    "timeout_seconds": ("timeout_bars",),
+    "timeout_bars": ("timeout_seconds",),
+    **{key: tuple(other for other in _ASKS if other != key) for key in _ASKS},
+    "session.hours": ("session.file",),
+    "session.file": ("session.hours", "session.days"),
+}
+_SESSION = re.compile(r"(?P<hours>\d\d?:\d\d\s*-\s*\d\d?:\d\d)\s+(?P<zone>\S+)(?:\s+(?P<days>.+))?")
+# Options that go by another name than the last part of their key.
+_NAMES = {
+    "memory.limit": "--memory-limit",
+    "modes": "--mode",
+    "events.file": "--events",
+    "events.column": "--event-column",
+}
 
 
 @dataclass(frozen=True)
@@ -128,6 +147,23 @@ def parse_volatility(text: str) -> dict[str, dict[str, Any]]:
     return {name.strip(): {"kind": kind.strip(), "bars": int(bars)}}
 
 
+def parse_session(text: str) -> dict[str, str]:
+    """The sessions of the command line as their table: hours, a zone and maybe days, or a file.
+
+    Raises:
+        ConfigError: for hours without a zone.
+    """
+    match = _SESSION.fullmatch(text.strip())
+    if match is not None:
+        return {key: value for key, value in match.groupdict().items() if value is not None}
+    if re.match(r"\d\d?:", text.strip()):
+        raise ConfigError(
+            f"--session {text}: write hours and where their clock hangs, such as "
+            "'08:30-15:00 America/Chicago mon-fri', or a file"
+        )
+    return {"file": text}
+
+
 def to_toml(settings: Settings) -> str:
     """The configuration in force as a TOML file, each line with the origin of its value."""
     values = settings.config.model_dump(mode="python")
@@ -166,10 +202,11 @@ def _lay(
     merged: dict[str, Any], origins: dict[str, str], layer: Sequence[tuple[str, Any, str]]
 ) -> None:
     """Put a layer of keys, values and origins over those below it; the last of a key holds."""
-    # A horizon set in one layer replaces the other kind of horizon set below it.
+    # Such as the other kind of horizon.
     for key, _, _ in layer:
-        merged.pop(_EXCLUSIVE.get(key, ""), None)
-        origins.pop(_EXCLUSIVE.get(key, ""), None)
+        for other in _EXCLUSIVE.get(key, ()):
+            merged.pop(other, None)
+            origins.pop(other, None)
     for key, value, origin in layer:
         origins[key] = origin
         if isinstance(value, dict):  # an instrument: its keys too are layered one by one
@@ -194,10 +231,10 @@ def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
 
 def _option(key: str) -> str:
     """The option that sets a key: its last part, but for those that go by another name."""
-    names = {"memory.limit": "--memory-limit", "modes": "--mode"}
-    if key.startswith("columns."):
-        return "--column"
-    return names.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
+    for table in ("column", "session"):
+        if key.startswith((f"{table}.", f"{table}s.")):
+            return f"--{table}"
+    return _NAMES.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
 
 
 def _with_origins(message: str, origins: Mapping[str, str]) -> str:

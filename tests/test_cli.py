@@ -175,6 +175,8 @@ on_off_grid = "round"
 on_duplicates = "first"
 allow_nonpositive_prices = true
 session_start = "00:00 UTC"
+max_entry_gap_seconds = 1800
+rows = "asked"
 
 [columns]
 volume = "vol ume"
@@ -210,6 +212,16 @@ trailing = false
 [volatility.atr20]
 kind = "atr"
 bars = 20
+
+[events]
+every_seconds = 60
+
+[session]
+hours = "08:30-15:00"
+zone = "America/Chicago"
+days = "sun-thu"
+ask = "all"
+flat = false
 
 [instruments."GC*"]
 tick_size = 0.1

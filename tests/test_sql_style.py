@@ -18,6 +18,7 @@ CONFIG = FluffConfig.from_path(str(ROOT / "sql"))
 ASKED = (
     "input/event_digests",
     "input/odd_events",
+    "input/outer_events",
     "input/session_digests",
     "input/session_file",
     "input/session_hours",

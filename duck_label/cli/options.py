@@ -28,6 +28,11 @@ _KEYS = {
     "roll_gap_points": "roll_gap_points",
     "as_of": "as_of",
     "entry": "entry",
+    "max_entry_gap_seconds": "max_entry_gap_seconds",
+    "events": "events.file",
+    "event_column": "events.column",
+    "every_seconds": "events.every_seconds",
+    "rows": "rows",
     "tie": "tie",
     "label": "label",
     "unresolved": "unresolved",
@@ -211,6 +216,37 @@ def configuration(command: Command) -> Command:
             type=click.Choice(["win", "touch", "sign"]),
             help="1 at the target, else 0; or -1 at the stop; or the sign of the return too.  "
             "[default: win]",
+        ),
+        click.option(
+            "--events",
+            metavar="FILE",
+            help="A Parquet file of events: only bars at these are asked.  [default: all bars]",
+        ),
+        click.option(
+            "--event-column",
+            metavar="NAME",
+            help="Or a column of the bars that is true, or not 0, where one is asked.",
+        ),
+        click.option(
+            "--every-seconds",
+            type=float,
+            help="Or the first bar of a symbol in each such stretch of time.",
+        ),
+        click.option(
+            "--session",
+            metavar="'HOURS ZONE [DAYS]'|FILE",
+            help="Ask only inside of sessions, and end trades with them: "
+            "'08:30-15:00 America/Chicago mon-fri', or a file.",
+        ),
+        click.option(
+            "--max-entry-gap-seconds",
+            type=float,
+            help="How long after its bar a trade may enter.  [default: however long]",
+        ),
+        click.option(
+            "--rows",
+            type=click.Choice(["all", "asked"]),
+            help="Write all bars, or only those that are asked.  [default: all]",
         ),
         click.option("--timeout-seconds", type=float, help="Horizon in seconds.  [default: 900]"),
         click.option("--timeout-bars", type=int, help="Horizon in bars instead of seconds."),
@@ -406,5 +442,8 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
     for text in values["volatilities"]:
         for name, rule in settings.parse_volatility(text).items():
             options[f"volatility.{name}"] = rule
+    if values["session"] is not None:
+        session = settings.parse_session(values["session"])
+        options |= {f"session.{key}": value for key, value in session.items()}
     assignments = [settings.parse_assignment(text) for text in values["assignments"]]
     return settings.load(options, values["config_file"], assignments)

@@ -28,6 +28,7 @@ from duck_label.ranges import without
 from duck_label.records.ledger import Ledger
 from duck_label.run.admission import finished, lasting
 from duck_label.run.changes import known_files, refuse_conflict
+from duck_label.run.given import given
 from duck_label.run.labeling import Labeling
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 from duck_label.run.schedule import Schedule
@@ -119,6 +120,8 @@ class WeightedLabelingEngine:
         end: Moment = None,
         resume: bool = True,
         overwrite: bool = False,
+        events: Any = None,
+        sessions: Any = None,
     ) -> RunSummary:
         """Label the bars of Parquet files, folders and globs, one or many, into parts in `output`.
 
@@ -126,7 +129,8 @@ class WeightedLabelingEngine:
         bars to label; the others still count for horizons, rolls and the reference date, so that
         labels do not depend on the choice. Finished chunks are not done again unless `resume` is
         False; `overwrite` replaces the labels of another input or configuration, once the new input
-        is found good.
+        is found good. `events` and `sessions` are tables in place of the files that a configuration
+        may name; those of an output that goes on are all of them, not only new ones.
 
         Raises:
             InputError: for files that cannot be read, bad bars, or no bar in the range.
@@ -135,6 +139,12 @@ class WeightedLabelingEngine:
             MemoryBudgetError: if the work does not fit in the memory budget.
             WorkerLostError: if a worker dies, or takes too long, over the same chunk each time.
         """
+        if events is not None or sessions is not None:
+            with given(self.config, events, sessions) as config:
+                engine = type(self)(config, self._progress, self._profile)
+                return engine.process_files(
+                    inputs, output, start=start, end=end, resume=resume, overwrite=overwrite
+                )
         began = time.perf_counter()
         inputs = [inputs] if isinstance(inputs, str | Path) else inputs
         ledger = self._ledger(inputs, output)
@@ -179,13 +189,14 @@ class WeightedLabelingEngine:
                 labeling.run(anew=overwrite or not resume)
         return summary
 
-    def process_dataframe(self, df: Any) -> Any:
+    def process_dataframe(self, df: Any, *, events: Any = None, sessions: Any = None) -> Any:
         """Label the bars of a pandas or Polars DataFrame or of an Arrow Table or RecordBatch.
 
         Returns a table of the same kind with the columns, index and row order of `df`, which stays
         as it is, and the labels beside them (`LabelingConfig.output_columns`); of anything else
-        with `__arrow_c_stream__`, an Arrow Table. In pandas the timestamp may also be the index, or
-        it and the symbol levels of it. Times without a zone are UTC.
+        with `__arrow_c_stream__`, an Arrow Table. Bars that are not asked stay, without labels;
+        `events` and `sessions` are tables in place of files. In pandas the timestamp may also be
+        the index, or it and the symbol levels of it. Times without a zone are UTC.
 
         With `on_bad_rows="quarantine"` bad bars stay, without labels, and a warning names them; so
         do bars of symbols that are not among `symbols`. Where labels may be missing
@@ -200,7 +211,9 @@ class WeightedLabelingEngine:
         """
         from duck_label.run.frames import label  # loads pyarrow, which files can do without
 
-        return label(df, self.config, self.process_files)
+        with given(self.config, events, sessions) as config:
+            engine = type(self)(config, self._progress, self._profile)
+            return label(df, config, engine.process_files)
 
     def _ledger(self, inputs: Sequence[str | Path], output: str | Path) -> Ledger:
         """The records of an output; what stores need is loaded before memory is measured."""

@@ -187,6 +187,8 @@ def _write(frame: _Frame, config: LabelingConfig, table: str, path: Path) -> tup
 def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
     """The columns of the bars, under the names that the table gives them."""
     names = frame.names
+    # Whether a file of events has the sides is known where that is opened.
+    has_event_sides = config.events is not None and config.events.file is not None
     if frame.rows == 0:
         raise InputError(f"{table}: there is not a single bar in it")
     taken = {name.casefold() for name in names}
@@ -196,7 +198,10 @@ def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
     columns = {}
     wanted = {ours: config.column(ours) for ours in BAR_COLUMNS}
     # What trades are read from besides: their sides, and columns that tell distances.
-    wanted |= {"side": config.column("side")} if config.has_sides else {}
+    has_sides = config.has_sides and (config.column("side") in names or not has_event_sides)
+    wanted |= {"side": config.column("side")} if has_sides else {}
+    if config.events is not None and config.events.column is not None:
+        wanted["event"] = config.events.column
     wanted |= {f"barrier {name!r}": name for name in config.columns_of_barriers}
     for ours, name in wanted.items():
         if names.count(name) > 1:
@@ -215,6 +220,8 @@ def _missing(table: str, ours: str, name: str, known: list[str]) -> str:
     hint = unknown(name, known).partition("; ")[2]
     if ours.startswith("barrier"):
         return f"{table}: a barrier is {name!r}, and there is no such column or volatility: {hint}"
+    if ours == "event":
+        return f"{table}: no column {name!r} to ask for bars (events.column): {hint}"
     return (
         f"{table}: no column {name!r} for the {ours}; "
         f"set columns={{{ours!r}: NAME}} in the configuration: {hint}"

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from duck_label.bars.density import counted
+from duck_label.bars.plan import whole_days
 from duck_label.bars.source import Source, refuse_damaged
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
@@ -24,6 +25,7 @@ from duck_label.database_errors import explain
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, parse_size
 from duck_label.profile import Profile
+from duck_label.queries import render
 from duck_label.ranges import without
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.records.views import write_views
@@ -217,9 +219,30 @@ class Labeling:
                 if left and len(labeled) == 1:
                     self._doubt(labeled)
             self.summary.warnings += self._doubt(labeled)
+            self._tell_lone_events(bars)
         finally:
             self.summary.memory_factor = round(schedule.predictor.factor, 4)
             self.summary.next_chunk_rows = schedule.rows_per_chunk
+
+    def _tell_lone_events(self, bars: Bars) -> None:
+        """Say how many events stand at no bar, in the chunks and outside of the input."""
+        if bars.context["events"] is None:
+            return
+        inside = sum(record.lone_events for record in self.ledger.chunks())
+        first, end = whole_days(self.source.row_groups)
+        values = {
+            "events": bars.parameters["events"],
+            "begin": self.source.moment(first),
+            "until": self.source.moment(end),
+        }
+        (outside,) = self.database.row(render("input/outer_events", bars.context), values)
+        self.summary.lone_events = lone = inside + int(outside)
+        if lone:
+            warning = f"{lone:,} event{'s' * (lone != 1)} at which no bar stands"
+            if outside:
+                warning += f", {outside:,} of them before or after all bars"
+            self.summary.warnings.append(warning)
+            self.progress.note(f"warning: {warning}")
 
     def _doubt(self, labeled: Sequence[ChunkRecord]) -> list[str]:
         """Warn where the labels so far can teach nothing."""

@@ -91,6 +91,7 @@ class RunSummary:
     rows_repeated: int = 0
     symbols_left_out: int = 0
     prices_rounded: list[Rounded] = field(default_factory=list)
+    lone_events: int = 0
     chunks_labeled: int = 0
     chunks_resumed: int = 0
     chunks_stale: int = 0

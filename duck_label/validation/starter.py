@@ -46,7 +46,20 @@ _ANY_TRADE = """\
 # direction = "long"
 # stop = 8
 # target = "none"
-# trailing = true"""
+# trailing = true
+#
+# Only some bars may be asked: those where a column is true, those of a file (duck-label events
+# writes one), or the first in every so many seconds; and only inside of sessions, with which their
+# trades end.
+# [events]
+# column = "is_event"              # or file = "events.parquet", or every_seconds = 60
+#
+# [session]
+# hours = "08:30-15:00"            # or file = "sessions.parquet"
+# zone = "America/Chicago"
+# days = "mon-fri"
+# ask = "inside"                   # or "all"
+# flat = true"""
 
 
 def write_starter(folder: Path, *, force: bool) -> list[Path]:
@@ -93,7 +106,7 @@ def commented_toml(
     """
     values, reasons = values or {}, reasons or {}
     config = LabelingConfig()
-    nested = {"columns", "modes", "instruments", "volatility", *_TABLES}
+    nested = {"columns", "modes", "instruments", "volatility", "events", "session", *_TABLES}
     lines = [_HEAD]
 
     def add(key: str, name: str, field: FieldInfo, default: Any) -> None:
