@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import duck_label.run.engine
+import duck_label.run.opened
 import golden
 from duck_label.cli import main
 from duck_label.queries import LABEL_STEPS
@@ -289,7 +289,7 @@ def test_unexpected_errors_have_no_traceback_unless_asked(monkeypatch: pytest.Mo
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("a wheel came off")
 
-    monkeypatch.setattr(duck_label.run.engine, "open_source", broken)
+    monkeypatch.setattr(duck_label.run.opened, "open_source", broken)
     result = run("run", BARS, "-o", "out")
     assert result.exit_code == 1
     assert "a wheel came off" in result.stderr
@@ -312,7 +312,7 @@ def test_what_the_system_refuses_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> N
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "some/file")
 
-    monkeypatch.setattr(duck_label.run.engine, "open_source", full)
+    monkeypatch.setattr(duck_label.run.opened, "open_source", full)
     result = run("run", BARS, "-o", "out")
     assert (result.exit_code, result.stderr) == (1, "error: some/file: No space left on device\n")
 
@@ -326,7 +326,7 @@ def test_ctrl_c_while_a_library_loads_is_ctrl_c(monkeypatch: pytest.MonkeyPatch)
         except KeyboardInterrupt as error:
             raise ImportError("while initializing the extension") from error
 
-    monkeypatch.setattr(duck_label.run.engine, "open_source", interrupted)
+    monkeypatch.setattr(duck_label.run.opened, "open_source", interrupted)
     result = run("run", BARS, "-o", "out")
     assert result.exit_code == 130
     assert result.stderr.startswith("interrupted: ")

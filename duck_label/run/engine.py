@@ -1,44 +1,16 @@
-"""The engine: what a caller asks for becomes a run, or the plan of one.
-
-Finds the input and the output folder and sees whether there is anything to do. What is done is the
-business of `labeling`.
-"""
+"""The engine: what a caller asks for becomes a job, which is planned or done."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from duck_label.bars.density import counted
-from duck_label.bars.plan import whole_days
-from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
-from duck_label.database import Database
-from duck_label.database_errors import explain
-from duck_label.errors import ConfigError, InputError
-from duck_label.memory import budget as memory
-from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
-from duck_label.ranges import without
-from duck_label.records.ledger import Ledger
-from duck_label.run.admission import finished, lasting
-from duck_label.run.changes import known_files, refuse_conflict
 from duck_label.run.given import given
-from duck_label.run.labeling import Labeling
+from duck_label.run.job import Job
+from duck_label.run.opened import Inputs, Moment
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
-from duck_label.run.schedule import Schedule
-from duck_label.run.watch import manager
-from duck_label.storage.scratch import owned, spill_folder
-from duck_label.storage.stores import load
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Moment = date | datetime | str | None
-Inputs = str | Path | Sequence[str | Path]
 
 
 class WeightedLabelingEngine:
@@ -56,7 +28,6 @@ class WeightedLabelingEngine:
         self._profile = profile
         self.config = config or LabelingConfig()
         self._progress = progress or Silence()
-        self._threads = self.config.run.threads or default_threads()
 
     def plan_files(
         self,
@@ -75,41 +46,17 @@ class WeightedLabelingEngine:
         Raises:
             InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
         """
-        inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-        ledger = self._ledger(inputs, output)
-        budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
-        with self._database(budget, self._spill(ledger)) as database:
-            source = self._source(database, inputs, ledger)
-            ledger.refuse_foreign_files()
-            if not overwrite:
-                refuse_conflict(ledger, source, self.config)
-            anew = overwrite or not resume
-            try:
-                done = [] if anew else lasting(database, source, self.config, ledger)
-            except duckdb.Error as error:
-                raise explain(error, "reading the new files", database) from error
-            left = without(_range(source, start, end), ((c.start, c.end) for c in done))
-            density = counted(database, source, self.config, left)
-        share = budget
-        if self.config.run.has_workers:
-            share = budget.shared(self.config.run.workers, memory.rss_bytes())
-        schedule = Schedule(
+        with Job.open(
             self.config,
-            share,
-            manager(self.config, budget),
-            density,
-            source.row_width,
-            done,
-            ledger.memory_factor(),
-        )
-        return RunPlan(
-            chunks=tuple(schedule.chunks(left)),
-            input_files=len(source.files),
-            input_rows=source.rows,
-            rows_done=sum(record.bars for record in done),
-            memory_limit_bytes=budget.limit,
-            threads=self._threads,
-        )
+            inputs,
+            output,
+            start=start,
+            end=end,
+            resume=resume,
+            overwrite=overwrite,
+            profile=self._profile,
+        ) as job:
+            return job.plan()
 
     def process_files(
         self,
@@ -145,49 +92,17 @@ class WeightedLabelingEngine:
                 return engine.process_files(
                     inputs, output, start=start, end=end, resume=resume, overwrite=overwrite
                 )
-        began = time.perf_counter()
-        inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-        ledger = self._ledger(inputs, output)
-        budget = MemoryBudget.resolve(self.config.memory.limit, held=memory.rss_bytes())
-        summary = RunSummary(
-            str(output),
-            memory_limit_bytes=budget.limit,
-            threads=self._threads,
-            workers=self.config.run.workers,
-        )
-        if budget.warning is not None:
-            summary.warnings.append(budget.warning)
-            self._progress.note(f"warning: {budget.warning}")
-        spill = self._spill(ledger)
-        with self._database(budget, spill) as database:
-            source = self._source(database, inputs, ledger)
-            summary.symbols_left_out = source.others.symbols
-            for note in source.notes:
-                self._progress.note(f"note: {note}")
-            for detail in source.details:
-                self._progress.detail(f"note: {detail}")
-            wanted = _range(source, start, end)
-            is_plain = start is None and end is None and resume and not overwrite
-            if is_plain and (checked := finished(database, source, self.config, ledger)):
-                ledger.renew(checked)
-                summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
-                return summary
-            with ledger, owned(spill):
-                if not overwrite:
-                    refuse_conflict(ledger, source, self.config)
-                labeling = Labeling(
-                    self.config,
-                    budget,
-                    database,
-                    source,
-                    ledger,
-                    wanted,
-                    summary,
-                    self._progress,
-                    self._profile,
-                )
-                labeling.run(anew=overwrite or not resume)
-        return summary
+        with Job.open(
+            self.config,
+            inputs,
+            output,
+            start=start,
+            end=end,
+            resume=resume,
+            overwrite=overwrite,
+            profile=self._profile,
+        ) as job:
+            return job.run(self._progress)
 
     def process_dataframe(self, df: Any, *, events: Any = None, sessions: Any = None) -> Any:
         """Label the bars of a pandas or Polars DataFrame or of an Arrow Table or RecordBatch.
@@ -214,52 +129,3 @@ class WeightedLabelingEngine:
         with given(self.config, events, sessions) as config:
             engine = type(self)(config, self._progress, self._profile)
             return label(df, config, engine.process_files)
-
-    def _ledger(self, inputs: Sequence[str | Path], output: str | Path) -> Ledger:
-        """The records of an output; what stores need is loaded before memory is measured."""
-        load([*inputs, output], self.config.run.store_patience)
-        return Ledger(output, self.config.run.temp_dir)
-
-    def _spill(self, ledger: Ledger) -> Path:
-        return spill_folder(self.config.run.temp_dir or ledger.folder)
-
-    def _database(self, budget: MemoryBudget, spill: Path) -> Database:
-        most = self.config.run.max_temp_size
-        return Database(budget, self._threads, spill, most, self._profile)
-
-    def _source(self, database: Database, inputs: Sequence[str | Path], ledger: Ledger) -> Source:
-        names = [str(item) for item in inputs]
-        source = open_source(database, names, self.config, known_files(ledger, self.config))
-        output = f"{ledger.output.address()}/"
-        for file in source.files:
-            if file.identity.startswith(output):
-                raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
-        return source
-
-
-def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
-    """The range of time to label: all days of the input, or as much of them as was asked for."""
-    first, last = whole_days(source.row_groups)
-    wanted_first = first if start is None else max(first, _clock(start))
-    wanted_last = last if end is None else min(last, _clock(end))
-    if wanted_first >= wanted_last:
-        raise InputError(
-            f"no bars from {start or 'the first'} to {end or 'the last'} (the end is not labeled "
-            f"itself): the input lies between {source.moment(first):%Y-%m-%d} and "
-            f"{source.moment(last):%Y-%m-%d}"
-        )
-    return wanted_first, wanted_last
-
-
-def _clock(moment: date | datetime | str) -> int:
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError as error:
-            raise ConfigError(
-                f"{moment!r} is no date or time: write 2024-03-04 or 2024-03-04T14:30:05"
-            ) from error
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return round((moment - _EPOCH).total_seconds() * 1_000_000)

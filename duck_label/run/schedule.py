@@ -10,15 +10,17 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from duck_label.bars.density import Density
+from duck_label.bars.density import counted
 from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
-from duck_label.config import LabelingConfig
+from duck_label.bars.source import Source
 from duck_label.errors import MemoryBudgetError, SpillError, WorkerLostError
 from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.memory.governor import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
+from duck_label.ranges import without
 from duck_label.records.ledger import ChunkRecord
 from duck_label.run.crews.alone import Crew, Failed, Task
+from duck_label.run.opened import Opened
 
 # Below this, a chunk is mostly margin: half of it would need as much.
 SMALLEST_ROWS = 1_000
@@ -33,25 +35,26 @@ MOST_LOSSES = 3
 class Schedule:
     """The chunks of a run: planned, put in order, worked through, and learned from.
 
-    `done` are the chunks that were finished here before, and `factor` is what the last run learned:
-    they tell what a bar needs.
+    The bars are read from `source`. `done` are the chunks that were finished here before: they tell
+    what is left, and, with what the last run learned, what a bar needs. `budget` is that of each of
+    those who label.
     """
 
     def __init__(
         self,
-        config: LabelingConfig,
+        opened: Opened,
+        source: Source,
+        done: Sequence[ChunkRecord],
         budget: MemoryBudget,
         manager: MemoryManager,
-        density: Density,
-        row_width: float,
-        done: Sequence[ChunkRecord],
-        factor: float,
     ) -> None:
+        config, factor = opened.config, opened.ledger.memory_factor()
         self._run = config.run
         self._manager = manager
-        self._density = density
+        self._left = without(opened.wanted, ((record.start, record.end) for record in done))
+        self._density = counted(opened.database, source, config, self._left)
         self.predictor = PeakPredictor(
-            bytes_per_row(config, row_width),
+            bytes_per_row(config, opened.source.row_width),
             ((record.bars, record.peak_rss_bytes) for record in done),
             factor,
             budget.held,
@@ -66,9 +69,9 @@ class Schedule:
         """The bars of an automatic chunk, from what was learned so far."""
         return min(MOST_ROWS, max(SMALLEST_ROWS, self.predictor.rows_within(self._most)))
 
-    def chunks(self, left: Sequence[tuple[int, int]]) -> list[Chunk]:
-        """The chunks of the ranges that are left to label, in the order in which to do them."""
-        chunks = plan(self._density, self._run.chunk, self.rows_per_chunk, left)
+    def chunks(self) -> list[Chunk]:
+        """The chunks of what is left to label, in the order in which to do them."""
+        chunks = plan(self._density, self._run.chunk, self.rows_per_chunk, self._left)
         if self._run.order == "auto":
             return self._calibrating(self._manager.optimize_processing_order(chunks))
         if self._run.order == "chronological":

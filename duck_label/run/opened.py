@@ -1,0 +1,102 @@
+"""What a run works with, opened once: its input, its output, and a database between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from duck_label.bars.plan import whole_days
+from duck_label.bars.source import Source, open_source
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.errors import ConfigError, InputError
+from duck_label.memory import budget as memory
+from duck_label.memory.budget import MemoryBudget, default_threads
+from duck_label.profile import Profile
+from duck_label.records.ledger import Ledger
+from duck_label.run.changes import known_files
+from duck_label.storage.scratch import spill_folder
+from duck_label.storage.stores import load
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Moment = date | datetime | str | None
+Inputs = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An input, the records of the output that it is labeled into, and the range to label.
+
+    The database has the memory budget and the threads of the run.
+    """
+
+    config: LabelingConfig
+    database: Database
+    source: Source
+    ledger: Ledger
+    wanted: tuple[int, int]
+    profile: Profile | None
+
+
+@contextmanager
+def opened(
+    config: LabelingConfig,
+    inputs: Inputs,
+    output: str | Path,
+    start: Moment,
+    end: Moment,
+    profile: Profile | None,
+) -> Iterator[Opened]:
+    """Open an input and the records of an output. Nothing is written but what spills.
+
+    Raises:
+        InputError: for files that cannot be read, or a range that holds none of the input.
+        ConfigError: for an input inside the output, or what is no moment.
+        MemoryBudgetError: if this process holds the budget already.
+    """
+    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
+    names = [str(item) for item in inputs]
+    # What stores need is loaded before memory is measured.
+    load([*names, output], config.run.store_patience)
+    ledger = Ledger(output, config.run.temp_dir)
+    budget = MemoryBudget.resolve(config.memory.limit, held=memory.rss_bytes())
+    threads = config.run.threads or default_threads()
+    spill = spill_folder(config.run.temp_dir or ledger.folder)
+    with Database(budget, threads, spill, config.run.max_temp_size, profile) as database:
+        source = open_source(database, names, config, known_files(ledger, config))
+        inside = f"{ledger.output.address()}/"
+        for file in source.files:
+            if file.identity.startswith(inside):
+                raise ConfigError(f"{file.path}: is inside the output folder {ledger.output}")
+        yield Opened(config, database, source, ledger, _range(source, start, end), profile)
+
+
+def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
+    """The range of time to label: all days of the input, or as much of them as was asked for."""
+    first, last = whole_days(source.row_groups)
+    wanted_first = first if start is None else max(first, _clock(start))
+    wanted_last = last if end is None else min(last, _clock(end))
+    if wanted_first >= wanted_last:
+        raise InputError(
+            f"no bars from {start or 'the first'} to {end or 'the last'} (the end is not labeled "
+            f"itself): the input lies between {source.moment(first):%Y-%m-%d} and "
+            f"{source.moment(last):%Y-%m-%d}"
+        )
+    return wanted_first, wanted_last
+
+
+def _clock(moment: date | datetime | str) -> int:
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError as error:
+            raise ConfigError(
+                f"{moment!r} is no date or time: write 2024-03-04 or 2024-03-04T14:30:05"
+            ) from error
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return round((moment - _EPOCH).total_seconds() * 1_000_000)
