@@ -214,6 +214,9 @@ def context(
         "asks_some": config.asks_some,
         "may_enter_late": config.may_enter_late,
         "leaves_out": config.rows == "asked" and config.asks_some,
+        # Whether a part has bars without labels too.
+        "is_outer": config.rows == "all" and config.asks_some,
+        "outcome_columns": [f"outcome_{mode.name}" for mode in config.modes],
         # The bars of the chunk that may have a trade.
         "calls": " and ".join(
             [

@@ -3,7 +3,8 @@
 --             their prices)
 -- In:         `bars`, `series`, `rolled_paths`; `lone_bars`, `questions`, `rungs_SIDE`, `touches_SIDE`; `levels_SIDE`,
 --             `trails_SIDE`
--- Out:        temp table `trades`; temp view `outcomes`; for mode N: `outcome_N`, `is_tied_N` (whether one bar touched
+-- Out:        temp table `trades`; temp view `outcomes`, or where only some bars are asked a temp table of these; for
+--             mode N: `outcome_N`, `is_tied_N` (whether one bar touched
 --             both barriers), `path_N` (bars from the signal to the bar that decided, or with exits the last bar of
 --             the path; 0 where nobody asks) and `decided_N` (its clock)
 --
@@ -139,7 +140,7 @@ drop table touches_{{ side.name }};
 {%- endfor %}
 {%- endif %}
 
-create or replace temp view outcomes as
+create or replace temp {{ "table" if asks_some else "view" }} outcomes as
 with
 {%- if trades.has_own %}
 bars_with_their_levels as (
@@ -302,6 +303,9 @@ paths as (
     {%- for side in trades.sides if side.trails %}
     left join trails_{{ side.name }} on bars.series = trails_{{ side.name }}.series and bars.bar = trails_{{ side.name }}.bar
     {%- endfor %}
+    {%- if asks_some and not modes_by_bar %}
+    where bars.is_asked
+    {%- endif %}
 ),
 {%- if modes_by_bar %}
 
@@ -341,6 +345,9 @@ decisions as (
         end as outcome_{{ mode.number }}
         {%- endfor %}
     from {{ "first_touches_in_time" if modes_by_bar else "paths" }}
+    {%- if asks_some and modes_by_bar %}
+    where is_asked
+    {%- endif %}
 )
 
 select

@@ -1,10 +1,9 @@
 -- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight
--- Grain:      `labels`: one row per bar of the chunk
+-- Grain:      `labels`: one row per bar of the chunk that is asked
 -- In:         `outcomes`, `series`
--- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, `is_asked` where only some
---             bars are, and for the tally of mode N `tally_outcome_N`, `tally_is_tied_N` and, where it
---             wins, `tally_mae_N` in price increments and `tally_clocks_N`, the clock units from entry to target; with
---             exits `tally_gain_N` in price increments
+-- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of
+--             mode N `tally_outcome_N`, `tally_is_tied_N` and, where it wins, `tally_mae_N` in price increments and
+--             `tally_clocks_N`, the clock units from entry to target; with exits `tally_gain_N` in price increments
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
@@ -29,9 +28,39 @@ by_side(side, {{ for_long }}, {{ for_short }})
 {%- endmacro %}
 create or replace temp table labels as
 with
-excursions as (
+{%- if asks_some %}
+-- Of most bars nobody asks anything: frames pass over them with what they need of a bar, and no more.
+paths_of_all_bars as (
     select
+        bars.series,
+        bars.bar,
+        bars.low,
+        bars.high,
+        {%- if has_levels %}
+        bars.open,
+        bars.close,
+        {%- endif %}
+        {%- for mode in trades.modes %}
+        coalesce(outcomes.path_{{ mode.number }}, 0) as path_{{ mode.number }},
+        {%- if mode.trails %}
+        coalesce(outcomes.path_before_{{ mode.number }}, 0) as path_before_{{ mode.number }},
+        {%- endif %}
+        {%- endfor %}
+        outcomes.bar is not null as is_asked
+    from bars
+    left join outcomes using (series, bar)
+),
+{%- endif %}
+
+{{ "excursions_of_all_bars" if asks_some else "excursions" }} as (
+    select
+        {%- if asks_some %}
+        series,
+        bar,
+        is_asked
+        {%- else %}
         *
+        {%- endif %}
         {%- for mode in trades.modes %}
         {%- set path %}over (
             order by series, bar rows between 1 following and path_{{ mode.number }} following
@@ -62,8 +91,19 @@ excursions as (
         {%- endif %}
         {%- endif %}
         {%- endfor %}
-    from outcomes
+    from {{ "paths_of_all_bars" if asks_some else "outcomes" }}
 ),
+{%- if asks_some %}
+
+excursions as (
+    select
+        outcomes.*,
+        excursions.* exclude (series, bar, is_asked)
+    from outcomes
+    inner join excursions_of_all_bars as excursions using (series, bar)
+    where excursions.is_asked
+),
+{%- endif %}
 {%- if has_levels %}
 
 -- Where barriers lie, and where the deciding bar opens, as a long trade sees it.
@@ -151,9 +191,6 @@ measured_trades as (
         excursions.series,
         excursions.bar,
         excursions.clock,
-        {%- if asks_some %}
-        excursions.is_asked,
-        {%- endif %}
         exp(
             -$decay_rate::double
             * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
@@ -268,9 +305,6 @@ select
     series,
     bar,
     clock
-    {%- if asks_some %},
-    is_asked
-    {%- endif %}
     {%- for mode in trades.modes %}
     {%- set outcome = "outcome_%d" % mode.number %},
     {{ outcome }} as tally_outcome_{{ mode.number }},
@@ -319,8 +353,12 @@ select
     {%- endfor %}
 from weights;
 
+{%- if asks_some %}
+drop table outcomes;
+{%- else %}
 drop view outcomes;
 drop table bars;
+{%- endif %}
 drop table rolled_paths;
 {%- if trades.has_shared %}
 drop table lone_bars;

@@ -1,6 +1,6 @@
 -- Purpose:    the sums of a chunk that its labels cannot tell: outcomes, excursion and speed of winners, rolls
 -- Grain:      one row per symbol, month (UTC) and session that has a bar in the chunk
--- In:         `labels`, `rolls`, `series`; `session_times`, where there are sessions
+-- In:         `labels`, `rolls`, `series`; `bars`, where only some are asked; `session_times`, where there are any
 -- Out:        temp table `tally`, and the same as JSON in the variable `tally`: clocks of the first and last bar,
 --             bars, those that are asked, jumps, roll-affected bars, and for each mode in `modes`: the bars of every
 --             outcome and of every label by name; `tied`, those that one bar decided which touches both barriers;
@@ -43,6 +43,10 @@ days_of_the_sessions as (
 {{ with_sessions("bars_with_their_session", "labels") }}
 
 {{ with_sessions("rolls_with_their_session", "rolls") }}
+{%- if asks_some %}
+
+{{ with_sessions("others_with_their_session", "bars") }}
+{%- endif %}
 {%- endif %}
 
 bars_of_the_quarters as (
@@ -53,7 +57,7 @@ bars_of_the_quarters as (
         session,
         {%- endif %}
         count(*) as bars,
-        {{ "count_if(is_asked)" if asks_some else "count(*)" }} as asked,
+        count(*) as asked,
         min(clock) as first,
         max(clock) as last
         {%- for _ in modes %},
@@ -70,6 +74,29 @@ bars_of_the_quarters as (
         {%- endfor %}
     from {{ "bars_with_their_session" if has_session else "labels" }}
     group by all
+    {%- if asks_some %}
+
+    union all by name
+
+    select
+        series,
+        {{ quarter("clock") }} as quarter,
+        {%- if has_session %}
+        session,
+        {%- endif %}
+        count(*) as bars,
+        0 as asked,
+        min(clock) as first,
+        max(clock) as last
+        {%- for _ in modes %},
+        'skipped'::outcome as tally_outcome_{{ loop.index }},
+        null::tinyint as label_{{ loop.index }},
+        0 as tied_{{ loop.index }}
+        {%- endfor %}
+    from {{ "others_with_their_session" if has_session else "bars" }}
+    where is_wanted and not is_asked
+    group by all
+    {%- endif %}
 ),
 
 rolls_of_the_quarters as (
@@ -207,3 +234,6 @@ set variable tally = (
 );
 
 drop table rolls;
+{%- if asks_some %}
+drop table bars;
+{%- endif %}

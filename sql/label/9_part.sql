@@ -14,18 +14,20 @@ copy (
         {{ column }},
         {%- endfor %}
         {%- for column in output_columns %}
-        labels.{{ column | identifier }}{{ "," if not loop.last }}
+        {%- if is_outer and column in outcome_columns %}
+        coalesce(labels.{{ column | identifier }}, 'skipped') as {{ column | identifier }}
+        {%- else %}
+        labels.{{ column | identifier }}
+        {%- endif %}
+        {{- "," if not loop.last }}
         {%- endfor %}
     from {{ source }} as source
     inner join series on {{ symbol_of("source") }} = series.symbol
-    inner join labels on series.series = labels.series and {{ clock(time("source")) }} = labels.clock
+    {{ "left" if is_outer else "inner" }} join labels on series.series = labels.series and {{ clock(time("source")) }} = labels.clock
     where
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
-        {%- if leaves_out %}
-        and labels.is_asked
-        {%- endif %}
-    order by labels.series, labels.bar
+    order by {{ "series.series, %s" % clock(time("source")) if is_outer else "labels.series, labels.bar" }}
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS
     format parquet, compression zstd, dictionary_size_limit 1000, kv_metadata {duck_label_tally: getvariable('tally')}
