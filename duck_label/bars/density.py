@@ -17,7 +17,7 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import explain
-from duck_label.queries import context, render
+from duck_label.queries import render
 
 
 class Density:
@@ -86,8 +86,7 @@ def counted(
     if not ranges:
         return Density(source.row_groups)
     start, end = ranges[0][0], ranges[-1][1]
-    names = [name for name, _ in source.columns]
-    raw = context(config, source.bars, names, has_quarantine=False)
+    raw = source.context(config)
     values = {
         "files": source.paths_between(start, end),
         "range_from": source.moment(start),

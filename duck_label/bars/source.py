@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 
@@ -22,7 +23,7 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import reason_of
 from duck_label.errors import ConfigError, InputError
-from duck_label.queries import key_field
+from duck_label.queries import context, key_field
 from duck_label.storage.names import exactly
 from duck_label.storage.places import Found, each, find_files, stat
 
@@ -72,6 +73,22 @@ class Source:
     def row_groups(self) -> list[Stretch]:
         """The row groups of all files."""
         return [group for file in self.files for group in file.row_groups]
+
+    def context(self, config: LabelingConfig) -> dict[str, Any]:
+        """What the templates of queries may name where the bars are read as they are."""
+        return self._context(config, has_quarantine=False, is_admitted=False)
+
+    def admitted_context(self, config: LabelingConfig, *, has_quarantine: bool) -> dict[str, Any]:
+        """The same where those that were set aside are left out, and equal rows if they may be."""
+        return self._context(config, has_quarantine=has_quarantine, is_admitted=True)
+
+    def _context(
+        self, config: LabelingConfig, *, has_quarantine: bool, is_admitted: bool
+    ) -> dict[str, Any]:
+        names = [name for name, _ in self.columns]
+        return context(
+            config, self.bars, names, has_quarantine=has_quarantine, is_admitted=is_admitted
+        )
 
     def reads(self, paths: Iterable[str]) -> Files:
         """Some files for a query, and the complete ones if it needs them to see all columns."""

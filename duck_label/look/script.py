@@ -16,7 +16,7 @@ from duck_label.bars.source import Source
 from duck_label.columns import literal
 from duck_label.config import LabelingConfig
 from duck_label.database import PREPARATION
-from duck_label.queries import LABEL_STEPS, context, label_steps, parameters, render
+from duck_label.queries import LABEL_STEPS, label_steps, parameters, render
 
 STEPS = ("input/grids", "input/spans", *LABEL_STEPS)
 CHECKS = ("checks/bad_bars", "checks/duplicates", "checks/judged_bars")
@@ -36,9 +36,8 @@ def step_named(name: str) -> str | None:
 
 def script(source: Source, config: LabelingConfig, steps: Sequence[str] = STEPS) -> str:
     """What a run executes over these bars: preparation and variables, then the steps, in order."""
-    columns = [name for name, _ in source.columns]
-    raw = context(config, source.bars, columns, has_quarantine=False)
-    names = context(config, source.bars, columns, has_quarantine=False, is_admitted=True)
+    raw = source.context(config)
+    names = source.admitted_context(config, has_quarantine=False)
     # Alone, a step is shown whether or not the configuration needs it.
     unneeded = {*LABEL_STEPS} - {*label_steps(names["trades"])} if len(steps) > 1 else set()
     texts = {

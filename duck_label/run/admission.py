@@ -52,10 +52,7 @@ class Bars:
         has_quarantine: bool,
     ) -> Bars:
         """The bars as another process knows them, from what it was sent."""
-        names = [name for name, _ in source.columns]
-        context = queries.context(
-            config, source.bars, names, has_quarantine=has_quarantine, is_admitted=True
-        )
+        context = source.admitted_context(config, has_quarantine=has_quarantine)
         return cls(source, context, parameters)
 
     def between(self, start: int, end: int) -> dict[str, Any]:
@@ -89,15 +86,14 @@ def admit(
         InputError: if there is no good bar in the `wanted` range of time, or they are of several
             instruments that nothing tells apart.
     """
-    names = [name for name, _ in source.columns]
     values = queries.parameters(config, source.bars) | events_parameters(config)
-    given, of_given = source, queries.context(config, source.bars, names, has_quarantine=False)
+    given, of_given = source, source.context(config)
     raw = of_given
     before = None if anew else known(database, ledger)
     # Other machines of a cluster see nothing of this one's disk.
     if before is None and is_scattered(source) and config.run.engine == "local":
         source = gathered(database, given, of_given, database.temp_dir / "gathered")
-        raw = queries.context(config, source.bars, names, has_quarantine=False)
+        raw = source.context(config)
     everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
     database.run(queries.render("input/grids", raw), everything)
     database.keep("grids")
@@ -119,9 +115,7 @@ def admit(
         elif bad_bars and bad is not None:
             ledger.output.discard(ledger.quarantine)
             bad_bars, has_quarantine = 0, False
-    context = queries.context(
-        config, source.bars, names, has_quarantine=has_quarantine, is_admitted=True
-    )
+    context = source.admitted_context(config, has_quarantine=has_quarantine)
     database.run(queries.render("input/spans", context), everything)
     database.keep("spans")
     latest, good = database.row(
@@ -235,8 +229,7 @@ def _asked_otherwise(
     database: Database, source: Source, config: LabelingConfig, ledger: Ledger, checked: Checked
 ) -> list[ChunkRecord]:
     """The finished chunks that events and sessions as they are now ask otherwise."""
-    names = [name for name, _ in source.columns]
-    context = queries.context(config, source.bars, names, has_quarantine=False)
+    context = source.context(config)
     database.run(
         queries.render("input/grids", context),
         {**queries.parameters(config, source.bars), "files": source.paths},
@@ -252,8 +245,7 @@ def lasting(
     done, checked = ledger.chunks(), known(database, ledger)
     if checked is None:
         return []
-    names = [name for name, _ in source.columns]
-    raw = queries.context(config, source.bars, names, has_quarantine=False)
+    raw = source.context(config)
     otherwise = _asked_otherwise(database, source, config, ledger, checked)
     done = [record for record in done if record not in otherwise]
     new = changes.addition(database, source, raw, checked)

@@ -112,8 +112,7 @@ def admit(
         BadBarsError: if there are bad bars and they are not to be set aside, or too many.
         InputError: if they are of several instruments that nothing tells apart.
     """
-    names = [name for name, _ in source.columns]
-    raw = queries.context(config, source.bars, names, has_quarantine=False)
+    raw = source.context(config)
     values = {**queries.parameters(config, source.bars), "files": source.paths}
     database.run(queries.render("input/grids", raw), values)
     mixed = mixture(database, everything, config, raw)
@@ -130,9 +129,7 @@ def admit(
         checks.quarantine(database, source, raw, aside)
         values["quarantine"] = escape(str(aside))
         note(f"warning: {bad.bars:,} bad bars are left out")
-    context = queries.context(
-        config, source.bars, names, has_quarantine=bool(bad), is_admitted=True
-    )
+    context = source.admitted_context(config, has_quarantine=bool(bad))
     context["event_time"] = _event_time(source.bars, context)
     database.run(queries.render("signals/series", context))
     return Closes(database, everything, source, context, values, Fraction(config.price_scale or 1))

@@ -65,8 +65,7 @@ def survey(database: Database, source: Source, config: LabelingConfig) -> tuple[
 
     Prices, moves and holes are counted bad bars included; a bar without a symbol is left out.
     """
-    names = [name for name, _ in source.columns]
-    context = queries.context(config, source.bars, names, has_quarantine=False)
+    context = source.context(config)
     clocks = source.bars.clocks_per_second
     values = {
         **queries.parameters(config, source.bars),

@@ -36,8 +36,7 @@ class Trial:
     def bad_bars(self, config: LabelingConfig) -> BadBars:
         """The bars that a configuration finds bad."""
         database, source = self._database, self._source
-        names = [name for name, _ in source.columns]
-        self.context = queries.context(config, source.bars, names, has_quarantine=False)
+        self.context = source.context(config)
         values = {**queries.parameters(config, source.bars), "files": source.paths}
         database.run(queries.render("input/grids", self.context), values)
         ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]

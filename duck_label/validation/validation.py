@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 
-from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.keys import folder_keys
@@ -145,7 +144,7 @@ class _Examination:
         self._oddities += self._given.others.told(self._config.symbols)
         self._source = self._given
         if is_scattered(self._given):
-            context = self._context(self._suggestion.config(), self._given)
+            context = self._given.context(self._suggestion.config())
             folder = database.temp_dir / "gathered"
             self._source = gathered(database, self._given, context, folder)
         is_nameless = self._given.bars.symbol is None and len(self._given.files) > 1
@@ -202,16 +201,12 @@ class _Examination:
             return readable
         return list(paths)
 
-    def _context(self, config: LabelingConfig, source: Source) -> dict[str, Any]:
-        names = [name for name, _ in source.columns]
-        return queries.context(config, source.bars, names, has_quarantine=False)
-
     def _find_oddities(self) -> None:
         note, source, config = self._oddities.append, self._given, self._suggestion.config()
         for detail in source.details:
             note(detail)
         overlapping = _overlapping(source)
-        mixed = mixture(self._database, source, self._config, self._context(config, source))
+        mixed = mixture(self._database, source, self._config, source.context(config))
         if mixed is not None:
             (self._refusals.append if mixed.alternates else note)(str(mixed))
         elif overlapping:
