@@ -194,6 +194,8 @@ class BarColumns:
     side: str | None = None
     # What a file of events has, where one asks for bars.
     events: EventColumns | None = None
+    # Whether a file of sessions tells whose they are.
+    have_sessions_symbols: bool = False
 
     @property
     def in_nanoseconds(self) -> bool:

@@ -203,6 +203,7 @@ def context(
         "sign_of": _sign_of,
         "side": None if bars.side is None else identifier(bars.side),
         "events": bars.events,
+        "has_pattern": bars.have_sessions_symbols,
         "event_clock": bars.events and bars.events.clock(in_nanoseconds=bars.in_nanoseconds),
         "event_side": _sign_of("events.side"),
         "asking": config.events,

@@ -60,14 +60,22 @@ def test_the_script_gives_the_labels_of_a_run(
     assert made.equals(labeled)
 
 
-@pytest.mark.parametrize("case", ["atr", "percent", "trailing", "side", "tie_open"])
+@pytest.mark.parametrize(
+    "case", ["atr", "percent", "trailing", "side", "tie_open", "session", "event_sides", "every"]
+)
 def test_the_script_labels_any_trade(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bars = write(tmp_path / "bars", [golden.trade_tables(case)[0]])
-    text = shown(bars, "--details", "-c", golden.TRADES / f"{case}.toml")
-    made = in_a_shell(text, tmp_path, monkeypatch)
-    config = {**golden.trade_config(case), "details": True}
+    table, events, _ = golden.trade_tables(case)
+    bars = write(tmp_path / "bars", [table])
+    config, options = {**golden.trade_config(case), "details": True}, ["--details"]
+    if events is not None:
+        file = write(tmp_path / "events", [events]) / "bars_000.parquet"
+        config["events"] = {"file": str(file)}
+        options += ["--events", str(file)]
+    made = in_a_shell(
+        shown(bars, *options, "-c", golden.TRADES / f"{case}.toml"), tmp_path, monkeypatch
+    )
     assert made.equals(label(bars, tmp_path / "labels", **config))
 
 

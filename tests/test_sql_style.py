@@ -61,7 +61,6 @@ QUERIES = (
 NAMES: dict[str, object] = {
     "direction": "asc",
     "by": "month",
-    "has_pattern": True,
     "label": '"label_m"',
     "weight": '"weight_m"',
 }
@@ -129,6 +128,7 @@ CASES = {
         replace(
             RICH,
             side=None,
+            have_sessions_symbols=True,
             events=EventColumns("TIMESTAMP_NS", None, has_symbol=True, has_side=True),
         ),
     ),

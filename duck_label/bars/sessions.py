@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 
-from duck_label.asking import Sessions
-from duck_label.bars.events import described
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
@@ -19,7 +16,6 @@ from duck_label.errors import InputError
 from duck_label.queries import render
 from duck_label.storage.names import exactly, settled
 
-_TIME = re.compile(r"TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?|TIMESTAMPTZ_NS")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,8 +25,8 @@ def keep_sessions(
     """Have the table `session_times`: patterns of symbols, opens and closes in clocks of the bars.
 
     Raises:
-        InputError: for bars of whole days, and a file that cannot be read, has other columns, or
-            sessions that end before they begin or overlap.
+        InputError: for bars of whole days, and a file that cannot be read, or has sessions that
+            end before they begin or overlap.
     """
     if config.session is None:
         return
@@ -39,41 +35,36 @@ def keep_sessions(
             f"{source.files[0].path}: column {source.bars.timestamp!r} is DATE: bars of whole days "
             "have no hours; leave [session] out"
         )
-    if config.session.file is None:
-        _keep_hours(database, source, config.session)
-    else:
-        _keep_file(database, settled(config.session.file), context)
+    values = session_parameters(source, config)
+    try:
+        database.run(render(session_step(config), context), values)
+        if config.session.file is not None:
+            _refuse_odd(database, config.session.file, context)
+    except duckdb.Error as error:
+        raise explain(error, "reading the sessions", database) from error
     database.keep("session_times")
 
 
-def _keep_hours(database: Database, source: Source, hours: Sessions) -> None:
+def session_step(config: LabelingConfig) -> str:
+    """The query that makes the table `session_times`."""
+    has_file = config.session is not None and config.session.file is not None
+    return "input/session_file" if has_file else "input/session_hours"
+
+
+def session_parameters(source: Source, config: LabelingConfig) -> dict[str, Any]:
+    """The parameters of that query."""
+    if config.session is None:
+        return {}
+    if config.session.file is not None:
+        return {"sessions": exactly([settled(config.session.file)])}
     groups = source.row_groups
     first, last = min(group.first for group in groups), max(group.last for group in groups)
-    sessions = hours.between(*(_EPOCH + timedelta(microseconds=t) for t in (first, last)))
-    per_second = source.bars.clocks_per_second
-    clocks = [
-        [(time - _EPOCH) // timedelta(microseconds=1) * (per_second // 1_000_000) for time in times]
-        for times in zip(*sessions, strict=True)
-    ] or [[], []]
-    database.run(render("input/session_hours", {}), {"opens": clocks[0], "closes": clocks[1]})
-
-
-def _keep_file(database: Database, path: str, context: Mapping[str, Any]) -> None:
-    columns = described(database, path, "session.file")
-    for name in ("open", "close"):
-        if name not in columns:
-            raise InputError(
-                f"{path}: sessions have columns 'open' and 'close', and maybe 'symbol'; this file "
-                f"has {', '.join(map(repr, columns))}"
-            )
-        if not _TIME.fullmatch(columns[name]):
-            raise InputError(f"{path}: column {name!r} is {columns[name]}, not a time (in UTC)")
-    names = {**context, "has_pattern": "symbol" in columns}
-    try:
-        database.run(render("input/session_file", names), {"sessions": exactly([path])})
-        _refuse_odd(database, path, names)
-    except duckdb.Error as error:
-        raise explain(error, f"reading the sessions of {path}", database) from error
+    found = config.session.between(*(_EPOCH + timedelta(microseconds=t) for t in (first, last)))
+    scale = source.bars.clocks_per_second // 1_000_000
+    return {
+        key: [(session[n] - _EPOCH) // timedelta(microseconds=1) * scale for session in found]
+        for n, key in enumerate(("opens", "closes"))
+    }
 
 
 def _refuse_odd(database: Database, path: str, context: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from duck_label.bars.events import open_events
+from duck_label.bars.asked import open_events, open_sessions
 from duck_label.bars.footers import BarFile, Stretch, fingerprint, footers
 from duck_label.bars.keys import keys_of
 from duck_label.bars.schema import agreed, bar_columns, described, firsts_of, refuse_missing
@@ -149,6 +149,7 @@ def open_source(
     found = find_files(inputs)
     paths = found.paths
     events = open_events(database, config)
+    has_patterns = open_sessions(database, config)
     # A file of this machine need not be opened to see that it is as it was.
     prints = {path: told for path in paths if known and (told := stat(path)) is not None}
     old = _unchanged(found, known or {}, prints)
@@ -200,7 +201,11 @@ def open_source(
     if rows == 0:
         raise InputError(f"{', '.join(inputs)}: there is not a single bar in the input")
     width = sum(file.uncompressed for file in files) / rows
-    bars = replace(bars, are_alike=len({file.columns for file in files}) == 1)
+    bars = replace(
+        bars,
+        are_alike=len({file.columns for file in files}) == 1,
+        have_sessions_symbols=has_patterns,
+    )
     source = Source(
         tuple(files),
         columns,

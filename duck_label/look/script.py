@@ -11,7 +11,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from duck_label.bars.asked import events_parameters
 from duck_label.bars.plan import whole_days
+from duck_label.bars.sessions import session_parameters, session_step
 from duck_label.bars.source import Source
 from duck_label.columns import literal
 from duck_label.config import LabelingConfig
@@ -45,6 +47,9 @@ def script(source: Source, config: LabelingConfig, steps: Sequence[str] = STEPS)
         for step in steps
         if step not in unneeded
     }
+    if config.session is not None and len(steps) > 1:
+        sessions = session_step(config)
+        texts = {"input/grids": texts["input/grids"], sessions: render(sessions, names), **texts}
     values = _values(source, config)
     computed = _computed(config, names)
     used = {name for text in texts.values() for name in parameters_of(text)}
@@ -77,6 +82,8 @@ def _values(source: Source, config: LabelingConfig) -> dict[str, Any]:
         "search_until": source.moment(max(group.last for group in groups) + 1),
         "part": "part.parquet",
         **parameters(config, source.bars),
+        **events_parameters(config),
+        **session_parameters(source, config),
     }
     month = config.reference_month()
     return values if month is None else {**values, "reference_month": month}

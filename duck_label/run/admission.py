@@ -9,9 +9,9 @@ from typing import Any
 
 from duck_label import queries
 from duck_label.bars import checks
+from duck_label.bars.asked import events_parameters, refuse_events
 from duck_label.bars.checks import BadBars
 from duck_label.bars.complaint import complaint
-from duck_label.bars.events import events_parameters, refuse_events
 from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces, whole_days

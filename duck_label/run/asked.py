@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from duck_label.bars.events import events_parameters
+from duck_label.bars.asked import events_parameters
 from duck_label.bars.footers import fingerprint
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig

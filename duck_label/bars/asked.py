@@ -1,4 +1,4 @@
-"""A file of events that ask for bars: what it holds, and what in it cannot be meant."""
+"""Files that say which bars are asked: what events and sessions hold, and what cannot be meant."""
 
 from __future__ import annotations
 
@@ -52,6 +52,27 @@ def open_events(database: Database, config: LabelingConfig) -> EventColumns | No
             "below it short"
         )
     return EventColumns(kind, unit, "symbol" in columns, is_number)
+
+
+def open_sessions(database: Database, config: LabelingConfig) -> bool:
+    """Whether the file of sessions, where the configuration names one, tells their symbols.
+
+    Raises:
+        InputError: if it cannot be read, or lacks opens and closes.
+    """
+    if config.session is None or config.session.file is None:
+        return False
+    path = settled(config.session.file)
+    columns = described(database, path, "session.file")
+    for name in ("open", "close"):
+        if name not in columns:
+            raise InputError(
+                f"{path}: sessions have columns 'open' and 'close', and maybe 'symbol'; this file "
+                f"has {', '.join(map(repr, columns))}"
+            )
+        if columns[name] == "DATE" or not _TIME.fullmatch(columns[name]):
+            raise InputError(f"{path}: column {name!r} is {columns[name]}, not a time (in UTC)")
+    return "symbol" in columns
 
 
 def events_parameters(config: LabelingConfig) -> dict[str, Any]:
