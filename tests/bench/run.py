@@ -151,6 +151,15 @@ def with_sides(bars: Path) -> Path:
     return path
 
 
+def with_events(bars: Path, share: int) -> Path:
+    """Events at one bar in so many, by chance."""
+    path = bars.with_name(f"events_{share}_{bars.name}")
+    if not path.exists():
+        chosen = f"select timestamp from '{bars}' where hash(timestamp) % {share} = 0"
+        duckdb.sql(f"copy ({chosen} order by timestamp) to '{path}'")
+    return path
+
+
 def contenders(folder: Path, rows: int, large: int, real: Path) -> Iterator[Contender]:
     """Everything that is measured; the floor of a kind of data comes first."""
     for market in ("calm", "volatile"):
@@ -162,6 +171,10 @@ def contenders(folder: Path, rows: int, large: int, real: Path) -> Iterator[Cont
         yield from kinds_of_trades(bars, with_sides(bars), market)
         yield from peers(market, bars)
     bars = sample(folder, "calm", rows)
+    for share in (10, 100):
+        events = with_events(bars, share)
+        asked = ("--events", str(events), "--rows", "asked")
+        yield ours("calm", bars, f"duck-label, one bar in {share} asked", *asked)
     yield ours("calm", bars, "duck-label, 4 h", "--timeout-seconds", "14400")
     yield ours("calm", bars, "duck-label, 24 modes", *many_modes(24))
     for data, file in REAL.items():
