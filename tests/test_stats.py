@@ -24,7 +24,8 @@ from hypothesis import given, settings
 import golden
 from duck_label.cli import main
 from duck_label.look.quality import Check, complaint, worst
-from duck_label.look.stats import By, Group, statistics
+from duck_label.look.stats import statistics
+from duck_label.look.tallies import By, Group
 from duck_label.outcomes import NAMES
 from duck_label.records.ledger import Ledger
 from labeling import label, read, write

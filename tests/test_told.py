@@ -14,7 +14,8 @@ import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label import open as open_output
 from duck_label.cli import main
-from duck_label.look.stats import ModeTally, statistics
+from duck_label.look.stats import statistics
+from duck_label.look.tallies import ModeTally
 from labeling import label
 
 

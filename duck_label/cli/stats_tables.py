@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import astuple
 
-from duck_label.look.outcome_tables import outcomes_table, returns_table
-from duck_label.look.stats import Group, Statistics
+from duck_label.look.outcome_tables import (
+    outcomes_table,
+    returns_table,
+    told_asked,
+    told_sessions,
+)
+from duck_label.look.stats import Statistics
+from duck_label.look.tallies import By, Group
 from duck_label.memory.budget import format_bytes
 from duck_label.run.results import told_rounded
 from duck_label.tables import Table, counted, number, share
@@ -29,6 +35,7 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
         f"rolls: {counted(total.jumps, 'jump')}, {counted(total.rolled_bars, 'bar')} beside them; "
         f"{counted(statistics.quarantined_bars, 'bad bar')} set aside"
     )
+    yield from told_asked(statistics)
     if statistics.prices_rounded:
         yield told_rounded(statistics.prices_rounded)
     yield ""
@@ -55,7 +62,7 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
     if statistics.by is not None:
         yield _by(statistics.by, statistics.groups)
         if statistics.by == "session":
-            yield f"A session begins at {statistics.session_start}."
+            yield told_sessions(statistics)
         yield ""
     yield Table(
         "Checks",
@@ -74,15 +81,28 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
     )
 
 
-def _by(by: str, groups: tuple[Group, ...]) -> Table:
+def _by(by: By, groups: tuple[Group, ...]) -> Table:
+    asked = ("asked",) if any(group.asks_some for group in groups) else ()
     return Table(
         f"By {by}",
-        (by, "mode", "bars", "jumps", "win rate", "winners", "rolls", "MAE ticks", "seconds"),
+        (
+            by,
+            "mode",
+            "bars",
+            *asked,
+            "jumps",
+            "win rate",
+            "winners",
+            "rolls",
+            "MAE ticks",
+            "seconds",
+        ),
         [
             (
                 group.name or "(none)",
                 mode.mode,
                 number(group.bars),
+                *(number(group.asked_bars) for _ in asked),
                 number(group.jumps),
                 share(mode.win_rate),
                 number(mode.winners),

@@ -38,6 +38,7 @@ class Evidence:
 
     mode: str
     bars: int
+    bars_asked: int
     bars_tallied: int
     # By label: "1", "0", "-1" and "null".
     labels: Mapping[str, int]
@@ -117,7 +118,7 @@ def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> 
     for mode in modes:
         if mode.touched:
             yield from _ambiguous(mode)
-    bars = max((mode.bars for mode in modes), default=0)
+    bars = max((mode.bars_asked for mode in modes), default=0)
     lost = max((mode.lost_to_rolls for mode in modes), default=0) / bars if bars else 0.0
     is_much = lost > _MOST_LOST_TO_ROLLS
     yield Check(
@@ -169,11 +170,19 @@ def _none(name: str, counts: dict[str, int], good: str, bad: str) -> Check:
     return Check(name, None, "fail", value, "bars", f"{value:,} {bad} ({where})")
 
 
+def _nothing_to_learn(mode: Evidence) -> str:
+    return (
+        "there is only one kind of label: nothing can be learned from it"
+        if mode.labeled
+        else "no bar has a label: nothing can be learned"
+    )
+
+
 def _win_rate(mode: Evidence) -> Check:
     least, most = _WIN_RATE
     rate = mode.labels["1"] / mode.labeled if mode.labeled else 0.0
     if rate in (0, 1):
-        message = "there is only one kind of label: nothing can be learned from it"
+        message = _nothing_to_learn(mode)
         return Check("win_rate", mode.mode, "fail", rate, "share", message)
     if least <= rate <= most:
         message = f"{rate:.1%} of the labels are 1"
@@ -190,7 +199,7 @@ def _classes(mode: Evidence) -> Check:
     message = ", ".join(f"{share:.1%} are {name}" for name, share in shares.items())
     largest = max(shares.values())
     if mode.labeled == 0 or largest == 1:
-        message = "there is only one kind of label: nothing can be learned from it"
+        message = _nothing_to_learn(mode)
         return Check("classes", mode.mode, "fail", largest, "share", message)
     is_lopsided = largest > 1 - _WIN_RATE[0]
     if is_lopsided:

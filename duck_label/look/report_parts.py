@@ -12,7 +12,7 @@ from typing import Any
 
 from duck_label.look import charts, memory_charts
 from duck_label.look.charts import Chart
-from duck_label.look.outcome_tables import outcomes_table, returns_table
+from duck_label.look.outcome_tables import outcomes_table, returns_table, told_sessions
 from duck_label.look.stats import Statistics
 from duck_label.memory.budget import MB, format_bytes
 from duck_label.records.runs import Run
@@ -51,7 +51,14 @@ def facts(labels: Statistics, runs: Sequence[Run]) -> Iterator[tuple[str, str, s
         status: [check.status for check in labels.checks].count(status)
         for status in ("fail", "warn", "pass")
     }
-    yield "bars labeled", number(total.bars), f"in {counted(labels.part_files, 'part file')}"
+    files = f"in {counted(labels.part_files, 'part file')}"
+    if total.asks_some:
+        yield "bars asked", number(total.asked_bars), f"of {number(total.bars)} {files}"
+    else:
+        yield "bars labeled", number(total.bars), files
+    if labels.bars_outside is not None:
+        outside = f"{counted(labels.bars_outside, 'bar')} outside"
+        yield "days with a session", number(labels.session_days), outside
     if rates:
         yield (
             "win rates",
@@ -91,6 +98,7 @@ def labels(
     symbols: Statistics | None = None,
 ) -> Iterator[Part]:
     """Win rates, outcomes and weights; `spread` are the winners of each mode between `edges`."""
+    total = labels.total
     by = "month" if labels.by == "month" else "session"
     named = {group.name: group for group in labels.groups}
     names = _months(list(named)) if by == "month" else list(named)
@@ -102,7 +110,8 @@ def labels(
             rates[mode].append(of_group.get(mode))
     yield Part(
         f"Win rate by {by}",
-        "How often the target was touched before the stop, among bars with a label.",
+        "How often the target was touched before the stop, among bars with a label."
+        + (f" {told_sessions(labels)}" if by == "session" else ""),
         _rates(by, labels),
         charts.win_rates(names, rates),
     )
@@ -110,14 +119,22 @@ def labels(
         yield Part("Win rate by symbol", "", _rates("symbol", symbols))
     yield Part(
         "Outcomes",
-        "What became of the trade of every bar. MAE and seconds are means over the outcome target; "
+        (
+            "What became of the trade of every bar. "
+            if not total.asks_some
+            else "What became of the trade of every bar; the chart has those that are asked. "
+        )
+        + "MAE and seconds are means over the outcome target; "
         "tied is the share of the trades that touch a barrier which one bar decided that touches "
         "both.",
-        outcomes_table(labels.total),
+        outcomes_table(total),
         charts.outcome_shares(
             {
-                mode.mode: {name: bars / mode.bars for name, bars in mode.outcomes.items()}
-                for mode in labels.total.modes
+                mode.mode: {
+                    name: bars / max(1, mode.asked_bars)
+                    for name, bars in mode.outcomes_of_the_asked.items()
+                }
+                for mode in total.modes
             }
         ),
     )
@@ -171,13 +188,15 @@ def _rates(by: str, labels: Statistics) -> Table:
     modes = [mode.mode for mode in labels.total.modes]
     groups = sorted(labels.groups, key=lambda group: -group.bars)[:_MOST_ROWS]
     more = f" (the {_MOST_ROWS} with most bars of {len(labels.groups):,})"
+    asked = ("asked",) if labels.total.asks_some else ()
     return Table(
         "Win rate" + more * (len(groups) < len(labels.groups)),
-        (by, "bars", *modes),
+        (by, "bars", *asked, *modes),
         [
             (
                 group.name or "",
                 number(group.bars),
+                *(number(group.asked_bars) for _ in asked),
                 *(share({one.mode: one.win_rate for one in group.modes}.get(m)) for m in modes),
             )
             for group in labels.groups

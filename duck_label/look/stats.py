@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from fractions import Fraction
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from duck_label import outcomes
 from duck_label.columns import identifier
@@ -20,70 +17,10 @@ from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.look.means import Means
 from duck_label.look.quality import Check, Evidence, judge, worst
+from duck_label.look.tallies import By, Group, ModeTally, groups
 from duck_label.queries import render
 from duck_label.records.ledger import ChunkRecord, Ledger, Rounded
 from duck_label.run.admission import quarantined
-
-By = Literal["month", "symbol", "session"]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Returns:
-    """What the trades of one mode return at their exits, in ticks: no costs are in it.
-
-    `profit_factor` is what winning trades gain over what losing ones lose, None if none does.
-    """
-
-    trades: int
-    total_ticks: float
-    mean_ticks: float
-    profit_factor: float | None
-
-
-@dataclass(frozen=True)
-class ModeTally:
-    """What became of the trades of one mode: bars by outcome and by label.
-
-    MAE and seconds are means over the outcome `target`, None if there is none. `tied` are trades
-    that one bar decided which touches both barriers: the tie rule's share. `returns` are known
-    where exits were asked for.
-    """
-
-    mode: str
-    bars: int
-    labeled_bars: int
-    outcomes: Mapping[str, int]
-    labels: Mapping[str, int]
-    tied: int
-    mean_mae_ticks: float | None
-    mean_seconds_to_target: float | None
-    returns: Returns | None
-
-    @property
-    def winners(self) -> int:
-        """The bars whose label is 1."""
-        return self.labels["1"]
-
-    @property
-    def touched(self) -> int:
-        """The trades that touch a barrier."""
-        return sum(self.outcomes[name] for name in ("target", "stop", "both"))
-
-    @property
-    def tied_share(self) -> float | None:
-        """The share of the trades that touch a barrier which one bar decided both ways."""
-        return self.tied / self.touched if self.touched else None
-
-    @property
-    def win_rate(self) -> float | None:
-        """The share of winners among bars with a label."""
-        return self.winners / self.labeled_bars if self.labeled_bars else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; keys carry units."""
-        shares = {"win_rate": self.win_rate, "tied_share": self.tied_share}
-        return {**asdict(self), "winners": self.winners, **shares}
 
 
 @dataclass(frozen=True)
@@ -102,30 +39,11 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Group:
-    """The bars of one month, symbol or session, or of all: their range, rolls, and modes."""
-
-    name: str
-    first: datetime
-    last: datetime
-    bars: int
-    jumps: int
-    rolled_bars: int
-    modes: tuple[ModeTally, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; keys carry units."""
-        return {
-            **asdict(self),
-            "first": self.first.isoformat(),
-            "last": self.last.isoformat(),
-            "modes": [mode.to_json() for mode in self.modes],
-        }
-
-
-@dataclass(frozen=True)
 class Statistics:
-    """What `duck-label stats` tells; `groups` is empty unless asked for by something."""
+    """What `duck-label stats` tells; `groups` is empty unless asked for by something.
+
+    `bars_outside` lie in none of the sessions that the configuration gives, None if it gives none.
+    """
 
     output: str
     part_files: int
@@ -134,6 +52,8 @@ class Statistics:
     quarantined_bars: int
     prices_rounded: tuple[Rounded, ...]
     session_start: str
+    session_days: int
+    bars_outside: int | None
     total: Group
     weights: Mapping[str, Weights]
     by: By | None
@@ -159,6 +79,8 @@ class Statistics:
             "quarantined_bars": self.quarantined_bars,
             "prices_rounded": list(self.prices_rounded),
             "session_start": self.session_start,
+            "session_days": self.session_days,
+            "bars_outside": self.bars_outside,
             **total,
             "by": self.by,
             "groups": [group.to_json() for group in self.groups],
@@ -205,8 +127,9 @@ def _statistics(
             f"{ledger.output}: its part files carry no tally of outcomes: an earlier version "
             "wrote them; label them again with run --overwrite"
         )
-    (total,) = _groups(database, None)
+    (total,) = groups(database, None)
     weights, evidence = {}, []
+    left_out = total.bars - total.asked_bars if config.get("rows") == "asked" else 0
     for mode in total.modes:
         names = {kind: identifier(f"{kind}_{mode.mode}") for kind in ("label", "weight")}
         database.run(render("stats/weights", names), files)
@@ -217,12 +140,13 @@ def _statistics(
             Evidence(
                 mode=mode.mode,
                 bars=int(bars),
-                bars_tallied=mode.bars,
+                bars_asked=mode.asked_bars,
+                bars_tallied=mode.bars - left_out,
                 labels=dict(zip(mode.labels, map(int, labels), strict=True)),
-                labels_tallied=mode.labels,
+                labels_tallied={**mode.labels, "null": mode.labels["null"] - left_out},
                 is_binary=config.get("label", "win") == "win",
                 nulls=int(nulls),
-                nulls_expected=_nulls_expected(mode, config),
+                nulls_expected=_nulls_expected(mode, config) - left_out,
                 bad_labels=int(bad_labels),
                 bad_weights=int(bad_weights),
                 lost_to_rolls=mode.outcomes["roll"],
@@ -232,6 +156,10 @@ def _statistics(
             )
         )
     set_aside = quarantined(database, ledger)
+    session_days, bars_outside = database.row(
+        "select count(distinct session) filter (where session <> 'outside'), "
+        "coalesce(sum(bars) filter (where session = 'outside' and mode = 1), 0) from tallies"
+    )
     return Statistics(
         output=str(ledger.output),
         part_files=len(chunks),
@@ -243,10 +171,12 @@ def _statistics(
         quarantined_bars=set_aside,
         prices_rounded=() if checked is None else tuple(checked.rounded),
         session_start=session_start,
+        session_days=session_days,
+        bars_outside=None if config.get("session") is None else int(bars_outside),
         total=total,
         weights=weights,
         by=by,
-        groups=tuple(_groups(database, by)) if by else (),
+        groups=tuple(groups(database, by)) if by else (),
         checks=tuple(judge(evidence, len(chunks) - tallied_files, set_aside)),
     )
 
@@ -268,99 +198,3 @@ def _in_the_entry_bar(
     names = {kind: identifier(f"{kind}_{mode}") for kind in ("outcome", "seconds")}
     (count,) = database.row(render("stats/ambiguous", names), files)
     return int(count)
-
-
-class _Row(NamedTuple):
-    """A row of stats/groups; clocks count from 1970."""
-
-    part_of: str
-    mode: int
-    mode_name: str
-    increments_per_tick: int
-    clocks_per_second: int
-    first: int
-    last: int
-    bars: int
-    jumps: int
-    rolled_bars: int
-    target: int
-    stop: int
-    timeout: int
-    roll: int
-    censored: int
-    none: int
-    skipped: int
-    both: int
-    label_1: int
-    label_0: int
-    label_minus_1: int
-    label_null: int
-    tied: int
-    gains: int | None
-    losses: int | None
-    mae: int
-    clocks: int
-
-
-def _groups(database: Database, by: By | None) -> list[Group]:
-    query = render("stats/groups", {"by": by, "sums": outcomes.SUMS})
-    rows = [_Row(*row) for row in database.rows(query)]
-    return [
-        _group(name, list(of_group)) for name, of_group in groupby(rows, lambda row: row.part_of)
-    ]
-
-
-def _group(name: str, rows: list[_Row]) -> Group:
-    """A group from its rows, one for each mode and each size of a tick."""
-    by_mode = [list(of_mode) for _, of_mode in groupby(rows, lambda row: row.mode)]
-    once = by_mode[0]  # every mode has seen every bar
-    return Group(
-        name=name,
-        first=min(_moment(row.first, row.clocks_per_second) for row in once),
-        last=max(_moment(row.last, row.clocks_per_second) for row in once),
-        bars=int(sum(row.bars for row in once)),
-        jumps=int(sum(row.jumps for row in once)),
-        rolled_bars=int(sum(row.rolled_bars for row in once)),
-        modes=tuple(_mode(of_mode) for of_mode in by_mode),
-    )
-
-
-def _mode(rows: list[_Row]) -> ModeTally:
-    """One mode of a group. Sums stay exact until the last division, whatever the cut was."""
-    by_outcome = {name: int(sum(getattr(row, name) for row in rows)) for name in outcomes.NAMES}
-    labels = {
-        "null" if label is None else str(label): int(sum(getattr(row, name) for row in rows))
-        for name, label in outcomes.LABELS.items()
-    }
-    bars, targets = sum(by_outcome.values()), by_outcome["target"]
-    mae = sum(Fraction(int(row.mae), row.increments_per_tick) for row in rows)
-    seconds = sum(Fraction(int(row.clocks), row.clocks_per_second) for row in rows)
-    return ModeTally(
-        mode=rows[0].mode_name,
-        bars=bars,
-        labeled_bars=bars - labels["null"],
-        outcomes=by_outcome,
-        labels=labels,
-        tied=int(sum(row.tied for row in rows)),
-        mean_mae_ticks=float(mae / targets) if targets else None,
-        mean_seconds_to_target=float(seconds / targets) if targets else None,
-        returns=_returns(rows, sum(by_outcome[name] for name in outcomes.WITH_PATH)),
-    )
-
-
-def _returns(rows: list[_Row], trades: int) -> Returns | None:
-    gains = losses = Fraction(0)
-    for row in rows:
-        if row.gains is None or row.losses is None:
-            return None
-        gains += Fraction(int(row.gains), row.increments_per_tick)
-        losses += Fraction(int(row.losses), row.increments_per_tick)
-    if trades == 0:
-        return None
-    total = gains - losses
-    factor = float(gains / losses) if losses else None
-    return Returns(trades, float(total), float(total / trades), factor)
-
-
-def _moment(clock: int, clocks_per_second: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=clock * 1_000_000 // clocks_per_second)

@@ -1,0 +1,128 @@
+# mypy: disable-error-code="import-untyped"
+"""What is told of labels where only some bars are asked, and trades end with their session."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from duck_label import open as open_output
+from duck_label.cli import main
+from duck_label.look.report import write_report
+from duck_label.look.stats import statistics
+from labeling import label
+from test_stats import rewrite
+
+START = datetime(2024, 3, 4, 15, tzinfo=UTC)  # a Monday
+# Six bars a day that never move, of which those of the second day are no events.
+MINUTES, DAYS = range(6), range(3)
+CONFIG: dict[str, Any] = {
+    "modes": [{"name": "m", "direction": "long", "stop": 4, "target": 4}],
+    "events": {"column": "is_event"},
+    # Three bars each: the last of them would enter outside, the others end with the session.
+    "session": {"hours": "15:01-15:04", "zone": "UTC"},
+    "run": {"chunk": "1d"},
+}
+
+
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    times = [
+        (day, START + timedelta(days=day, minutes=minute)) for day in DAYS for minute in MINUTES
+    ]
+    prices = {name: [100.0] * len(times) for name in ("open", "high", "low", "close")}
+    table = {"timestamp": [time for _, time in times], **prices}
+    pq.write_table(
+        pa.table({**table, "is_event": [day != 1 for day, _ in times]}), tmp_path / "bars.parquet"
+    )
+    return tmp_path / "bars.parquet"
+
+
+@pytest.mark.parametrize("rows", ["all", "asked"])
+@pytest.mark.parametrize("details", [True, False])
+def test_statistics_know_which_bars_are_asked(
+    rows: str, details: bool, bars: Path, tmp_path: Path
+) -> None:
+    label(bars, tmp_path / "out", rows=rows, details=details, **CONFIG)
+    found = statistics(tmp_path / "out", "session")
+    (mode,) = found.total.modes
+    assert (found.total.bars, found.total.asked_bars, mode.asked_bars) == (18, 6, 6)
+    assert {name: bars for name, bars in mode.outcomes.items() if bars} == {
+        "close": 4,
+        "skipped": 14,
+    }
+    assert mode.outcomes_of_the_asked["skipped"] == 2
+    assert mode.labels == {"1": 0, "0": 4, "-1": 0, "null": 14}
+    assert [(group.name, group.bars, group.asked_bars) for group in found.groups] == [
+        ("2024-03-04", 3, 3),
+        ("2024-03-05", 3, 0),
+        ("2024-03-06", 3, 3),
+        ("outside", 9, 0),
+    ]
+    assert (found.session_days, found.bars_outside) == (3, 9)
+    # All labels are alike, for nothing moves.
+    assert [check.name for check in found.checks if check.status == "fail"] == ["win_rate"]
+
+
+def test_a_null_too_many_is_found_where_only_asked_bars_are_written(
+    bars: Path, tmp_path: Path
+) -> None:
+    label(bars, tmp_path / "out", **{**CONFIG, "rows": "asked", "run": {}})
+    rewrite(
+        tmp_path / "out",
+        lambda table: table.set_column(
+            table.column_names.index("label_m"), "label_m", pa.nulls(len(table), pa.int8())
+        ),
+    )
+    found = statistics(tmp_path / "out")
+    failed = {check.name: check.value for check in found.checks if check.status == "fail"}
+    assert failed == {"nulls": 4, "tallies": 4, "win_rate": 0}
+
+
+@pytest.mark.parametrize("rows", ["all", "asked"])
+def test_stats_and_report_tell_of_bars_that_are_asked(
+    rows: str, bars: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    label(bars, out, rows=rows, **CONFIG)
+    said = CliRunner().invoke(main, ["stats", str(out), "--by", "session"]).stdout
+    assert "6 of 18 bars are asked" in said
+    assert "3 days with a session (15:01-15:04 UTC), 9 bars outside" in said
+    assert "A bar counts for the day on which its session opens (15:01-15:04 UTC)." in said
+    headers = ["session", "mode", "bars", "asked", "jumps"]
+    assert headers in [line.split()[:5] for line in said.splitlines()]
+    row = ["m", "0.0%", "6", "0", "0", "0", "4", "0", "0", "0", "14"]
+    assert row in [line.split()[:11] for line in said.splitlines()]
+    told = json.loads(CliRunner().invoke(main, ["stats", str(out), "--json"]).stdout)
+    assert (told["bars"], told["asked_bars"], told["bars_outside"]) == (18, 6, 9)
+    write_report(out, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert '<dt>bars asked</dt><dd class="value ">6</dd><dd class="remark">of 18 in 3 part' in page
+    assert '<dt>days with a session</dt><dd class="value ">3</dd>' in page
+
+
+def test_nothing_is_told_of_asking_where_all_bars_are_asked(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", modes=CONFIG["modes"])
+    said = CliRunner().invoke(main, ["stats", str(tmp_path / "out"), "--by", "session"]).stdout
+    assert "asked" not in said
+    assert "A session begins at 17:00 America/New_York." in said
+
+
+def test_no_bar_is_asked_at_all(bars: Path, tmp_path: Path) -> None:
+    table = pq.read_table(bars)
+    none = table.set_column(5, "is_event", pa.array([False] * len(table)))
+    pq.write_table(none, bars)
+    label(bars, tmp_path / "out", rows="asked", **CONFIG)
+    found = statistics(tmp_path / "out", "month")
+    assert (found.total.asked_bars, found.weights["m"].mean) == (0, None)
+    (failed,) = [check for check in found.checks if check.status == "fail"]
+    assert failed.message == "no bar has a label: nothing can be learned"
+    write_report(tmp_path / "out", tmp_path / "report.html")
+    with open_output(tmp_path / "out") as output:
+        assert output.sql("select count(*) from labels").fetchall() == [(0,)]
+        assert output.sql("@win_rates").fetchall() == []
