@@ -7,6 +7,8 @@ values come from (files, options) is the business of `settings`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -451,14 +453,31 @@ class LabelingConfig(Model):
 
     def label_identity(self) -> dict[str, Any]:
         """The part of the configuration that labels depend on, as plain JSON values."""
-        identity = self.model_dump(
-            mode="json", exclude={"memory", "run", "on_bad_rows", "max_bad_share", "as_of"}
-        )
+        others = {"memory", "run", "on_bad_rows", "max_bad_share"}
+        identity = self.model_dump(mode="json", exclude=others | {"as_of", "weights"})
         for table in ("events", "session"):
             if identity[table] is not None and identity[table]["file"] is not None:
                 # Of a file counts what lies in the range of a chunk, not where it lies.
                 identity[table]["file"] = "its own"
-        return identity | {"as_of": self.reference_month()}
+        return identity
+
+    def weight_identity(self) -> dict[str, Any]:
+        """The part that weights depend on beside, as plain JSON values."""
+        return {
+            "as_of": self.reference_month(),
+            "weights": self.weights.model_dump(mode="json"),
+        }
+
+    def weighing(self, reference_month: int) -> str:
+        """What tells the weights of labels apart, in short: those of one weighing are equal.
+
+        `reference_month` is the month that the decay counts from, here or in the input.
+        """
+        values = self.weights.model_dump(mode="json")
+        # Without a decay all months weigh the same.
+        values["month"] = reference_month if "decay" in self.weights.factors else None
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def recorded(self) -> dict[str, Any]:
         """The configuration as records keep it: of a command, which may hold a secret, that it is.
@@ -474,7 +493,7 @@ class LabelingConfig(Model):
 
     @classmethod
     def of_identity(cls, identity: Mapping[str, Any]) -> Self:
-        """The configuration that `label_identity` told of; memory and run are the defaults."""
+        """The configuration that both identities told of; memory and run are the defaults."""
         month = identity["as_of"]
         as_of = None if month is None else date((month - 1) // 12, (month - 1) % 12 + 1, 1)
         return cls.model_validate({**identity, "as_of": as_of})

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -255,6 +256,28 @@ def test_as_of_of_the_same_month_is_the_same_configuration(bars: Path, tmp_path:
     label(bars, tmp_path / "out", as_of=date(2024, 12, 20))
     with pytest.raises(OutputConflictError, match="as_of"):
         label(bars, tmp_path / "out", as_of=date(2025, 1, 1))
+
+
+def test_records_tell_what_labels_and_what_weights_depend_on(bars: Path, tmp_path: Path) -> None:
+    """Other weights are other weights of the same labels; without a decay no month matters."""
+    plain, other = LabelingConfig(), LabelingConfig(weights={"floor": 0.4}, as_of=date(2025, 1, 1))
+    assert plain.label_identity() == other.label_identity()
+    assert plain.label_identity() != LabelingConfig(unresolved="null").label_identity()
+    assert plain.weight_identity() != other.weight_identity()
+    assert plain.weighing(24_000) != other.weighing(24_000)
+    assert plain.weighing(24_000) != plain.weighing(24_001)
+    ageless = LabelingConfig(weights={"factors": ["velocity"]})
+    assert ageless.weighing(24_000) == ageless.weighing(24_001)
+    label(bars, tmp_path / "out", as_of=date(2025, 3, 1), weights={"floor": 0.4})
+    ledger = Ledger(tmp_path / "out")
+    checked = ledger.checked()
+    assert checked is not None
+    assert LabelingConfig.of_identity(checked.identity).weights.floor == 0.4
+    last = pc.max(golden.bars("months")["timestamp"]).as_py()
+    assert checked.latest_month == 12 * last.year + last.month
+    assert checked.reference_month == 12 * 2025 + 3
+    weighings = {record.weighing for record in ledger.chunks()}
+    assert weighings == {other.weighing(12 * 2025 + 3)}
 
 
 def test_what_killed_runs_spilled_is_removed(bars: Path, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class Output:
         checked = self._ledger.checked()
         if checked is None:
             raise InputError(f"{self.folder}: holds no labels yet: no run has checked its bars")
-        return LabelingConfig.of_identity(checked.config)
+        return LabelingConfig.of_identity(checked.identity)
 
     def chunks(self) -> list[ChunkRecord]:
         """The finished chunks, as they are recorded by now."""

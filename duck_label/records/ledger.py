@@ -64,7 +64,8 @@ class ChunkRecord:
 
     `file` is None for a range that turned out to hold no bar; else `digest` is the SHA-256 of its
     content. Of the `bars`, those that are asked may be all that it has as `rows`. `lone_events` are
-    those in its range at which no bar stands.
+    those in its range at which no bar stands. `weighing` tells what its
+    weights were made of (`LabelingConfig.weighing`).
     """
 
     start: int
@@ -85,6 +86,7 @@ class ChunkRecord:
     steps: dict[str, float] = field(default_factory=dict)
     reach: Reach | None = None
     digest: str | None = None
+    weighing: str | None = None
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> ChunkRecord:
@@ -106,21 +108,29 @@ class Rounded(TypedDict):
 class Checked:
     """An input that was found good, or its bad bars set aside: what labels were made of.
 
-    `config` is the part of the configuration that they depend on, `columns` are those of the
-    input with their types, `reference_month` (12 * year + month) is the month that the decay
-    counts from. `rounded` is how many prices were taken for the nearest level, by symbol and
+    `config` is the part of the configuration that labels depend on, `weights` the part that weights
+    depend on beside; `columns` are those of the input with their types; `reference_month` (12 *
+    year + month) is the month that the decay counts from, `latest_month` that of the last bar of
+    the input. `rounded` is how many prices were taken for the nearest level, by symbol and
     month; `repeated`, how many rows were left out that equal another one.
     """
 
     config: Mapping[str, Any]
+    weights: Mapping[str, Any]
     files: Sequence[InputFile]
     bad_bars: int
     columns: Sequence[Sequence[str]]
     reference_month: int
+    latest_month: int
     rounded: Sequence[Rounded] = ()
     repeated: int = 0
     # Path, size and version of the files of events and sessions.
     asking: Sequence[Sequence[str | int]] = ()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The part of the configuration that labels and weights depend on."""
+        return {**self.config, **self.weights}
 
 
 class Ledger:

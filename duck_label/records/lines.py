@@ -79,11 +79,12 @@ class End(Line):
     memory_factor: NotRequired[float]
 
 
-class Configured(TypedDict):
-    """A configuration, as labels depend on it."""
+class Weighed(TypedDict):
+    """A configuration, as weights depend on it beside their labels."""
 
     __pydantic_config__ = _MORE  # type: ignore[misc]
     as_of: int | None
+    weights: dict[str, Any]
 
 
 class Found(Line):
@@ -91,11 +92,13 @@ class Found(Line):
 
     event: Literal["checked"]
     format: Annotated[int, AfterValidator(_this_format)]
-    config: Configured
+    config: dict[str, Any]
+    weights: Weighed
     input: str
     bad_bars: int
     columns: list[list[str]]
     reference_month: int
+    latest_month: int
 
 
 class OtherFormat(Line):
@@ -155,6 +158,7 @@ class Chunk(Line):
     steps: NotRequired[dict[str, float]]
     reach: NotRequired[ReachLine | None]
     digest: NotRequired[str | None]
+    weighing: NotRequired[str | None]
 
 
 class Reading(TypedDict):

@@ -157,10 +157,12 @@ def admit(
         ledger.note_checked(
             Checked(
                 config.label_identity(),
+                config.weight_identity(),
                 files,
                 bad_bars,
                 source.columns,
                 values["reference_month"],
+                latest,
                 rounded,
                 repeated,
                 asking,

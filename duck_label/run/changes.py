@@ -93,7 +93,7 @@ def refuse_conflict(ledger: Ledger, source: Source, config: LabelingConfig) -> N
 
 def _difference(before: Checked, source: Source, config: LabelingConfig) -> str | None:
     """The first few differences in words; files that joined the input, or changed, are none."""
-    old, new = dict(before.config), config.label_identity()
+    old, new = before.identity, {**config.label_identity(), **config.weight_identity()}
     # To pin the decay to the month that it counts from already changes no weight.
     if old["as_of"] is None and new["as_of"] == before.reference_month:
         old["as_of"] = new["as_of"]

@@ -107,6 +107,7 @@ class Labeling:
         """Label what is left of the range, chunk after chunk."""
         done = self.opened.ledger.chunks()
         self.summary.resume(done)
+        weighing = self.opened.config.weighing(bars.parameters["reference_month"])
         schedule = Schedule(self.opened, bars.source, done, members.budget, watch.manager)
         chunks = schedule.chunks()
         labeled: list[ChunkRecord] = []
@@ -115,7 +116,8 @@ class Labeling:
         self.progress.begin(chunks, self.opened.database.budget, watch.manager.read_rss)
         try:
             for chunk, record, left in schedule.work(chunks, members, self.progress.note):
-                self.opened.ledger.finish(replace(record, run=self.opened.ledger.run))
+                ledger = self.opened.ledger
+                ledger.finish(replace(record, run=ledger.run, weighing=weighing))
                 watch.finish(record)
                 reporter.finish(record.bars)
                 self.summary.add(record)

@@ -8,9 +8,9 @@
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
 --
--- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path. Weights are computed
--- in double and rounded to FLOAT once; they stay above zero even where the decay is too small for a FLOAT.
+-- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path.
 {%- from "label/distances.sql" import distance_of %}
+{%- from "label/weight.sql" import decay_of, weight_of %}
 {%- set has_levels = has_exits or breaks_ties_by_open %}
 
 {#- What a long and a short trade call by one name, for the trades of a mode. -#}
@@ -191,10 +191,7 @@ measured_trades as (
         excursions.series,
         excursions.bar,
         excursions.clock,
-        exp(
-            -$decay_rate::double
-            * greatest(0, $reference_month::bigint - {{ month_of("clock") }})
-        ) as decay
+        {{ decay_of(month_of("clock")) }} as decay
         {%- for mode in trades.modes %}
         {%- set number = mode.number %}
         {%- set fall = "greatest(0, entry - lowest_%d)" % number %}
@@ -250,55 +247,6 @@ measured_trades as (
     from {{ "exits as excursions" if has_exits else "decided_trades as excursions" if breaks_ties_by_open else "excursions" }}
     inner join series using (series)
     where excursions.is_wanted
-),
-
-qualities_and_velocities as (
-    select
-        *
-        {%- for mode in trades.modes %},
-        {%- if not mode.stop %}
-        1.0::double as quality_{{ mode.number }},
-        {%- elif mode.stop.is_ticks %}
-        $quality_best::double
-        - $quality_slope::double * mae_ticks_{{ mode.number }} / $mode_{{ mode.number }}_stop::double
-            as quality_{{ mode.number }},
-        {%- else %}
-        $quality_best::double
-        - $quality_slope::double * mae_{{ mode.number }} / stop_{{ mode.number }}
-            as quality_{{ mode.number }},
-        {%- endif %}
-        $velocity_best::double
-        - $velocity_slope::double
-        * (seconds_{{ mode.number }} - $optimal_seconds::double)
-        / $velocity_span_seconds::double
-            as velocity_{{ mode.number }}
-        {%- endfor %}
-    from measured_trades
-),
-
-weights as (
-    select
-        *
-        {%- for mode in trades.modes %}
-        {%- set factors = {
-            "quality": "least($quality_best::double, greatest($floor::double, quality_%d))" % mode.number
-            if mode.stop else "quality_%d" % mode.number,
-            "velocity": "least($velocity_best::double, greatest($floor::double, velocity_%d))" % mode.number,
-            "decay": "decay",
-        } %}
-        {%- set of_all = "decay" if "decay" in weight_factors else "1.0::double" %},
-        case
-            {%- if weight_factors %}
-            when outcome_{{ mode.number }} = 'target'
-                then
-                    {%- for factor in weight_factors %}
-                    {{ "* " if not loop.first }}{{ factors[factor] }}
-                    {%- endfor %}
-            {%- endif %}
-            else {{ of_all }}
-        end as weight_{{ mode.number }}
-        {%- endfor %}
-    from qualities_and_velocities
 )
 
 select
@@ -337,9 +285,12 @@ select
                 end
                 {%- endif %}
     end::tinyint as {{ ("label_" ~ mode.name) | identifier }},
-    case
-        when {{ known }} then greatest(weight_{{ mode.number }}, 1.1754943508222875e-38)
-    end::float as {{ ("weight_" ~ mode.name) | identifier }}
+    {%- set mae, stop = "mae_%d" % mode.number, "stop_%d" % mode.number %}
+    {%- if mode.stop and mode.stop.is_ticks %}
+    {%- set mae, stop = "mae_ticks_%d" % mode.number, "$mode_%d_stop::double" % mode.number %}
+    {%- endif %}
+    {{ weight_of(weight_factors, known, outcome, mae, stop if mode.stop, "seconds_%d" % mode.number) }}
+        as {{ ("weight_" ~ mode.name) | identifier }}
     {%- if details %},
     {{ outcome }} as {{ ("outcome_" ~ mode.name) | identifier }},
     {%- for detail in ("mae_ticks", "mfe_ticks", "seconds") %}
@@ -351,7 +302,7 @@ select
     {%- endfor %}
     {%- endif %}
     {%- endfor %}
-from weights;
+from measured_trades;
 
 {%- if asks_some %}
 drop table outcomes;
