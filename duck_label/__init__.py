@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from duck_label.rules import Instrument, TradingMode, Weights
     from duck_label.run.engine import WeightedLabelingEngine
     from duck_label.run.results import Progress, RunPlan, RunSummary
+    from duck_label.run.weigh import weigh
     from duck_label.validation.validation import validate_bars as validate
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "open",
     "statistics",
     "validate",
+    "weigh",
 ]
 
 # Where each is, and under what name.
@@ -80,6 +82,7 @@ _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
     "open": "duck_label.look.inspect",
     "statistics": "duck_label.look.stats",
     "validate": "duck_label.validation.validation",
+    "weigh": "duck_label.run.weigh",
 }
 _NAMES = {"open": "open_output", "validate": "validate_bars"}
 

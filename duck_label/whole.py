@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,3 +39,18 @@ def whole(path: Path, *, on_disk: bool = False) -> Iterator[IO[bytes]]:
                 unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def sealed(part: Path) -> tuple[int, str]:
+    """The size and the digest of a part file that is whole, once it is on disk.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    try:
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return file.tell(), digest
+    except OSError as error:
+        raise OutputError(f"{part}: cannot be written: {error.strerror}") from error

@@ -184,6 +184,7 @@ MAKE = {
     "get the sessions of an exchange": ("pandas_market_calendars", "sessions.parquet"),
     "find the bars at which prices have moved": ("duckdb", "events.parquet"),
 }
+WEIGH = "try other weights"
 READ = [name for name in RECIPES if name.startswith("read the labels")]
 
 # Each has another way of a name, a type or a clock in it.
@@ -241,6 +242,16 @@ def test_a_recipe_labels_a_trade(
         assert {label for (label,) in found.fetchall()} == labels
 
 
+def test_a_recipe_weighs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain(tmp_path / "bars" / "2024-03.parquet")
+    follow(RECIPES[WEIGH], tmp_path)
+    with open_output("labels") as output:
+        assert output.config.weights.decay_rate == 0.1
+        ((runs,),) = output.sql("select list(chunks_weighed order by run) from runs").fetchall()
+    assert runs == [0, 1, 1]
+
+
 @pytest.mark.parametrize("name", long_but(READ[:2], READ))
 def test_a_recipe_reads(
     name: str,
@@ -278,4 +289,4 @@ def test_a_recipe_makes_a_file(name: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_every_recipe_is_typed() -> None:
-    assert {*LABEL, *TRADES, *MAKE, *READ} == set(RECIPES)
+    assert {*LABEL, *TRADES, *MAKE, WEIGH, *READ} == set(RECIPES)

@@ -52,6 +52,7 @@ QUERIES = (
     "validate/prices",
     "validate/start",
     "validate/symbols",
+    "weigh/part",
     *LABEL_STEPS,
     *VIEWS,
     "explain/bars",
@@ -61,6 +62,7 @@ QUERIES = (
 NAMES: dict[str, object] = {
     "direction": "asc",
     "by": "month",
+    "milliseconds": ['"ms"'],
     "label": '"label_m"',
     "weight": '"weight_m"',
 }

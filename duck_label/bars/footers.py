@@ -5,7 +5,6 @@ Reads a bar only where a footer keeps no statistics of its times.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,14 +14,12 @@ from duck_label.columns import PER_SECOND, BarColumns, identifier
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.storage.names import exactly, is_url
-from duck_label.storage.places import open_file, version
+from duck_label.storage.places import digest_of, open_file, version
 
 _FOREVER = 2**63
 # The most that a clock is put forward or back, in microseconds: a good bar may lie so much earlier
 # than the first of a file, if that is of an hour that a local clock skips.
 _SKIP = 7_200_000_000
-# Bytes of a file that are read at once to see whether it is another one.
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -65,15 +62,13 @@ class BarFile:
             return str(self.version)
         try:
             with open_file(self.path) as file:
-                digest = hashlib.sha256()
-                while block := file.read(_BLOCK):
-                    digest.update(block)
+                digest = digest_of(file)
                 is_same = (file.tell(), version(file)) == (self.size, self.version)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
         if not is_same:
             raise InputError(f"{self.path}: has changed while it was read: run again")
-        return digest.hexdigest()
+        return digest
 
     @property
     def rows(self) -> int:

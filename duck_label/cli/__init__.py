@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from duck_label.cli import look, signals
+from duck_label.cli import look, signals, weighing
 from duck_label.cli.console import exit_codes
 from duck_label.cli.options import (
     HomePath,
@@ -320,6 +320,7 @@ for command in (
     look.explain,
     look.show_sql,
     look.completion,
+    weighing.weigh,
     signals.sessions,
     signals.events,
 ):

@@ -81,7 +81,7 @@ class TerminalProgress:
         if self._verbose:
             self.note(
                 f"{counted(len(chunks), 'chunk')}, "
-                f"{counted(sum(chunk.rows for chunk in chunks), 'bar')} to label"
+                f"{counted(sum(chunk.rows for chunk in chunks), 'bar')} to go"
             )
         if self._show_bar:
             self._bar = Progress(
@@ -163,6 +163,14 @@ class ReadingProgress:
 def summary_text(summary: RunSummary) -> str:
     """A run in a few lines."""
     where = f"labels: {summary.output}/*.parquet ({counted(len(summary.parts), 'file')})"
+    if summary.rows_weighed:
+        weighed = (
+            f"weighed {counted(summary.rows_weighed, 'bar')} in {summary.seconds:.1f} s, "
+            f"{counted(summary.chunks_weighed, 'chunk')}"
+        )
+        where = f"{weighed}\n{where}"
+        if summary.rows_labeled == 0:
+            return where
     if summary.rows_labeled == 0:
         labeled = (
             f"{counted(summary.rows_resumed, 'bar')} {_is_or_are(summary.rows_resumed)} labeled"
@@ -209,4 +217,9 @@ def plan_text(plan: RunPlan) -> str:
         f"{_is_or_are(plan.rows_done)} labeled already; {counted(plan.threads, 'thread')}, "
         f"{format_bytes(plan.memory_limit_bytes)}"
     )
+    if plan.chunks_to_weigh:
+        lines.append(
+            f"{counted(plan.rows_to_weigh, 'bar')} of those in "
+            f"{counted(plan.chunks_to_weigh, 'chunk')} get other weights, without being labeled"
+        )
     return "\n".join(lines)

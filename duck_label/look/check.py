@@ -5,7 +5,6 @@ A run looks at their sizes and footers only, since reading years of labels takes
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,7 @@ from duck_label.errors import DamagedOutputError, InputError
 from duck_label.ranges import without
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.storage.names import is_parquet
-from duck_label.storage.places import open_file
-
-# Bytes of a part that are read at once.
-_BLOCK = 1 << 20
+from duck_label.storage.places import digest_of, open_file
 
 
 @dataclass(frozen=True)
@@ -105,11 +101,9 @@ def _fault(address: str, record: ChunkRecord, size: int | None) -> str | None:
         return "is a folder, where a part file was written"
     if size != record.size_bytes:
         return f"has {size:,} bytes of the {record.size_bytes:,} that were written"
-    digest = hashlib.sha256()
     try:
         with open_file(address) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+            digest = digest_of(file)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return None if digest.hexdigest() == record.digest else "has other bytes than were written"
+    return None if digest == record.digest else "has other bytes than were written"

@@ -22,9 +22,10 @@ from typing import Any, Self, TypedDict
 
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.records.inputs import InputFile, read_inputs, write_inputs
-from duck_label.records.lines import FORMAT, PART, ChunkLine, RunLine, lines
+from duck_label.records.lines import FORMAT, PART, PartLine, RunLine, lines
 from duck_label.storage.names import RECORDS, exactly
 from duck_label.storage.outputs import folder
+from duck_label.storage.places import digest_of, open_file
 
 FOLDER = RECORDS
 _INPUT = "input_"
@@ -158,6 +159,7 @@ class Ledger:
         for leftover in self.folder.glob("**/*.tmp"):
             leftover.unlink()
         self.snapshots.parent.mkdir(exist_ok=True)
+        self._settle()
         return self
 
     def begin_run(self, facts: Mapping[str, Any]) -> None:
@@ -223,11 +225,63 @@ class Ledger:
         """The chunks that were finished and not withdrawn, wherever their part files are by now."""
         if self._last_check().get("format", FORMAT) != FORMAT:
             return []
-        records = {
-            (record["start"], record["end"]): ChunkRecord.read(record)
-            for record in lines(self.folder / "chunks.jsonl", ChunkLine)
-        }
+        records, waiting = self._parts()
+        if waiting is not None and not self._has_its_name(waiting, records):
+            records[waiting.start, waiting.end] = waiting
         return [record for record in records.values() if record.size_bytes >= 0]
+
+    def _parts(self) -> tuple[dict[tuple[int, int], ChunkRecord], ChunkRecord | None]:
+        """The last record of every chunk, by its range; and one that the last line has replaced.
+
+        A part that is weighed is recorded while the one before it still has its name. Only the last
+        line can be of such a part: the next one is written when the part has its name.
+        """
+        records: dict[tuple[int, int], ChunkRecord] = {}
+        waiting = None
+        for line in lines(self.folder / "chunks.jsonl", PartLine):
+            place = line["start"], line["end"]
+            waiting = records.get(place) if line.get("event") == "weighed" else None
+            if waiting is not None:
+                values = {key: line[key] for key in ("size_bytes", "digest", "weighing")}
+                records[place] = replace(waiting, **values)
+            elif line.get("event") is None:
+                records[place] = ChunkRecord.read(line)
+        return records, waiting
+
+    def _has_its_name(
+        self, before: ChunkRecord, records: Mapping[tuple[int, int], ChunkRecord]
+    ) -> bool:
+        """Whether a part that was weighed replaced the one before it, or never will."""
+        weighed, name = records[before.start, before.end], str(before.file)
+        size = self.output.contents().get(name)
+        if size != before.size_bytes:
+            return True
+        # Of parts of one size the content tells.
+        return size == weighed.size_bytes and self._digest(name) == weighed.digest
+
+    def _digest(self, name: str) -> str:
+        address = self.output.address(name)
+        try:
+            with open_file(address) as file:
+                return digest_of(file)
+        except OSError as error:
+            raise OutputError(f"{address}: cannot be read: {error.strerror}") from error
+
+    def _settle(self) -> None:
+        """Take back the record of a part that was weighed and never got its name."""
+        records, waiting = self._parts()
+        if waiting is not None and not self._has_its_name(waiting, records):
+            self._append_weighed(waiting, 0.0)
+
+    def finish_weighing(self, record: ChunkRecord, seconds: float) -> None:
+        """Record a part that was weighed, then give it its name."""
+        self._append_weighed(record, seconds)
+        self.output.take(self.unfinished(str(record.file)), str(record.file))
+
+    def _append_weighed(self, record: ChunkRecord, seconds: float) -> None:
+        fields = ("start", "end", "file", "size_bytes", "digest", "weighing")
+        values = {name: getattr(record, name) for name in fields}
+        self.append("chunks", {"event": "weighed", **values, "seconds": seconds})
 
     def part_files(self, records: Iterable[ChunkRecord]) -> list[dict[str, str]]:
         """The part files of chunks, for a query."""

@@ -161,6 +161,19 @@ class Chunk(Line):
     weighing: NotRequired[str | None]
 
 
+class WeighedPart(Line):
+    """The part of a finished chunk has other weights."""
+
+    event: Literal["weighed"]
+    start: int
+    end: int
+    file: Part
+    size_bytes: int
+    digest: str
+    weighing: str | None
+    seconds: float
+
+
 class Reading(TypedDict):
     """A reading of the memory."""
 
@@ -175,6 +188,7 @@ class Reading(TypedDict):
 
 RunLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Start | End | Found | OtherFormat | Anew)
 ChunkLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Chunk)
+PartLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Chunk | WeighedPart)
 EventLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Event)
 ReadingLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Reading)
 

@@ -25,6 +25,7 @@ from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, mon
 from duck_label.run import changes
 from duck_label.run.asked import Asked, asking_files
 from duck_label.run.changes import input_files, refuse_conflict
+from duck_label.run.weighing import Weights
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,10 @@ def admit(
         aside.replace(ledger.quarantine)
         everything["quarantine"] = escape(str(ledger.quarantine))
     values["quarantine"] = escape(str(ledger.quarantine.absolute()))
-    values["reference_month"] = config.reference_month() or latest
+    month = values["reference_month"] = config.reference_month() or latest
     news = None
     if before is not None and new is not None:
-        news = changes.news(new, ledger.chunks(), before, values["reference_month"])
+        news = changes.news(new, ledger.chunks(), before, config.weighing(month))
         ledger.withdraw(news.stale)
     otherwise: Sequence[ChunkRecord] = ()
     asking = asking_files(config)
@@ -146,7 +147,13 @@ def admit(
         otherwise = asked.otherwise(ledger.chunks(), before)
         ledger.withdraw(otherwise)
     files = input_files(given, before)
-    if before is None or before.files != files or before.asking != asking:
+    of_weights = config.weight_identity(), month
+    if (
+        before is None
+        or before.files != files
+        or before.asking != asking
+        or (before.weights, before.reference_month) != of_weights
+    ):
         repeated = source.rows - bad_bars - good if config.on_duplicates == "first" else 0
         rounded: list[Rounded] = []
         if config.on_off_grid == "round":
@@ -157,11 +164,11 @@ def admit(
         ledger.note_checked(
             Checked(
                 config.label_identity(),
-                config.weight_identity(),
+                of_weights[0],
                 files,
                 bad_bars,
                 source.columns,
-                values["reference_month"],
+                month,
                 latest,
                 rounded,
                 repeated,
@@ -219,12 +226,25 @@ def finished(
         for group in source.row_groups
     )
     files = input_files(source, checked)
-    if changes.since(checked, files) or has_bars_left or ledger.unrecorded_parts():
+    month = config.reference_month() or checked.latest_month
+    weights = Weights(config, checked.columns, month)
+    if (
+        changes.since(checked, files)
+        or has_bars_left
+        or ledger.unrecorded_parts()
+        or weights.lacking(ledger.chunks())
+    ):
         return None
     asking = asking_files(config)
     if checked.asking != asking and _asked_otherwise(database, source, config, ledger, checked):
         return None
-    return replace(checked, files=files, asking=asking)
+    return replace(
+        checked,
+        files=files,
+        asking=asking,
+        weights=config.weight_identity(),
+        reference_month=month,
+    )
 
 
 def _asked_otherwise(
@@ -242,21 +262,25 @@ def _asked_otherwise(
 
 def lasting(
     database: Database, source: Source, config: LabelingConfig, ledger: Ledger
-) -> list[ChunkRecord]:
-    """The finished chunks that a run over this input would keep, if its new bars are good."""
+) -> tuple[list[ChunkRecord], list[ChunkRecord]]:
+    """The finished chunks that a run over this input would keep, if its new bars are good.
+
+    And those of them that it would weigh anew.
+    """
     done, checked = ledger.chunks(), known(database, ledger)
     if checked is None:
-        return []
+        return [], []
     raw = source.context(config)
     otherwise = _asked_otherwise(database, source, config, ledger, checked)
     done = [record for record in done if record not in otherwise]
     new = changes.addition(database, source, raw, checked)
-    if new is None:
-        return done
-    times = [source.moment(last) for _, last in new.ranges]
-    latest = max([checked.reference_month, *(12 * time.year + time.month for time in times)])
-    stale = changes.news(new, done, checked, config.reference_month() or latest).stale
-    return [record for record in done if record not in stale]
+    times = [] if new is None else [source.moment(last) for _, last in new.ranges]
+    latest = max([checked.latest_month, *(12 * time.year + time.month for time in times)])
+    weights = Weights(config, checked.columns, config.reference_month() or latest)
+    if new is not None:
+        stale = changes.news(new, done, checked, weights.weighing).stale
+        done = [record for record in done if record not in stale]
+    return done, weights.lacking(done)
 
 
 def _check(

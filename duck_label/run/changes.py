@@ -97,6 +97,9 @@ def _difference(before: Checked, source: Source, config: LabelingConfig) -> str 
     # To pin the decay to the month that it counts from already changes no weight.
     if old["as_of"] is None and new["as_of"] == before.reference_month:
         old["as_of"] = new["as_of"]
+    if before.config["details"]:
+        # Other weights are made anew from the details.
+        old |= config.weight_identity()
     changes = [
         f"{key} was {_told(key, old.get(key))}, is {_told(key, new.get(key))}"
         for key in sorted(old.keys() | new.keys())
@@ -189,13 +192,23 @@ class News:
             reason = " in another month, from which the decay counts"
         else:
             reason = ""
-        advice = "; as_of (--as-of) pins it, so that weights stay" if self.has_new_month else ""
+        advice = ""
+        if self.has_new_month:
+            advice = (
+                "; as_of (--as-of) pins it, so that weights stay; with --details, which would have "
+                "to be there from the first run on, weights are made anew without labeling"
+            )
         return f"{files}{reason}: {len(self.stale)} of {self.finished} chunks again{advice}"
 
 
-def news(new: Addition, done: Sequence[ChunkRecord], before: Checked, reference_month: int) -> News:
-    """What new bars mean for the finished chunks."""
-    has_new_month = before.reference_month != reference_month
+def news(new: Addition, done: Sequence[ChunkRecord], before: Checked, weighing: str) -> News:
+    """What new bars mean for the finished chunks; `weighing` is what weights are to be made of.
+
+    Where there are no details, a chunk of other weights is labeled anew.
+    """
+    has_new_month = not before.config["details"] and any(
+        record.weighing != weighing for record in done if record.file is not None
+    )
     stale = tuple(record for record in done if has_new_month or new.changes(record))
     return News(
         len(new.files.files),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,13 +17,14 @@ from duck_label.columns import MILLISECONDS
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import explain
-from duck_label.errors import DuckLabelError, OutputError
+from duck_label.errors import DuckLabelError
 from duck_label.memory.budget import MemorySnapshot
 from duck_label.queries import LABEL_STEPS, label_steps, render
 from duck_label.records.ledger import ChunkRecord, Reach
 from duck_label.run.admission import Bars
 from duck_label.run.asked import Asked
 from duck_label.run.watch import Watch
+from duck_label.whole import sealed
 
 # The first two steps are asked for answers; the others follow, one after the other.
 _COUNT, _FIND_MARGINS, *_ = LABEL_STEPS
@@ -209,13 +208,7 @@ class ChunkLabeler:
                 f"{chunk.name}: the part file came out wrong: {rows:,} rows of {expected:,}, "
                 f"{len(columns)} columns of {len(given) + len(outputs)}: nothing of it was kept"
             )
-        try:
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                size = file.tell()
-        except OSError as error:
-            raise OutputError(f"{part}: cannot be written: {error.strerror}") from error
+        size, digest = sealed(part)
         return _Part(f"{chunk.name}.parquet", rows, size, reach, digest)
 
 

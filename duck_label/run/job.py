@@ -69,7 +69,7 @@ class Job:
         config, source, budget = self.opened.config, self.opened.source, self.opened.database.budget
         self.opened.ledger.refuse_foreign_files()
         self._refuse_conflict()
-        done = self._lasting()
+        done, lacking = self._lasting()
         schedule = Schedule(
             self.opened, source, done, share(config, budget), manager(config, budget)
         )
@@ -80,6 +80,8 @@ class Job:
             rows_done=sum(record.bars for record in done),
             memory_limit_bytes=budget.limit,
             threads=self.opened.database.threads,
+            chunks_to_weigh=len(lacking),
+            rows_to_weigh=sum(record.rows for record in lacking),
         )
 
     def run(self, progress: Progress) -> RunSummary:
@@ -115,10 +117,10 @@ class Job:
         if not self.overwrite:
             refuse_conflict(self.opened.ledger, self.opened.source, self.opened.config)
 
-    def _lasting(self) -> list[ChunkRecord]:
-        """The finished chunks that would stay."""
+    def _lasting(self) -> tuple[list[ChunkRecord], list[ChunkRecord]]:
+        """The finished chunks that would stay, and those of them that would be weighed anew."""
         if self.anew:
-            return []
+            return [], []
         database, source = self.opened.database, self.opened.source
         try:
             return lasting(database, source, self.opened.config, self.opened.ledger)

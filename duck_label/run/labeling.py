@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from platform import python_version
 from typing import Any
 
 import duckdb
@@ -24,12 +22,14 @@ from duck_label.run.admission import Bars, admit, quarantined
 from duck_label.run.advice import advise
 from duck_label.run.crews.alone import Crew
 from duck_label.run.crews.choice import crew
+from duck_label.run.facts import facts
 from duck_label.run.opened import Opened
 from duck_label.run.reporter import RunReporter
 from duck_label.run.results import Progress, RunSummary, told_rounded
 from duck_label.run.schedule import Schedule
 from duck_label.run.sense import doubts
 from duck_label.run.watch import Watch
+from duck_label.run.weighing import Weigher, Weights
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Labeling:
                 bars, _ = watch.attempt("checking the input", lambda: self._admit(anew=anew))
                 self._tell(bars)
                 ledger.remove_unrecorded_parts()
+                self._weigh(bars, watch)
                 with crew(self.opened, bars, watch) as members:
                     self._label(bars, watch, members, reporter)
             finally:
@@ -102,6 +103,16 @@ class Labeling:
         if bars.news is not None:
             self.summary.chunks_stale += len(bars.news.stale)
             self.progress.note(f"note: {bars.news}")
+
+    def _weigh(self, bars: Bars, watch: Watch) -> None:
+        """Make the weights of finished chunks anew where they are to be others."""
+        database, ledger = self.opened.database, self.opened.ledger
+        month = bars.parameters["reference_month"]
+        weights = Weights(self.opened.config, bars.source.columns, month)
+        if lacking := weights.lacking(ledger.chunks()):
+            self.progress.note(f"note: {weights.told(lacking)}")
+            for _, record, _ in Weigher(database, ledger, watch, weights).weigh(lacking):
+                self.summary.weighed(record)
 
     def _label(self, bars: Bars, watch: Watch, members: Crew, reporter: RunReporter) -> None:
         """Label what is left of the range, chunk after chunk."""
@@ -171,15 +182,6 @@ class Labeling:
 
     def _facts(self) -> dict[str, Any]:
         """What the records say of a run when it begins."""
-        return {
-            "config": self.opened.config.recorded(),
-            "versions": {
-                **{name: version(name) for name in ("duck-label", "duckdb", "pyarrow")},
-                "python": python_version(),
-            },
-            "memory_limit_bytes": self.opened.database.budget.limit,
-            "threads": self.summary.threads,
-            "workers": self.summary.workers,
-            # Among others, the versions at which tables with a log were read.
-            "input_notes": list(self.opened.source.notes),
-        }
+        # Among others, the versions at which tables with a log were read.
+        notes = list(self.opened.source.notes)
+        return {**facts(self.opened.config, self.summary), "input_notes": notes}

@@ -73,6 +73,9 @@ class RunPlan:
     rows_done: int
     memory_limit_bytes: int
     threads: int
+    # Finished chunks whose weights would be made anew, without labeling.
+    chunks_to_weigh: int = 0
+    rows_to_weigh: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; keys carry units."""
@@ -92,7 +95,9 @@ class RunSummary:
     symbols_left_out: int = 0
     prices_rounded: list[Rounded] = field(default_factory=list)
     lone_events: int = 0
+    rows_weighed: int = 0
     chunks_labeled: int = 0
+    chunks_weighed: int = 0
     chunks_resumed: int = 0
     chunks_stale: int = 0
     chunks_retried: int = 0
@@ -147,6 +152,12 @@ class RunSummary:
         # Of processes on other machines nobody else tells.
         self.peak_rss_bytes = max(self.peak_rss_bytes, record.peak_rss_bytes)
         self._errors.append(abs(record.predicted_peak_bytes / record.peak_rss_bytes - 1))
+
+    def weighed(self, record: ChunkRecord) -> None:
+        """Count a chunk whose weights this run made anew."""
+        self.chunks_weighed += 1
+        self.rows_weighed += record.rows
+        self.chunks_retried += record.attempts > 1
 
     def finish(self, metrics: PerformanceMetrics, manager: MemoryManager) -> None:
         """Note what the run took."""

@@ -82,6 +82,14 @@ class Folder(ABC):
         """Remove a record, if there is one."""
 
     @abstractmethod
+    def copy(self, name: str, into: Path) -> Path:
+        """A file of the folder where this machine has it: itself, or a copy in another folder.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+
+    @abstractmethod
     def take(self, path: Path, name: str) -> None:
         """Give a file that is whole its name in the folder, where it appears at once.
 

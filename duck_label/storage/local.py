@@ -78,6 +78,10 @@ class LocalFolder(Folder):
         """See `Folder`."""
         path.unlink(missing_ok=True)
 
+    def copy(self, name: str, into: Path) -> Path:  # noqa: ARG002 - it is here already
+        """See `Folder`."""
+        return self._path.resolve() / name
+
     def take(self, path: Path, name: str) -> None:
         """See `Folder`."""
         try:

@@ -5,6 +5,7 @@ A `file://` URL is the path in it. Nothing above this room asks which of both a 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ from duck_label.storage.stores import store
 
 Result = TypeVar("Result")
 
+# Bytes that are read at once.
+_BLOCK = 1 << 20
 # Requests that wait for a store at the same time.
 _AT_ONCE = 16
 
@@ -144,6 +147,14 @@ def open_file(name: str) -> BufferedReader | StoredFile:
     if not is_url(name):
         return open(name, "rb")
     return StoredFile(store(name), name)
+
+
+def digest_of(file: BufferedReader | StoredFile) -> str:
+    """The SHA-256 of the content of a file, read in blocks."""
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
 
 
 def version(file: BufferedReader | StoredFile) -> int | str:

@@ -145,6 +145,11 @@ class StoredFolder(Folder):
         self._kept.pop(path, None)
         self._store.remove(self._at(f"{self._under}/{path.relative_to(self.records).as_posix()}"))
 
+    def copy(self, name: str, into: Path) -> Path:
+        """See `Folder`."""
+        self._store.get(self._at(name), into / name)
+        return into / name
+
     def take(self, path: Path, name: str) -> None:
         """See `Folder`. What is not here was handed over in the store."""
         if path.exists():

@@ -191,7 +191,7 @@ measured_trades as (
         excursions.series,
         excursions.bar,
         excursions.clock,
-        {{ decay_of(month_of("clock")) }} as decay
+        {{ decay_of(month_of("clock")) | indent(8) }} as decay
         {%- for mode in trades.modes %}
         {%- set number = mode.number %}
         {%- set fall = "greatest(0, entry - lowest_%d)" % number %}
@@ -289,7 +289,7 @@ select
     {%- if mode.stop and mode.stop.is_ticks %}
     {%- set mae, stop = "mae_ticks_%d" % mode.number, "$mode_%d_stop::double" % mode.number %}
     {%- endif %}
-    {{ weight_of(weight_factors, known, outcome, mae, stop if mode.stop, "seconds_%d" % mode.number) }}
+    {{ weight_of(weight_factors, known, outcome, mae, stop if mode.stop, "seconds_%d" % mode.number, "decay") | indent(4) }}
         as {{ ("weight_" ~ mode.name) | identifier }}
     {%- if details %},
     {{ outcome }} as {{ ("outcome_" ~ mode.name) | identifier }},

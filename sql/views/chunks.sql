@@ -5,16 +5,22 @@
 {%- from "views/records.sql" import records with context %}
 create or replace view chunks as
 with
-recorded_chunks as (
+recorded_lines as (
     select *
     {{ records([
-        ("run", "bigint"), ("start", "bigint"), ("end", "bigint"), ("file", "varchar"), ("rows", "bigint"),
+        ("event", "varchar"), ("run", "bigint"), ("start", "bigint"), ("end", "bigint"), ("file", "varchar"), ("rows", "bigint"),
         ("bars", "bigint"), ("lone_events", "bigint"),
         ("size_bytes", "bigint"), ("predicted_rows", "bigint"), ("predicted_peak_bytes", "bigint"),
         ("peak_rss_bytes", "bigint"), ("floor_rss_bytes", "bigint"), ("spill_bytes", "bigint"),
         ("seconds", "double"), ("attempts", "bigint"), ("steps", "map(varchar, double)"),
     ]) }}
     where parse_filename(filename) = 'chunks.jsonl' and time is not null
+),
+
+recorded_chunks as (
+    select * exclude (event)
+    from recorded_lines
+    where event is null
     qualify row_number() over (partition by "start", "end" order by time desc) = 1
 ),
 
@@ -23,6 +29,24 @@ part_files as (
         parse_filename(filename) as file,
         size as size_bytes
     from read_blob({{ folder }} || '/*.parquet')
+),
+
+-- A part that was weighed anew has a line of its own, which may be there before it.
+recorded_parts as (
+    select distinct
+        recorded_chunks."start",
+        recorded_chunks."end",
+        part_files.size_bytes
+    from recorded_chunks
+    inner join recorded_lines
+        on
+            recorded_chunks."start" = recorded_lines."start"
+            and recorded_chunks."end" = recorded_lines."end"
+            and recorded_chunks.time <= recorded_lines.time
+    inner join part_files
+        on
+            recorded_lines.file = part_files.file
+            and recorded_lines.size_bytes = part_files.size_bytes
 )
 
 select
@@ -34,7 +58,7 @@ select
     "rows",
     bars,
     lone_events,
-    size_bytes,
+    coalesce(recorded_parts.size_bytes, 0) as size_bytes,
     predicted_rows,
     predicted_peak_bytes,
     peak_rss_bytes,
@@ -46,6 +70,6 @@ select
     steps,
     time as finished_at
 from recorded_chunks
-left join part_files using (file, size_bytes)
-where recorded_chunks.file is null or part_files.file is not null
+left join recorded_parts using ("start", "end")
+where recorded_chunks.file is null or recorded_parts.size_bytes is not null
 order by chunk_from;

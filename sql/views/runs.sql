@@ -14,7 +14,7 @@ events as (
         ("peak_rss_bytes", "bigint"), ("peak_spill_bytes", "bigint"), ("cleanups", "bigint"),
         ("reconnects", "bigint"), ("memory_limit_bytes", "bigint"), ("threads", "bigint"),
         ("workers", "bigint"), ("workers_lost", "bigint"),
-        ("reference_month", "varchar"), ("warnings", "varchar[]"), ("advice", "varchar[]"), ("config", "json"), ("versions", "json"),
+        ("chunks_weighed", "bigint"), ("reference_month", "varchar"), ("warnings", "varchar[]"), ("advice", "varchar[]"), ("config", "json"), ("versions", "json"),
     ]) }}
     where parse_filename(filename) = 'runs.jsonl'
 ),
@@ -40,6 +40,7 @@ select
     ends.rows_resumed,
     ends.rows_quarantined,
     ends.chunks_labeled,
+    ends.chunks_weighed,
     ends.chunks_resumed,
     ends.chunks_retried,
     ends.rows_per_second,

@@ -1,0 +1,54 @@
+"""The command that makes weights anew: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from duck_label.cli.options import Place, configuration, debug, settings_of
+
+
+@click.command()
+@click.argument("output", type=Place(exists=True), metavar="OUT")
+@configuration
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Write a line for every part.")
+@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
+@click.option("--profile", is_flag=True, help="Write what every SQL step took to stderr.")
+@debug
+def weigh(
+    output: str | Path,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    no_progress: bool,
+    profile: bool,
+    **configuration: Any,
+) -> None:
+    """Make the weights of OUT anew, from other constants, factors or as_of, without labeling.
+
+    OUT was labeled with --details. Its weights become those of a run with the configuration in
+    force; labels and details stay as they are. No bars are read, so they need not be there. Part
+    files are replaced one by one, and the same command goes on after an interruption.
+
+    \b
+    duck-label weigh labels --as-of 2024-12-20
+    duck-label weigh labels --set weights.decay_rate=0.1
+    """
+    from duck_label.cli.progress import TerminalProgress, summary_text
+    from duck_label.profile import Profile
+    from duck_label.run.weigh import weigh
+
+    config = settings_of(configuration).config
+    steps = Profile() if profile else None
+    with TerminalProgress(quiet=quiet, verbose=verbose, show_bar=not no_progress) as progress:
+        summary = weigh(output, config, progress, steps)
+    progress.note(summary_text(summary))
+    if steps is not None:
+        progress.note(steps.table(summary.seconds))
+    if as_json:
+        click.echo(json.dumps(summary.to_json()))

@@ -1,0 +1,131 @@
+"""Weighs a labeled output anew, on its own: what its weights are to be, and why not.
+
+How a part is weighed is said in `weighing`. A run over the bars does the same by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from duck_label.config import LabelingConfig
+from duck_label.database import Database
+from duck_label.errors import InputError, OutputConflictError, OutputError
+from duck_label.memory import budget as memory
+from duck_label.memory.budget import MemoryBudget, default_threads
+from duck_label.profile import Profile
+from duck_label.records.ledger import Checked, Ledger
+from duck_label.run.facts import facts
+from duck_label.run.reporter import RunReporter
+from duck_label.run.results import Progress, RunSummary, Silence
+from duck_label.run.watch import Watch
+from duck_label.run.weighing import Weigher, Weights, chunk_of
+from duck_label.storage.scratch import owned, spill_folder
+from duck_label.storage.stores import load
+
+
+def weigh(
+    output: str | Path,
+    config: LabelingConfig | None = None,
+    progress: Progress | None = None,
+    profile: Profile | None = None,
+) -> RunSummary:
+    """Make the weights of a labeled output anew, from its details: no bars are read.
+
+    They are those of a run with this configuration: of it count `weights` and `as_of`, and how to
+    go about the work (`memory`, `run`). Whatever else it sets must be as the output has it. Parts
+    are replaced one by one, each as a whole; what is interrupted goes on where it was.
+
+    Raises:
+        InputError: for an output without labels, or without details.
+        OutputConflictError: for a configuration of other labels.
+        DamagedOutputError: for a part that is not as it was written.
+        OutputError: if the output is held by a run, or the disk is full.
+        MemoryBudgetError: if a part does not fit in the memory budget.
+    """
+    began = time.perf_counter()
+    config, progress = config or LabelingConfig(), progress or Silence()
+    load([output], config.run.store_patience)
+    ledger = Ledger(output, config.run.temp_dir)
+    checked = _labeled(ledger)
+    _refuse_other_labels(ledger, checked, config)
+    identity = {**checked.config, **config.weight_identity()}
+    month = config.reference_month() or checked.latest_month
+    weights = Weights(LabelingConfig.of_identity(identity), checked.columns, month)
+    budget = MemoryBudget.resolve(config.memory.limit, held=memory.rss_bytes())
+    threads = config.run.threads or default_threads()
+    summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=threads)
+    if budget.warning is not None:
+        summary.warnings.append(budget.warning)
+        progress.note(f"warning: {budget.warning}")
+    wanted = replace(checked, weights=config.weight_identity(), reference_month=month)
+    if wanted == checked and not weights.lacking(ledger.chunks()):
+        summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
+        return summary
+    spill = spill_folder(config.run.temp_dir or ledger.folder)
+    most = config.run.max_temp_size
+    with (
+        Database(budget, threads, spill, most, profile) as database,
+        ledger,
+        owned(spill),
+        RunReporter(config, budget, ledger, progress) as reporter,
+    ):
+        ledger.begin_run(facts(config, summary))
+        with Watch(config, budget, database, reporter, ledger.snapshots) as watch:
+            try:
+                if ledger.checked() != checked:
+                    raise OutputError(f"{output}: has changed meanwhile: weigh it again")
+                ledger.note_checked(wanted)
+                done = ledger.chunks()
+                lacking = weights.lacking(done)
+                summary.resume([record for record in done if record not in lacking])
+                summary.reference_month = weights.month_name
+                chunks = list(map(chunk_of, lacking))
+                watch.begin(chunks)
+                reporter.begin(chunks)
+                progress.begin(chunks, budget, watch.manager.read_rss)
+                weigher = Weigher(database, ledger, watch, weights)
+                for chunk, record, left in weigher.weigh(lacking):
+                    watch.finish(record)
+                    reporter.finish(record.rows)
+                    summary.weighed(record)
+                    progress.advance(chunk, record, left)
+            finally:
+                summary.parts = sorted(str(r.file) for r in ledger.chunks() if r.file is not None)
+                summary.finish(watch.monitor.finish_monitoring(), watch.manager)
+                ledger.append("runs", {"event": "end", **summary.to_json()})
+    return summary
+
+
+def _labeled(ledger: Ledger) -> Checked:
+    """What the labels of an output were made of, if they can be weighed."""
+    checked = ledger.checked()
+    if checked is None:
+        raise InputError(f"{ledger.output}: holds no labels of duck-label to weigh")
+    if not checked.config["details"]:
+        raise InputError(
+            f"{ledger.output}: holds no details, of which weights are made (excursions, seconds, "
+            "stops): label with --details, and other weights need no labeling again"
+        )
+    return checked
+
+
+def _refuse_other_labels(ledger: Ledger, checked: Checked, config: LabelingConfig) -> None:
+    """Make sure that what a configuration sets beside weights is as the labels have it."""
+    own = config.label_identity()
+    given = config.model_fields_set & own.keys()
+    # A configuration that says nothing of a horizon has this one.
+    if own["timeout_seconds"] == LabelingConfig().label_identity()["timeout_seconds"]:
+        given -= {"timeout_seconds"}
+    differences = [
+        f"{key} is {json.dumps(checked.config.get(key))} there, {json.dumps(own[key])} here"
+        for key in sorted(given)
+        if own[key] != checked.config.get(key)
+    ]
+    if differences:
+        raise OutputConflictError(
+            f"{ledger.output}: weigh makes weights anew and no labels: {'; '.join(differences)}. "
+            "Leave it out, or label anew with run"
+        )
