@@ -211,7 +211,7 @@ class Mode:
     def trail(self, side: str) -> str | None:
         """The column of the bar at which the stop that trails on a side is met."""
         number = self.trail_up if side == "up" else self.trail_down
-        return None if number is None else f"trails_{side}.trail_{number}"
+        return None if number is None else f"trails.{side}_{number}"
 
 
 @dataclass(frozen=True)
@@ -247,6 +247,11 @@ class Trades:
     def sides(self) -> list[Side]:
         """Those on which anything is asked."""
         return [side for side in (self.up, self.down) if side.is_asked]
+
+    @property
+    def trailing_sides(self) -> list[Side]:
+        """Those on which a stop trails."""
+        return [side for side in self.sides if side.trails]
 
     @property
     def may_tie(self) -> bool:

@@ -1,5 +1,5 @@
 -- Purpose:    the bars of one chunk and its margins, numbered, on the price grid, each with its entry and horizons
--- Grain:      one row per bar
+-- Grain:      one row per bar; bars are numbered through, symbol after symbol
 -- In:         the input files; the file of events, `session_times`, where these say which bars are asked; `series`
 -- Out:        temp table `bars`; temp table `rolls`, one row per roll-affected bar, which may be the one that jumps;
 --             temp table `rolled_paths`, one row per bar that is roll-affected or has such a bar on its path, and the
@@ -14,6 +14,11 @@
 -- bar stands too late, in another session or in none. Sessions never overlap: one is known by when it closes.
 {%- from "label/asked.sql" import events_of_the_chunk, sessions_of_the_series %}
 {%- set volatilities = trades.volatilities %}
+{#- Windows run while rows pass by if all of them reach back a few bars alone. -#}
+{%- set reaches_far = volatilities | selectattr("1.kind", "equalto", "range") | list
+    or volatilities | selectattr("1.bars", "gt", streamed_bars) | list %}
+{%- set before = "over (order by bar)" if reaches_far else "over ()" %}
+{%- set horizons_in_bars = trades.horizons | selectattr("in_bars") | list %}
 {%- set is_told = asking is not none and asking.every_seconds is none %}
 {%- set has_own_side = trades.has_sides and side is not none %}
 create or replace temp table bars as
@@ -37,9 +42,9 @@ bars_on_the_grid as (
         source.{{ column | identifier }}::double as column_{{ loop.index }},
         {%- endfor %}
         {%- for price in ("open", "high", "low", "close") %}
-        round({{ level_of(price, "source", "series") }})::bigint as {{ price }}
-        {{- "," if not loop.last }}
+        round({{ level_of(price, "source", "series") }})::bigint as {{ price }},
         {%- endfor %}
+        series.roll_gap
     from {{ source }} as source
     inner join series on {{ symbol_of("source") }} = series.symbol
     where
@@ -86,6 +91,37 @@ bars_with_what_asks_for_them as (
 ),
 {%- endif %}
 
+-- The bars are sorted once. From here on the neighbours of a bar are the rows before and after it: DuckDB runs windows
+-- without a partition and an order as rows pass by, in their order and on one thread, and it does so for what is read
+-- from a sort. (After a join it would not: it takes a join for a thing that may change the order.)
+bars_in_order as (
+    select *
+    from {{ "bars_with_what_asks_for_them" if events or has_session else "bars_on_the_grid" }}
+    order by series, clock
+),
+
+numbered_bars as (
+    select
+        *,
+        (row_number() over ())::integer as bar,
+        coalesce(lag(series) over () = series, false) as has_previous,
+        coalesce(lead(series) over () = series, false) as has_next,
+        {%- if asking and not is_told %}
+        lag(clock) over () as clock_before,
+        {%- endif %}
+        {%- if is_flat %}
+        lead(session_closes) over () as closes_after,
+        {%- endif %}
+        lag(high) over () as high_before,
+        lag(low) over () as low_before,
+        lag(close) over () as close_before,
+        lead(clock) over () as clock_after,
+        lead(open) over () as open_after,
+        lead(high) over () as high_after,
+        lead(low) over () as low_after
+    from bars_in_order
+),
+
 bars_with_their_neighbours as (
     select
         series,
@@ -107,7 +143,9 @@ bars_with_their_neighbours as (
             and is_event
             {%- elif asking %}
             and coalesce(
-                stretch_of(clock, $stretch::bigint) > stretch_of(lag(clock) over in_order, $stretch::bigint), true
+                not has_previous
+                or stretch_of(clock, $stretch::bigint) > stretch_of(clock_before, $stretch::bigint),
+                true
             )
             {%- endif %}
             {%- if asks_inside %}
@@ -118,90 +156,105 @@ bars_with_their_neighbours as (
         {%- if may_enter_late %}
         coalesce(
             {%- if has_entry_gap %}
-            lead(clock) over in_order - clock > $entry_gap
+            (has_next and clock_after - clock > $entry_gap)
             {%- endif %}
             {%- if has_entry_gap and is_flat %}
             or
             {%- endif %}
             {%- if is_flat %}
-            lead(session_closes) over in_order is null
-            or session_closes <> lead(session_closes) over in_order
+            not has_next
+            or closes_after is null
+            or session_closes <> closes_after
             {%- endif %},
             false
         ) as is_late,
         {%- endif %}
         {%- if is_flat %}
-        lead(session_closes) over in_order as entry_closes,
+        case when has_next then closes_after end as entry_closes,
         {%- endif %}
         {%- if volatilities %}
-        close - lag(close) over in_order as change,
-        greatest(high, lag(close) over in_order) - least(low, lag(close) over in_order) as true_range,
+        case when has_previous then close - close_before end as change,
+        case
+            when has_previous then greatest(high, close_before) - least(low, close_before)
+            else high - low
+        end as true_range,
         {%- endif %}
         {%- for _ in trades.columns %}
         column_{{ loop.index }},
         {%- endfor %}
-        (row_number() over in_order)::integer as bar,
-        lag(high) over in_order as previous_high,
-        lag(low) over in_order as previous_low,
-        abs(close - lag(close) over in_order) as gap,
-        {%- if enters_at_close %}
-        case when lead(clock) over in_order is not null then close end as entry,
-        {%- else %}
-        lead(open) over in_order as entry,
-        {%- endif %}
-        lead(clock) over in_order as entry_clock,
-        lead(high) over in_order as entry_high,
-        lead(low) over in_order as entry_low
-        {%- for horizon in trades.horizons if horizon.in_bars %},
-        lead(clock, ${{ horizon.parameter }}::bigint) over in_order as last_path_clock_{{ horizon.number }}
-        {%- endfor %}
-    from {{ "bars_with_what_asks_for_them" if events or has_session else "bars_on_the_grid" }}
-    window in_order as (partition by series order by clock)
+        bar,
+        case when has_previous then high_before end as previous_high,
+        case when has_previous then low_before end as previous_low,
+        case when has_previous then abs(close - close_before) > roll_gap end as jumps,
+        case when has_next then {{ "close" if enters_at_close else "open_after" }} end as entry,
+        case when has_next then clock_after end as entry_clock,
+        case when has_next then high_after end as entry_high,
+        case when has_next then low_after end as entry_low
+    from numbered_bars
 )
 {%- if volatilities %},
+
+bars_with_their_totals as (
+    select
+        *
+        {%- for _, volatility in volatilities %}
+        {%- if volatility.kind == "atr" %},
+        sum(true_range) over so_far as total_{{ loop.index }}
+        {%- elif volatility.kind == "std" %},
+        sum(change) over so_far as total_{{ loop.index }},
+        sum(change::hugeint * case when not jumps then change end) over so_far as squares_{{ loop.index }}
+        {%- endif %}
+        {%- endfor %},
+        max(case when jumps then bar end) over so_far as last_jump
+    from bars_with_their_neighbours
+    window so_far as (rows between unbounded preceding and current row) -- noqa: PRS
+),
 
 -- A change over which the close jumps is no volatility: the window that holds it has none.
 bars_with_their_volatility as (
     select
-        bars.* exclude (change, true_range)
+        * exclude (
+            change, true_range, last_jump
+            {%- for _, volatility in volatilities %}
+            {{- ", total_%d" % loop.index if volatility.kind != "range" }}
+            {{- ", squares_%d" % loop.index if volatility.kind == "std" }}
+            {%- endfor %}
+        )
         {%- for _, volatility in volatilities %}
-        {%- set window = "last_%d" % loop.index %},
+        {%- set length = volatility.bars %}
+        {%- set first = length if volatility.kind == "std" else length - 1 %}
+        {%- set total = "(total_%d - coalesce(lag(total_%d, %d) %s, 0))" % (loop.index, loop.index, length, before) %},
         case
             when
-                count({{ "bars.change" if volatility.kind == "std" else "*" }}) over {{ window }} = {{ volatility.bars }}
-                and not bool_or(coalesce(bars.gap > series.roll_gap, false)) over {{ window }}
+                lag(series, {{ first }}) {{ before }} = series
+                and coalesce(last_jump <= bar - {{ length }}, true)
                 then
                     {%- if volatility.kind == "atr" %}
-                    sum(bars.true_range) over {{ window }}
+                    {{ total }}
                     {%- elif volatility.kind == "range" %}
-                    (max(bars.high) over {{ window }} - min(bars.low) over {{ window }})::hugeint
+                    (max(high) over last_{{ loop.index }} - min(low) over last_{{ loop.index }})::hugeint
                     {%- else %}
-                    {%- set change = "case when not coalesce(bars.gap > series.roll_gap, false) then bars.change end" %}
+                    {%- set squares = "squares_%d" % loop.index %}
                     sqrt(
                         (
-                            {{ volatility.bars }}::hugeint
-                            * sum(
-                                bars.change::hugeint
-                                * {{ change }}
-                            ) over {{ window }}
-                            - sum(bars.change) over {{ window }} * sum(bars.change) over {{ window }}
+                            {{ length }}::hugeint
+                            * ({{ squares }} - coalesce(lag({{ squares }}, {{ length }}) {{ before }}, 0))
+                            - {{ total }}
+                            * {{ total }}
                         )::double
-                        / ({{ volatility.bars }} * ({{ volatility.bars }} - 1))::double
+                        / ({{ length }} * ({{ length }} - 1))::double
                     )
                     {%- endif %}
         end as volatility_{{ loop.index }}
         {%- endfor %}
-    from bars_with_their_neighbours as bars
-    inner join series using (series)
+    from bars_with_their_totals
+    {%- if volatilities | selectattr("1.kind", "equalto", "range") | list %}
     window
         {%- for _, volatility in volatilities %}
-        last_{{ loop.index }} as (
-            partition by bars.series
-            order by bars.bar
-            rows between {{ volatility.bars - 1 }} preceding and current row
-        )
+        last_{{ loop.index }} as (order by bar rows between {{ volatility.bars - 1 }} preceding and current row)
         {{- "," if not loop.last }}
         {%- endfor %}
+    {%- endif %}
 )
 {%- endif %}
 {%- set bars_so_far = "bars_with_their_volatility" if volatilities else "bars_with_their_neighbours" %}
@@ -234,19 +287,31 @@ bars_with_their_factors as (
         end as factor_{{ distance.number }}
         {%- else %},
         case
-            when bars.volatility_{{ distance.volatility }} > 0
-                then bars.volatility_{{ distance.volatility }} * $distance_{{ distance.number }}_numerator::hugeint
+            when bars.volatility_{{ distance.volatility }} > 0 then bars.volatility_{{ distance.volatility }}
         end as factor_{{ distance.number }}
         {%- endif %}
         {%- endfor %}
     from {{ bars_so_far }} as bars
     inner join series using (series)
 )
+{%- set bars_so_far = "bars_with_their_factors" %}
+{%- endif %}
+{%- if horizons_in_bars %},
+
+bars_with_their_last_bars as (
+    select
+        *
+        {%- for horizon in horizons_in_bars %},
+        lead(clock, ${{ horizon.parameter }}::bigint) over in_order as last_path_clock_{{ horizon.number }}
+        {%- endfor %}
+    from {{ bars_so_far }}
+    window in_order as (partition by series order by bar)
+)
 {%- endif %}
 
 select
     bars.* exclude (
-        gap
+        jumps
         {%- for _ in volatilities %},
         volatility_{{ loop.index }}
         {%- endfor %}
@@ -268,13 +333,11 @@ select
     {%- if distance.column or volatilities[distance.volatility - 1][1].kind == "std" %}
     snapped({{ factor }}) as distance_{{ distance.number }},
     {%- else %}
-    case
-        when {{ factor }} is not null
-            then rounded_up({{ factor }}, $distance_{{ distance.number }}_denominator::hugeint)
-    end as distance_{{ distance.number }},
+    {%- set ratio = "$distance_%d_numerator::hugeint, $distance_%d_denominator::hugeint" % (distance.number, distance.number) %}
+    share_rounded_up({{ factor }}, {{ ratio }}) as distance_{{ distance.number }},
     {%- endif %}
     {%- endfor %}
-    bars.gap > series.roll_gap as jumps
+    bars.jumps
     {%- for horizon in trades.horizons %}
     {%- if horizon.in_bars %}
     {%- set horizon_ends = "coalesce(bars.last_path_clock_%d + 1, 9223372036854775807)" % horizon.number %}
@@ -295,7 +358,7 @@ select
     {{ is_cut_short }} as is_cut_short_{{ horizon.number }}
     {%- endif %}
     {%- endfor %}
-from {{ "bars_with_their_factors" if trades.own else "bars_with_their_neighbours" }} as bars
+from {{ "bars_with_their_last_bars" if horizons_in_bars else bars_so_far }} as bars
 inner join series using (series);
 
 -- A jump at a bar affects the bar before it and the five bars after it.

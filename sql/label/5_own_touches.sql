@@ -1,9 +1,9 @@
 -- Purpose:    for every bar with barriers of its own, the first bar from its entry bar on that touches each; and where
 --             a stop that trails is met
--- Grain:      `levels_SIDE`: one row per block of entry bars and level that one of them asks for; `trails_SIDE`:
---             one row per bar
+-- Grain:      `levels_SIDE`: one row per block of entry bars and level that one of them asks for; `trails`: one row
+--             per bar
 -- In:         `bars`, `series`, `cells`, `crossings_SIDE`, `peaks_SIDE`
--- Out:        temp tables `levels_SIDE` and `trails_SIDE`; SIDE is up or down
+-- Out:        temp tables `levels_SIDE` and `trails`; SIDE is up or down
 --
 -- Barriers of neighbours lie at few levels, whatever their distances. For each level and block of {{ block_bars }} entry bars
 -- `climbs` has a bit for every bar of the block that climbs to the level or over it from below, the first bar being
@@ -91,40 +91,64 @@ from levels
 left join climbs_of_the_blocks using (series, block, level)
 left join next_touches using (series, block, level);
 {%- endfor %}
-{%- for side in trades.sides if side.trails %}
+{%- if trades.trailing_sides %}
 
-create or replace temp table trails_{{ side.name }} as
+create or replace temp table bars_and_those_ahead as
 with
-bars_and_those_ahead as (
+ahead_0 as (
     select
         series,
         bar,
-        {{ side.best }} as best,
-        max({{ side.best }}) over ahead as best_ahead,
-        max({{ side.sign }}{{ side.extreme }}) over ahead as reach_ahead,
-        lead({{ side.sign }}{{ side.extreme }}) over in_order as next_reach
+        high,
+        low,
+        null::bigint as highest,
+        null::bigint as lowest
     from bars
-    window
-        in_order as (partition by series order by bar),
-        ahead as (
-            partition by series
-            order by bar
-            rows between 1 following and {{ trail_bars }} following
-        )
-),
+    order by bar
+)
+{#- What lies within twice as many bars is that which lies within so many, here and so many bars ahead. -#}
+{%- for step in trail_steps %}
+{%- set ahead = step // 2 or 1 %},
 
+ahead_{{ step }} as (
+    select
+        series,
+        bar,
+        high,
+        low,
+        {%- for name, extreme, price in (("highest", "greatest", "high"), ("lowest", "least", "low")) %}
+        {{ extreme }}(
+            {{ name }},
+            case when lead(series, {{ ahead }}) over () = series then lead({{ price if step == 1 else name }}, {{ ahead }}) over () end
+        ) as {{ name }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from ahead_{{ step // 2 }}
+)
+{%- endfor %}
+
+select
+    *,
+    case when lead(series) over () = series then lead(high) over () end as next_high,
+    case when lead(series) over () = series then lead(low) over () end as next_low
+from ahead_{{ trail_bars }};
+{%- set ahead = {"high": "highest", "low": "lowest"} %}
+{%- for side in trades.trailing_sides %}
+{%- set best_ahead = "highest" if side.best == "high" else "-lowest" %}
+
+create or replace temp table meetings_{{ side.name }} as
+with
 stops as (
     select
         bars.series,
         bars.bar,
-        bars.next_reach,
-        bars.best_ahead,
-        bars.reach_ahead,
-        bars.best,
+        {{ side.sign }}bars.next_{{ side.extreme }} as next_reach,
+        {{ best_ahead }} as best_ahead,
+        {{ side.sign }}{{ ahead[side.extreme] }} as reach_ahead,
+        {{ side.best }} as best,
         unnest(range(1, {{ side.trails | length + 1 }})) as trail,
         unnest([
             {%- for distance in side.trails %}
-            {{ distance_of(distance) }} - bars.best{{ "," if not loop.last }}
+            {{ distance_of(distance) }} - {{ side.best }}{{ "," if not loop.last }}
             {%- endfor %}
         ]) as level
     from bars_and_those_ahead as bars
@@ -174,34 +198,68 @@ meetings as (
         trail,
         bar
     from later_touches
-),
-
-meetings_of_the_bars as (
-    select
-        series,
-        best_bar
-        {%- for _ in side.trails %},
-        min(bar) filter (where trail = {{ loop.index }}) as bar_{{ loop.index }}
-        {%- endfor %}
-    from meetings
-    group by series, best_bar
 )
 
 select
-    bars.series,
-    bars.bar
+    series,
+    best_bar
     {%- for _ in side.trails %},
-    min(meetings_of_the_bars.bar_{{ loop.index }}) over later_bars as trail_{{ loop.index }}
+    min(bar) filter (where trail = {{ loop.index }}) as bar_{{ loop.index }}
     {%- endfor %}
-from bars
-left join meetings_of_the_bars
-    on bars.series = meetings_of_the_bars.series and bars.bar = meetings_of_the_bars.best_bar
-window later_bars as (
-    partition by bars.series
-    order by bars.bar desc
-    rows between unbounded preceding and 1 preceding
-);
+from meetings
+group by series, best_bar;
 {%- endfor %}
+
+-- From the last bar to the first, so that the earliest of all later meetings is the earliest so far. In front of a bar
+-- stands its series: that of a series before it is smaller, and comes later.
+create or replace temp table trails as
+with
+bars_from_the_last as (
+    select
+        bars.series,
+        bars.bar
+        {%- for side in trades.trailing_sides %}
+        {%- for _ in side.trails %},
+        (bars.series::bigint << 32) + meetings_{{ side.name }}.bar_{{ loop.index }} as {{ side.name }}_{{ loop.index }}
+        {%- endfor %}
+        {%- endfor %}
+    from bars
+    {%- for side in trades.trailing_sides %}
+    left join meetings_{{ side.name }}
+        on bars.series = meetings_{{ side.name }}.series and bars.bar + 1 = meetings_{{ side.name }}.best_bar
+    {%- endfor %}
+    order by bars.bar desc
+),
+
+earliest_meetings as (
+    select
+        series,
+        bar
+        {%- for side in trades.trailing_sides %}
+        {%- for _ in side.trails %}
+        {%- set meeting = "%s_%d" % (side.name, loop.index) %},
+        min({{ meeting }}) over so_far as {{ meeting }}
+        {%- endfor %}
+        {%- endfor %}
+    from bars_from_the_last
+    window so_far as (rows between unbounded preceding and current row) -- noqa: PRS
+)
+
+select
+    bar
+    {%- for side in trades.trailing_sides %}
+    {%- for _ in side.trails %}
+    {%- set meeting = "%s_%d" % (side.name, loop.index) %},
+    case when {{ meeting }} >> 32 = series then ({{ meeting }} & 4294967295)::integer end as {{ meeting }}
+    {%- endfor %}
+    {%- endfor %}
+from earliest_meetings;
+
+drop table bars_and_those_ahead;
+{%- for side in trades.trailing_sides %}
+drop table meetings_{{ side.name }};
+{%- endfor %}
+{%- endif %}
 
 drop table cells;
 {%- for side in trades.sides %}

@@ -2,7 +2,7 @@
 -- Grain:      `trades`: one row per question; `outcomes`: one row per bar, margins included (the excursions look at
 --             their prices)
 -- In:         `bars`, `series`, `rolled_paths`; `lone_bars`, `questions`, `rungs_SIDE`, `touches_SIDE`; `levels_SIDE`,
---             `trails_SIDE`
+--             `trails`
 -- Out:        temp table `trades`; temp view `outcomes`, or where only some bars are asked a temp table of these; for
 --             mode N: `outcome_N`, `is_tied_N` (whether one bar touched
 --             both barriers), `path_N` (bars from the signal to the bar that decided, or with exits the last bar of
@@ -300,9 +300,9 @@ paths as (
             {%- endfor %} {{ block("bars.bar") }} = trades.block
             and coalesce(lone_bars.bar, 0) = trades.lone_bar
     {%- endif %}
-    {%- for side in trades.sides if side.trails %}
-    left join trails_{{ side.name }} on bars.series = trails_{{ side.name }}.series and bars.bar = trails_{{ side.name }}.bar
-    {%- endfor %}
+    {%- if trades.trailing_sides %}
+    left join trails on bars.bar = trails.bar
+    {%- endif %}
     {%- if asks_some and not modes_by_bar %}
     where bars.is_asked
     {%- endif %}
@@ -328,7 +328,7 @@ first_touches_in_time as (
         lead(clock, touch_bar_{{ mode.number }} - bar) over in_order as touch_clock_{{ mode.number }}
         {%- endfor %}
     from first_touches
-    window in_order as (order by series, bar)
+    window in_order as (order by bar)
 ),
 {%- endif %}
 

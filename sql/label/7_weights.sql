@@ -63,7 +63,7 @@ paths_of_all_bars as (
         {%- endif %}
         {%- for mode in trades.modes %}
         {%- set path %}over (
-            order by series, bar rows between 1 following and path_{{ mode.number }} following
+            order by bar rows between 1 following and path_{{ mode.number }} following
         )
         {%- endset %}
         {%- if details or mode.direction != "short" %},
@@ -80,7 +80,7 @@ paths_of_all_bars as (
         {%- endif %}
         {%- if has_levels and mode.trails %}
         {%- set path_before %}over (
-            order by series, bar rows between 1 following and path_before_{{ mode.number }} following
+            order by bar rows between 1 following and path_before_{{ mode.number }} following
         )
         {%- endset %}
         {%- if mode.direction != "short" %},
@@ -319,7 +319,7 @@ drop table trades;
 {%- if side.own %}
 drop table levels_{{ side.name }};
 {%- endif %}
-{%- if side.trails %}
-drop table trails_{{ side.name }};
-{%- endif %}
 {%- endfor %}
+{%- if trades.trailing_sides %}
+drop table trails;
+{%- endif %}
