@@ -168,10 +168,10 @@ def _explain_one(item: dict[str, Any], model: type[BaseModel], values: Mapping[s
     if item["type"] == "extra_forbidden":
         *parents, name = (str(part) for part in item["loc"])
         known = list(_model_at(model, parents).model_fields)
-        hint = unknown(name, known)
-        limit = "" if hint.endswith("?") else f" ({_WAY_AROUND} where there is no key)"
+        # Also where a name looks like another: who asks for a commission has not mistyped session.
+        limit = f" ({_WAY_AROUND} where there is no key)"
         named = _named(item["loc"], values)
-        return f"{'.'.join([*parents, ''])}{name}{named}: {hint}{limit}"
+        return f"{'.'.join([*parents, ''])}{name}{named}: {unknown(name, known)}{limit}"
     message = str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "value_error" and not path:
         return message

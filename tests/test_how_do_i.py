@@ -179,12 +179,14 @@ TRADES: dict[str, tuple[str, set[int | None]]] = {
     "ask whether a signal was right (meta-labels)": ("meta", {None, 0, 1}),
     "trail a stop": ("ride", {-1, 0, 1}),
 }
-# The library that a recipe needs, and the file that it makes.
+# The library that a recipe needs, the file that it makes, and the bars that it then labels. All
+# lie in one session; by a filter of 5 ticks prices have moved at bars 30, 60, 90, 126, 156, 186.
 MAKE = {
-    "get the sessions of an exchange": ("pandas_market_calendars", "sessions.parquet"),
-    "find the bars at which prices have moved": ("duckdb", "events.parquet"),
+    "label by an exchange's calendar": ("pandas_market_calendars", "sessions.parquet", BARS),
+    "label the bars at which prices have moved": ("duckdb", "events.parquet", 6),
 }
 WEIGH = "try other weights"
+SOME, FLAT = "label only some bars", "be flat at the close"
 READ = [name for name in RECIPES if name.startswith("read the labels")]
 
 # Each has another way of a name, a type or a clock in it.
@@ -280,13 +282,49 @@ def test_a_recipe_reads(
 
 @pytest.mark.parametrize("name", MAKE)
 def test_a_recipe_makes_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    library, made = MAKE[name]
+    library, made, labeled = MAKE[name]
     pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     plain(tmp_path / "bars" / "2024-03.parquet")
     follow(RECIPES[name], tmp_path)
     assert pq.read_metadata(tmp_path / made).num_rows > 0
+    assert asked("labels") == (BARS, labeled)
+
+
+def asked(output: str) -> tuple[Any, ...]:
+    """The bars of an output, and those that have labels."""
+    query = f"select count(*), count(label_low_vol_long) from '{output}/*.parquet'"
+    (counts,) = duckdb.execute(query).fetchall()
+    return counts
+
+
+def test_a_recipe_labels_some_bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain(tmp_path / "bars" / "2024-03.parquet")
+    signal = pa.array([(1, -1, 0, None)[bar % 4] for bar in range(BARS)])
+    plain(tmp_path / "signals" / "2024-03.parquet", my_signal=signal)
+    write(tmp_path / "signals.parquet", {"timestamp": [START, START + timedelta(seconds=17)]})
+    follow(RECIPES[SOME], tmp_path)
+    # Half of the signals are another number than zero; 200 seconds begin four minutes.
+    assert asked("labels") == (BARS, BARS // 2)
+    assert asked("every-minute") == (BARS, 4)
+    assert asked("signaled") == (2, 2)
+
+
+def test_a_recipe_is_flat_at_the_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # 15:00 in Chicago is 21:00 in UTC in winter: 100 bars before, 100 from then on.
+    close = datetime(2024, 3, 4, 21, tzinfo=UTC)
+    plain(tmp_path / "bars" / "2024-03.parquet", close - timedelta(seconds=100))
+    follow(RECIPES[FLAT], tmp_path)
+    # The last bar before the close has no entry bar in its session.
+    assert asked("labels") == (BARS, 99)
+    query = "select count(*) > 0, max(epoch(touch_time)) from labels_long where outcome = 'close'"
+    with open_output("labels") as output:
+        ((is_met, latest),) = output.sql(query).fetchall()
+    assert is_met
+    assert latest < close.timestamp()
 
 
 def test_every_recipe_is_typed() -> None:
-    assert {*LABEL, *TRADES, *MAKE, WEIGH, *READ} == set(RECIPES)
+    assert {*LABEL, *TRADES, *MAKE, WEIGH, *READ, SOME, FLAT} == set(RECIPES)
