@@ -340,12 +340,27 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     assert run("--version").stdout.startswith("duck-label 0.1.0 (DuckDB 2.")
 
 
+# Says when a run is in the middle of its second chunk.
+BUSY = """
+import sys
+from duck_label.cli import main
+from duck_label.run import watch
+seen = []
+def on_step(database, chunk, step):
+    seen.append(step)
+    if step == "label/4_touches" and seen.count(step) == 2:
+        print("busy", file=sys.stderr, flush=True)
+watch.on_step = on_step
+main(sys.argv[1:])
+"""
+
+
 @pytest.mark.parametrize(
     "number", long_but([signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 )
 def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, here: Path) -> None:
     write_sample(here / "bars.parquet", days=2)
-    command = [sys.executable, "-m", "duck_label", "run", "bars.parquet", "-o", "out"]
+    command = [sys.executable, "-c", BUSY, "run", "bars.parquet", "-o", "out"]
     command += ["--chunk", "10000", "-v"]
     # Started by nohup, as these tests may be, a run would not end with its terminal.
     before = signal.signal(number, signal.SIG_DFL)
@@ -354,9 +369,8 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, her
     with process:
         assert process.stderr is not None
         for line in process.stderr:
-            if line.startswith("2024-03-1"):  # the first chunk is done
+            if line == "busy\n":
                 break
-        time.sleep(0.1)
         process.send_signal(number)
         began = time.monotonic()
         said = process.stderr.read()

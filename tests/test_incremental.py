@@ -357,20 +357,20 @@ def test_a_repaired_file_has_its_bars_back(
 
 
 DEATHS = (
-    ("run.admission", "changes.news", True),  # nothing is withdrawn yet
-    ("records.ledger", "Ledger.withdraw", True),  # withdrawn, the new input not yet noted
-    ("records.ledger", "os.fsync", False),
-    ("records.ledger", "os.replace", False),
-    ("run.chunks", "ChunkLabeler._find_margins", True),
+    ("run.admission", "changes.news", "after"),  # nothing is withdrawn yet
+    ("records.ledger", "Ledger.withdraw", "after"),  # withdrawn, the new input not yet noted
+    ("records.ledger", "os.fsync", "before"),
+    ("records.ledger", "os.replace", "before"),
+    ("run.watch", "on_step", "label/2_bars"),
 )
 
 
 @pytest.mark.parametrize("call", long_but([1], [1, 3]))
-@pytest.mark.parametrize(("module", "function", "after"), long_but([DEATHS[1]], DEATHS))
+@pytest.mark.parametrize(("module", "function", "when"), long_but([DEATHS[1]], DEATHS))
 def test_killed_while_new_bars_are_labeled(
     module: str,
     function: str,
-    after: bool,
+    when: str,
     call: int,
     bars: Path,
     pieces: list[pa.Table],
@@ -380,7 +380,7 @@ def test_killed_while_new_bars_are_labeled(
     pq.write_table(pieces[0][-1500:], bars / "2024-02.parquet")
     run(bars, tmp_path / "out", **config)
     pq.write_table(pieces[1][:1500], bars / "2024-03.parquet")
-    point = {"module": module, "function": function, "call": call, "after": after}
+    point = {"module": module, "function": function, "call": call, "when": when}
     script = DIE_AT.format(**point, chunk="500")
     ended = subprocess.run(
         [sys.executable, "-c", script, str(bars), str(tmp_path / "out")], check=False

@@ -17,6 +17,7 @@ from select import select
 from typing import Any
 
 import duckdb
+import psutil
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -531,12 +532,23 @@ def test_results_stream_to_a_reader_that_leaves(finished: Path) -> None:
         assert b"Traceback" not in ended.stderr.read()
 
 
-def test_a_long_query_is_interrupted(finished: Path) -> None:
+def test_a_long_query_is_interrupted(finished: Path, tmp_path: Path) -> None:
+    spill = tmp_path / "spill"
+    spill.mkdir()
     query = "select count(*) from range(10000000000000) as r (i) where hash(i) = 7"
     program = [sys.executable, "-m", "duck_label", "sql", str(finished), query]
+    program += ["--temp-dir", str(spill)]
     with subprocess.Popen(program, stderr=subprocess.PIPE) as asked:
         try:
-            time.sleep(2.5)
+            process = psutil.Process(asked.pid)
+            while not any(spill.iterdir()):
+                assert asked.poll() is None
+                time.sleep(0.02)
+            # From here on nothing but the query takes much of a processor.
+            before = process.cpu_times().user
+            while process.cpu_times().user < before + 1:
+                assert asked.poll() is None
+                time.sleep(0.02)
             asked.send_signal(signal.SIGINT)
             assert asked.wait(30) == 130
         finally:

@@ -1,14 +1,16 @@
 # mypy: disable-error-code="import-untyped"
 """A run under pressure: it cleans up, retries smaller, or fails with numbers; labels stay the same.
 
-Readings of the memory come from the one function that reads them, which these tests replace. Two
-runs are under a real limit: of the process's memory, and of the folder that it spills to.
+Readings of the memory come from the one function that reads them, and pressure comes at the steps
+that `on_step` is told of: these tests replace both. Two runs are under a real limit: of the
+process's memory, and of the folder that it spills to.
 """
 
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,9 @@ from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget
 from duck_label.memory.prediction import PeakPredictor
+from duck_label.queries import LABEL_STEPS
 from duck_label.records.ledger import FOLDER
-from duck_label.run import schedule
-from duck_label.run.watch import Watch
+from duck_label.run import schedule, watch
 from duck_label.sample import write_sample
 from labeling import label, read, write
 
@@ -61,13 +63,7 @@ def gauge(monkeypatch: pytest.MonkeyPatch) -> Gauge:
 @pytest.fixture
 def falling_gauge(gauge: Gauge, monkeypatch: pytest.MonkeyPatch) -> Gauge:
     """It falls when a chunk, or an attempt at it, is over."""
-    original = Watch.rest
-
-    def rest(self: Watch) -> Any:
-        gauge.share = 0.1
-        return original(self)
-
-    monkeypatch.setattr(Watch, "rest", rest)
+    at_step(monkeypatch, watch.OVER, lambda *_: setattr(gauge, "share", 0.1))
     return gauge
 
 
@@ -80,15 +76,14 @@ def at_step(
     monkeypatch: pytest.MonkeyPatch, step: str, act: Callable[[Database, int], object]
 ) -> None:
     """Do something when a step is about to run, with the number of times it has come to that."""
-    original, calls = Watch.step, [0]
+    before, calls = watch.on_step, count(1)
 
-    def watched(self: Watch, chunk: str, name: str) -> Any:
+    def on_step(database: Database, chunk: str, name: str) -> None:
+        before(database, chunk, name)
         if name == step:
-            calls[0] += 1
-            act(self._database, calls[0])
-        return original(self, chunk, name)
+            act(database, next(calls))
 
-    monkeypatch.setattr(Watch, "step", watched)
+    monkeypatch.setattr(watch, "on_step", on_step)
 
 
 def test_pressure_between_steps_is_cleaned_up_and_told(
@@ -124,18 +119,16 @@ def test_work_that_passes_the_critical_line_is_interrupted_and_tried_with_one_th
     tmp_path: Path,
 ) -> None:
     threads: list[int] = []
-    original = Database.run
 
-    def run(self: Database, query: str, *more: Any) -> None:
-        if "temp table labels as" in query:
-            threads.extend(self.row("select current_setting('threads')"))
-            if len(threads) == 1:
-                falling_gauge.share = 0.97
-                # As if the step took for ever: only an interruption ends it.
-                query = "select sum(random()) from range(1_000_000_000_000)"
-        original(self, query, *more)
+    def press(database: Database, time: int) -> None:
+        threads.extend(database.row("select current_setting('threads')"))
+        if time == 1:
+            falling_gauge.share = 0.97
+            # As if the step took for ever: only an interruption ends it.
+            with database.interruptible():
+                database.run("select sum(random()) from range(1_000_000_000_000)")
 
-    monkeypatch.setattr(Database, "run", run)
+    at_step(monkeypatch, "label/7_weights", press)
     engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 2}))
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)
@@ -158,20 +151,17 @@ def test_what_does_not_fit_is_done_in_halves(
     """Chunks above a size never fit: by the reading before a step, or by DuckDB's own word."""
     most = 4000
     sizes = []
-    original = Database.run
 
-    def run(self: Database, query: str, *more: Any) -> None:
-        original(self, query, *more)
-        if "create or replace temp table bars as" in query:
-            (size,) = self.row("select count(*) from bars where is_wanted")
-            sizes.append(size)
-            if size > most and error == "critical":
-                falling_gauge.share = 0.97
-            elif size > most:
-                original(self, "set memory_limit = '40MB'")
-                original(self, "select list(r) from range(20_000_000) r(r)")
+    def press(database: Database, _: int) -> None:
+        (size,) = database.row("select count(*) from bars where is_wanted")
+        sizes.append(size)
+        if size > most and error == "critical":
+            falling_gauge.share = 0.97
+        elif size > most:
+            database.run("set memory_limit = '40MB'")
+            database.run("select list(r) from range(20_000_000) r(r)")
 
-    monkeypatch.setattr(Database, "run", run)
+    at_step(monkeypatch, "label/3_crossings", press)
     engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 2}))
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)
@@ -216,24 +206,15 @@ def test_memory_that_nobody_holds_makes_duckdb_start_anew(
     bars: Path, expected: pa.Table, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The tables that hold for the whole run are carried over: the chunks after it need them."""
-    finish, reconnect = Watch.finish, Database.reconnect
-    finished: list[Any] = []
 
-    def fragment(self: Watch, record: Any) -> None:
-        finish(self, record)
-        finished.append(record)
-        gauge.share = 0.4 if len(finished) == 4 else 0.1
+    def fragment(_: Database, chunk: int) -> None:
+        gauge.share = 0.4 if chunk == 5 else 0.1
 
-    def mend(self: Database) -> None:
-        reconnect(self)
-        gauge.share = 0.1
-
-    monkeypatch.setattr(Watch, "finish", fragment)
-    monkeypatch.setattr(Database, "reconnect", mend)
+    at_step(monkeypatch, LABEL_STEPS[0], fragment)
     engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "500"}))
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)
-    assert len(finished) > 6
+    assert summary.chunks_labeled > 6
     assert summary.reconnects == 1
     (event,) = [e for e in records(tmp_path, "memory_events") if e["kind"] == "reconnect"]
     assert event["reason"] == "2.4 GB are held by nobody between chunks"
@@ -268,13 +249,7 @@ def test_what_a_run_learns_is_kept_for_the_next(
 ) -> None:
     """Even where the next one replaces the labels, and with them the records of their chunks."""
     monkeypatch.setattr("duck_label.memory.prediction._LEAST_ROWS", 1)
-    begin = Watch.begin
-
-    def needy(self: Watch, chunks: Any) -> None:
-        begin(self, chunks)
-        gauge.share = 0.1
-
-    monkeypatch.setattr(Watch, "begin", needy)
+    at_step(monkeypatch, LABEL_STEPS[0], lambda *_: setattr(gauge, "share", 0.1))
     gauge.share = 0.02
     label(bars, tmp_path, run={"chunk": "1mo"})
     first = records(tmp_path, "chunks")[0]
@@ -357,6 +332,6 @@ def test_a_folder_that_holds_nothing_is_named(
     def full(*_: object) -> None:
         raise SpillError("no room to spill to here. Pass another --temp-dir")
 
-    monkeypatch.setattr("duck_label.run.chunks.ChunkLabeler.label", full)
+    at_step(monkeypatch, "label/4_touches", full)
     with pytest.raises(SpillError, match="--temp-dir"):
         label(bars, tmp_path / "out")

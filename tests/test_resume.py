@@ -26,6 +26,7 @@ from duck_label.errors import InputError, OutputConflictError, OutputError
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.lines import FORMAT
+from duck_label.run import watch
 from duck_label.storage.scratch import owned, scratch, spill_folder
 from labeling import label, read, write
 from lengths import long_but
@@ -44,8 +45,8 @@ original, calls = module.{function}, 0
 
 def last_call(*arguments, **keywords):
     global calls
-    calls += 1
-    if calls == {call} and not {after}:
+    calls += {when!r} in ("before", "after", arguments[-1])
+    if calls == {call} and {when!r} != "after":
         os.kill(os.getpid(), signal.SIGKILL)
     result = original(*arguments, **keywords)
     if calls == {call}:
@@ -95,21 +96,21 @@ def assert_whole_parts(output: Path) -> None:
 
 
 DEATHS = (
-    ("records.ledger", "os.replace", False),  # the chunk is recorded, its file not yet there
-    ("records.ledger", "os.replace", True),
-    ("records.ledger", "os.fsync", False),  # a record is being written
-    ("run.chunks", "ChunkLabeler._check", False),  # the part is written, nothing is recorded
-    ("run.chunks", "ChunkLabeler._find_margins", True),
+    ("records.ledger", "os.replace", "before"),  # the chunk is recorded, its file not yet there
+    ("records.ledger", "os.replace", "after"),
+    ("records.ledger", "os.fsync", "before"),  # a record is being written
+    ("run.watch", "on_step", watch.OVER),  # the part is written, nothing is recorded
+    ("run.watch", "on_step", "label/2_bars"),
 )
 
 
 @pytest.mark.parametrize("call", long_but([3], [1, 3]))
-@pytest.mark.parametrize(("module", "function", "after"), long_but([DEATHS[0]], DEATHS))
+@pytest.mark.parametrize(("module", "function", "when"), long_but([DEATHS[0]], DEATHS))
 def test_a_run_killed_at_any_point_is_completed(
-    module: str, function: str, after: bool, call: int, bars: Path, whole: pa.Table, tmp_path: Path
+    module: str, function: str, when: str, call: int, bars: Path, whole: pa.Table, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
-    point = {"module": module, "function": function, "call": call, "after": after}
+    point = {"module": module, "function": function, "call": call, "when": when}
     script = DIE_AT.format(**point, **CHUNK)
     ended = subprocess.run([sys.executable, "-c", script, str(bars), str(output)], check=False)
     assert ended.returncode == -signal.SIGKILL

@@ -28,6 +28,7 @@ from duck_label.look.stats import statistics
 from duck_label.look.tallies import By, Group
 from duck_label.outcomes import NAMES
 from duck_label.records.ledger import Ledger
+from duck_label.run import watch
 from labeling import label, read, write
 from lengths import AS_FOUND, EXAMPLES, long_but
 from scan import scan
@@ -160,22 +161,21 @@ def test_the_win_rate_is_that_of_the_labels(unresolved: str, tmp_path: Path) -> 
 
 KILL = """
 import os, signal, sys
-import duck_label.run.chunks as chunks
 from duck_label import LabelingConfig, WeightedLabelingEngine
-original, calls = chunks.ChunkLabeler._run, 0
-def run(self, step, chunk, values):
+from duck_label.run import watch
+calls = 0
+def on_step(database, chunk, step):
     global calls
-    original(self, step, chunk, values)
     calls += step == sys.argv[3]
     if calls == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-chunks.ChunkLabeler._run = run
+watch.on_step = on_step
 engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "1500"}))
 engine.process_files([sys.argv[1]], sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("step", long_but(["label/8_tally"], ["label/8_tally", "label/9_part"]))
+@pytest.mark.parametrize("step", long_but(["label/9_part"], ["label/9_part", watch.OVER]))
 def test_tallies_survive_kill_and_the_labeling_of_a_range_anew(step: str, tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [golden.bars("months")])
     label(bars, tmp_path / "whole")

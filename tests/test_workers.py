@@ -39,8 +39,7 @@ LATE = """
 import os, signal, time
 from pathlib import Path
 from duck_label.errors import *
-from duck_label.run.chunks import ChunkLabeler
-from duck_label.run.watch import Watch
+from duck_label.run import watch
 
 def first(marker={marker!r}):
     try:
@@ -49,12 +48,10 @@ def first(marker={marker!r}):
         return False
     return True
 
-original = ChunkLabeler._run
-def run(self, step, chunk, values):
+def on_step(database, chunk, step):
     if step == "label/7_weights":
         {act}
-    original(self, step, chunk, values)
-ChunkLabeler._run = run
+watch.on_step = on_step
 """
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
@@ -184,7 +181,7 @@ def test_a_chunk_that_kills_every_worker_ends_the_run(
     bars: Path, whole: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with monkeypatch.context() as patch:
-        sabotage(patch, tmp_path, f"if '2024-12' in chunk.name.split('--')[0]: {KILL}")
+        sabotage(patch, tmp_path, f"if '2024-12' in chunk.split('--')[0]: {KILL}")
         with pytest.raises(WorkerLostError, match=r"2024-12.* died: .*It was tried 3 times") as err:
             label(bars, tmp_path / "out", run={"chunk": "1mo", "workers": 2}, details=True)
     assert err.value.exit_code == 6
@@ -219,7 +216,8 @@ def test_a_worker_that_hangs_is_ended_and_counted(
 def test_what_memory_fails_in_a_worker_is_done_in_halves(
     bars: Path, whole: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    act = "if chunk.rows > 4000: raise MemoryBudgetError('too much')"
+    size = "database.row('select sum(bars) from symbols')[0]"
+    act = f"if {size} > 4000: raise MemoryBudgetError('too much')"
     sabotage(monkeypatch, tmp_path, act)
     run = {"workers": 2, "threads": 4}
     assert label(bars, tmp_path / "out", run=run, details=True).equals(whole)

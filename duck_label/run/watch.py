@@ -30,6 +30,16 @@ Result = TypeVar("Result")
 _FRAGMENTED = 0.1
 _FRAGMENTED_BYTES = 64 * MB
 
+# What `on_step` is told when an attempt at a chunk is over, well or not.
+OVER = "over"
+
+
+def on_step(database: Database, chunk: str, step: str) -> None:
+    """Does nothing. Called before every step of a chunk, and when an attempt at it is over.
+
+    Tests put in its place what is to happen there: death, pressure, a query without end.
+    """
+
 
 class Watch:
     """Watches a process and keeps it inside its budget. Use as a context manager.
@@ -96,6 +106,7 @@ class Watch:
         Raises:
             MemoryBudgetError: if memory stays above the critical line.
         """
+        on_step(self._database, chunk, name)
         self.manager.place = (chunk, None)
         self.manager.check_memory_and_cleanup()
         if self.manager.is_critical():
@@ -124,8 +135,9 @@ class Watch:
         with self._database.one_thread():
             return work(), 2
 
-    def rest(self) -> MemorySnapshot:
-        """After a chunk: give memory back, and see what is left."""
+    def rest(self, chunk: str) -> MemorySnapshot:
+        """After an attempt at a chunk: give memory back, and see what is left."""
+        on_step(self._database, chunk, OVER)
         self._database.drop_tables()
         self._database.release()
         low = self.monitor.note_low()

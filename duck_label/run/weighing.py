@@ -122,12 +122,13 @@ class Weigher:
 
     def _weighed(self, record: ChunkRecord) -> ChunkRecord:
         name = str(record.file)
+        chunk = chunk_of(record).name
         part = self._ledger.unfinished(name)
         old = self._ledger.output.copy(name, self._database.temp_dir)
         try:
             self._refuse_damage(old, record)
             values = {**self._values, "files": exactly([str(old)]), "part": str(part)}
-            with self._watch.step(name.removesuffix(".parquet"), _STEP):
+            with self._watch.step(chunk, _STEP):
                 self._database.run(self._query, values, _STEP)
             self._refuse_loss(old, part)
         except duckdb.Error as error:
@@ -136,7 +137,7 @@ class Weigher:
         finally:
             if old.parent == self._database.temp_dir:
                 old.unlink(missing_ok=True)
-            self._watch.rest()
+            self._watch.rest(chunk)
         size, digest = sealed(part)
         return replace(record, size_bytes=size, digest=digest, weighing=self._weights.weighing)
 
