@@ -13,6 +13,11 @@ from click.testing import CliRunner
 
 from duck_label import open as open_output
 from duck_label.cli import main
+from duck_label.cli.telling import tell
+from duck_label.errors import InputError
+from duck_label.look.explain import explain
+from duck_label.look.inspect import Output
+from duck_label.look.picture import draw
 from duck_label.look.report import write_report
 from duck_label.look.stats import statistics
 from labeling import label
@@ -126,3 +131,92 @@ def test_no_bar_is_asked_at_all(bars: Path, tmp_path: Path) -> None:
     with open_output(tmp_path / "out") as output:
         assert output.sql("select count(*) from labels").fetchall() == [(0,)]
         assert output.sql("@win_rates").fetchall() == []
+
+
+def told(folder: Path, day: int, minute: int) -> Any:
+    at = START + timedelta(days=day, minutes=minute)
+    with Output(folder) as output:
+        (story,) = explain(output, at)
+    return story
+
+
+@pytest.mark.parametrize("rows", ["all", "asked"])
+def test_explain_says_why_a_bar_has_no_trade(rows: str, bars: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    label(bars, out, rows=rows, details=True, **CONFIG)
+    reasons = {
+        (0, 0): "the bar is not asked: it lies in no session (15:01-15:04 UTC)",
+        (0, 3): "the entry bar lies in no session",
+        (1, 1): "the bar is not asked: is_event is False",
+        (0, 1): None,
+    }
+    for (day, minute), reason in reasons.items():
+        story = told(out, day, minute)
+        assert (story.trade.reason, story.differences) == (reason, ())
+        assert story.trade.outcome == ("close" if reason is None else "skipped")
+        assert (story.stored == {}) == (rows == "asked" and "not asked" in str(reason))
+    assert [step.number for step in story.trade.path] == [1, 2]
+    assert story.closes == START + timedelta(minutes=4)
+    said = tell(story)
+    assert "  close    2024-03-04 15:04:00, when the session ends" in said
+    assert "  outcome  close: the session closed before a barrier was touched" in said
+    draw([story], tmp_path / "trade.svg")
+    assert ">close<" in (tmp_path / "trade.svg").read_text()
+
+
+def test_explain_says_when_the_bars_that_are_not_asked_are_gone(bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", rows="asked", **CONFIG)
+    bars.unlink()
+    with pytest.raises(InputError, match=r"has only the bars that are asked.*bars.parquet"):
+        told(tmp_path / "out", 0, 1)
+
+
+def test_explain_says_which_files_it_did_not_look_at(bars: Path, tmp_path: Path) -> None:
+    times = [START + timedelta(minutes=minute) for minute in (1, 3)]
+    events, sessions = tmp_path / "events.parquet", tmp_path / "sessions.parquet"
+    pq.write_table(pa.table({"timestamp": times, "side": [1, -1]}), events)
+    pq.write_table(
+        pa.table({"open": [START], "close": [START + timedelta(minutes=3, seconds=30)]}), sessions
+    )
+    modes = [{"name": "m", "direction": "side", "stop": 4, "target": 4}]
+    files = {"events": {"file": str(events)}, "session": {"file": str(sessions)}}
+    label(bars, tmp_path / "out", details=True, modes=modes, **files)
+    with Output(tmp_path / "out") as output:
+        rows = output.sql("select direction, outcome from labels_long order by utc").fetchall()
+    # The side is in the file alone; the bar of 15:03 would enter outside.
+    assert rows == [(None, "close" if place == 1 else "skipped") for place in range(18)]
+    one, two, three = (told(tmp_path / "out", 0, minute) for minute in (1, 2, 3))
+    assert (one.trade.side, one.trade.outcome, one.verdict) == (1, "close", "agrees")
+    assert two.trade.reason == f"the bar is not asked: no event of {events} is at its time"
+    assert (three.trade.side, three.trade.reason) == (-1, "the entry bar lies in no session")
+    pq.write_table(pa.table({"timestamp": times[1:], "side": [-1]}), events)
+    one = told(tmp_path / "out", 0, 1)
+    assert one.verdict == "cannot be checked"
+    assert one.doubts[-1] == f"the file of events has changed since: {events}"
+    events.unlink()
+    sessions.unlink()
+    one = told(tmp_path / "out", 0, 1)
+    assert one.verdict == "cannot be checked"
+    assert one.doubts[-2:] == (
+        f"the file of events is gone: {events} was not looked at",
+        f"the file of sessions is gone: {sessions} was not looked at",
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"max_entry_gap_seconds": 59}, "the entry bar stands 60 s after the signal bar"),
+        (
+            {"events": {"every_seconds": 120}},
+            "the bar is not asked: an earlier one lies in the same stretch of 120 s",
+        ),
+    ],
+)
+def test_explain_says_what_the_clock_forbids(
+    config: dict[str, Any], reason: str, bars: Path, tmp_path: Path
+) -> None:
+    label(bars, tmp_path / "out", details=True, modes=CONFIG["modes"], **config)
+    story = told(tmp_path / "out", 1, 3)
+    assert (story.trade.reason or "").startswith(reason)
+    assert story.differences == ()

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[1]
 CONFIG = FluffConfig.from_path(str(ROOT / "sql"))
 # Of files that say which bars are asked: they are nothing where nobody names one.
 ASKED = (
+    "explain/events",
+    "explain/sessions",
     "input/event_digests",
     "input/odd_events",
     "input/outer_events",

@@ -289,11 +289,9 @@ def test_a_distance_farther_than_prices_go_is_unknown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", long_but(["atr", "trailing", "tie_open", "side"], CASES))
 def test_explain_agrees_with_golden_case(case: str, tmp_path: Path) -> None:
-    bars, _, _ = golden.trade_tables(case)
-    pq.write_table(bars, tmp_path / "bars.parquet")
-    config = {**golden.trade_config(case), "details": True}
+    path, config, _ = files_of(case, tmp_path)
     config.pop("uniqueness", None)
-    labeled = label(tmp_path / "bars.parquet", tmp_path / "out", **config)
+    labeled = label(path, tmp_path / "out", **config)
     symbol = labeled["symbol"] if "symbol" in labeled.column_names else [None] * len(labeled)
     with Output(tmp_path / "out") as output:
         for row in range(0, len(labeled), len(labeled) // 7):

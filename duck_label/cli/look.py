@@ -238,7 +238,8 @@ def explain(
     """Tell why a bar has its label: entry, barriers, path, outcome, each factor of the weight.
 
     The trade is walked anew, bar by bar, and compared with what is stored: exit code 1 where they
-    differ. Part files are all it needs.
+    differ. Part files are all it needs, and the files that ask for bars; where only bars that are
+    asked were written, the input too.
 
     \b
     duck-label explain labels --at 2024-03-04T14:30:05 --mode low_vol_long

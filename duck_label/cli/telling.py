@@ -41,6 +41,8 @@ def _barriers(story: Story) -> Iterator[str]:
         ("stop", trade.stop, trade.stop_ticks, -trade.side, mode.stop),
     ):
         yield f"  {name:<8} {_level(price, ticks, sign, barrier)}"
+    if story.closes is not None:
+        yield f"  close    {_time(story.closes)}, when the session ends"
     if mode.trailing:
         yield "           the stop trails: it follows the best price of the path before each bar"
 
@@ -93,7 +95,7 @@ def telling_steps(path: Sequence[Step]) -> list[Step]:
 
 def _sums(story: Story) -> Iterator[str]:
     trade, w = story.trade, story.weights
-    yield f"  outcome  {trade.outcome}: {BY_NAME[trade.outcome].why}"
+    yield f"  outcome  {trade.outcome}: {trade.reason or BY_NAME[trade.outcome].why}"
     if trade.seconds is not None:
         yield (
             f"           after {_number(trade.seconds)} s on bar {len(trade.path)}; "
@@ -126,6 +128,7 @@ def _sums(story: Story) -> Iterator[str]:
         factors = [_number(value) for value in values.values() if value is not None]
         yield f"  weight   {_number(trade.weight)} = {' * '.join(factors or ['1'])}"
     stored = ", ".join(f"{kind} {_plain(value)}" for kind, value in story.stored.items())
+    stored = stored or "no row, as only bars that are asked have one"
     yield f"  stored   {stored}: {story.verdict.upper() if story.differences else 'agrees'}"
     for line in (*story.differences, *(story.doubts if story.differences else ())):
         yield f"           {line}"
@@ -146,7 +149,9 @@ def to_json(story: Story) -> dict[str, Any]:
         "entry_price": trade.entry,
         "target_price": trade.target,
         "stop_price": trade.stop,
+        "session_close": None if story.closes is None else story.closes.isoformat(),
         "outcome": trade.outcome,
+        "reason": trade.reason,
         "path_bars": len(trade.path),
         "path": [_step(story, step) for step in telling_steps(trade.path)],
         "mae_ticks": trade.mae_ticks,

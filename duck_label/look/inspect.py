@@ -28,7 +28,7 @@ from duck_label.fields import unknown
 from duck_label.look.means import MEMORY_LIMIT, Means
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.queries import render, sql_folder
-from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
+from duck_label.records.ledger import FOLDER, Checked, ChunkRecord, Ledger
 from duck_label.records.views import label_views, record_views
 from duck_label.storage.filesystem import READS_ONLY, StoredFiles
 from duck_label.storage.names import is_url, scheme_of
@@ -82,7 +82,7 @@ class Output:
     """
 
     def __init__(self, folder: str | Path, means: Means | None = None) -> None:
-        self._means = means or Means()
+        self.means = means or Means()
         self._ledger = Ledger(folder)
         self.folder = str(self._ledger.output)
         self._address = self._ledger.output.address()
@@ -96,7 +96,7 @@ class Output:
         self._connection = duckdb.connect(
             ":memory:",
             config={
-                **self._means.settings(held.enter_context(scratch(self._means.temp_dir))),
+                **self.means.settings(held.enter_context(scratch(self.means.temp_dir))),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_persistent_secrets": False,
@@ -128,11 +128,25 @@ class Output:
         Raises:
             InputError: where no run came as far as to check the bars.
         """
+        return LabelingConfig.of_identity(self.checked.identity)
+
+    @property
+    def checked(self) -> Checked:
+        """What is recorded of the input that the labels were made of.
+
+        Raises:
+            InputError: where no run came as far as to check the bars.
+        """
         self._ledger.output.fetch()
         checked = self._ledger.checked()
         if checked is None:
             raise InputError(f"{self.folder}: holds no labels yet: no run has checked its bars")
-        return LabelingConfig.of_identity(checked.identity)
+        return checked
+
+    @property
+    def quarantine(self) -> str:
+        """The file of the bars that were set aside, where there are any."""
+        return str(self._ledger.quarantine)
 
     def chunks(self) -> list[ChunkRecord]:
         """The finished chunks, as they are recorded by now."""
@@ -267,7 +281,7 @@ class Output:
             )
         if isinstance(error, duckdb.OutOfMemoryException):
             return MemoryBudgetError(
-                f"the query does not fit in {self._means.memory_limit}: {reason_of(error)}. Pass "
+                f"the query does not fit in {self.means.memory_limit}: {reason_of(error)}. Pass "
                 "a larger --memory-limit, fewer --threads, or a --temp-dir with more room"
             )
         if not self._has_labels and re.search(r"Table with name labels(_long)? ", reason):

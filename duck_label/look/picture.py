@@ -15,6 +15,7 @@ from typing import Any
 from duck_label.errors import ConfigError, OutputError
 from duck_label.look.explain import Story
 from duck_label.look.walk import Bar
+from duck_label.outcomes import BY_NAME
 
 _KINDS = (".png", ".svg", ".html")
 _EDGE = 12
@@ -22,6 +23,7 @@ _WIDTH, _HEIGHT = 900, 320
 # More candles than this are no longer told apart: neighbours are drawn as one.
 _CANDLES = 225
 _RISING, _FALLING = "#2a9d8f", "#c8553d"
+_CLOSE = BY_NAME["close"].colour
 _LINES = {"entry": "#555555", "target": "#1b7f3b", "stop": "#b3261e"}
 
 
@@ -104,6 +106,8 @@ def _chart(alt: Any, story: Story) -> Any:
             layers += _stairs(alt, story)
         else:
             layers += _line(alt, name, price, start, end)
+    if story.closes is not None and trade.outcome == "close":
+        layers += _close(alt, _iso(story.closes))
     if trade.path:
         layers.append(_point(alt, story, "entry", trade.path[0].bar, levels["entry"]))
     if trade.outcome in ("target", "stop"):
@@ -142,6 +146,16 @@ def _line(alt: Any, name: str, price: float, start: str, end: str) -> list[Any]:
         .encode(x=alt.X("end:T"), y="price:Q", text=alt.value(f"{name} {price:.10g}"))
     )
     return [line, text]
+
+
+def _close(alt: Any, time: str) -> list[Any]:
+    """Where the session ends, as a line across all prices."""
+    base = alt.Chart(alt.Data(values=[{"time": time}])).encode(
+        x=alt.X("time:T", scale=alt.Scale(type="utc"))
+    )
+    line = base.mark_rule(strokeWidth=1.5, color=_CLOSE, strokeDash=[6, 3])
+    text = base.mark_text(align="right", dx=-4, baseline="top", color=_CLOSE, fontWeight="bold")
+    return [line, text.encode(y=alt.value(4), text=alt.value("close"))]
 
 
 def _stairs(alt: Any, story: Story) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -39,6 +39,21 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What is asked of a signal bar: without a word, a trade that ends when its horizon does.
+
+    `refusal` is why the bar is not asked, `lateness` why its entry bar does not count, each as a
+    sentence. `closes` is the clock at which the session of the entry bar ends the trade, and `side`
+    that of the event which asks.
+    """
+
+    refusal: str | None = None
+    lateness: str | None = None
+    closes: int | None = None
+    side: float | None = None
+
+
+@dataclass(frozen=True)
 class Step:
     """A bar of a path, numbered from the entry bar (1), and how far the trade has gone by then.
 
@@ -59,7 +74,8 @@ class Trade:
 
     `side` is 1 for long and -1 for short. `path` ends with the bar that decided, or the last inside
     the horizon. `seconds`, excursions and exits are None where nothing was decided, quality and
-    velocity for all but `target`. `stop` is where the stop stood first.
+    velocity for all but `target`. `stop` is where the stop stood first. `reason` is why the bar was
+    `skipped`, and `closes` the clock at which the session ends the trade.
     """
 
     mode: TradingMode
@@ -82,6 +98,8 @@ class Trade:
     decay: float
     label: int | None
     weight: float | None
+    reason: str | None
+    closes: int | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,7 @@ class _Ending:
     outcome: str
     path: list[Step]
     exit: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +128,7 @@ class Walk:
     bars: Sequence[Bar]
     signal: int
     columns: Mapping[str, Any]
+    asked: Asked = field(default_factory=Asked)
 
     def trade(self, mode: TradingMode) -> Trade:
         """What became of a mode's trade, and why it weighs what it weighs."""
@@ -116,9 +136,10 @@ class Walk:
         has_entry = self.signal + 1 < len(self.bars)
         entry = self._entry if has_entry else 0
         stop, target = (self._distance(barrier, entry) for barrier in mode.barriers)
-        is_skipped = side == 0 or stop == _UNKNOWN or target == _UNKNOWN
+        reason = self._reason(mode, side, stop, target)
+        is_skipped = reason is not None
         if is_skipped:
-            ending = _Ending("skipped", [])
+            ending = _Ending("skipped", [], reason=reason)
         else:
             ending = self._follow(mode, side, entry, stop, target)
         is_known = has_entry and not is_skipped
@@ -152,12 +173,27 @@ class Walk:
             decay=decay,
             label=label,
             weight=None if label is None else self._weight(quality, velocity, decay),
+            reason=ending.reason,
+            closes=None if is_skipped else self.asked.closes,
         )
+
+    def _reason(
+        self, mode: TradingMode, side: int, stop: int | None, target: int | None
+    ) -> str | None:
+        """Why there is no trade, by what is known at the signal bar; None where there may be."""
+        if self.asked.refusal is not None:
+            return self.asked.refusal
+        if side == 0:
+            return "the bar has no side"
+        for name, distance, barrier in (("stop", stop, mode.stop), ("target", target, mode.target)):
+            if distance == _UNKNOWN:
+                return f"nobody knows how far the {name} is there ({barrier})"
+        return None
 
     def _side(self, mode: TradingMode) -> int:
         if mode.direction != "side":
             return 1 if mode.direction == "long" else -1
-        given = self.columns[self.config.column("side")]
+        given = self.columns.get(self.config.column("side"), self.asked.side)
         return 0 if given is None or math.isnan(given) else (given > 0) - (given < 0)
 
     @property
@@ -183,6 +219,8 @@ class Walk:
             return _Ending("roll", [])
         if self.signal + 1 == len(self.bars):
             return _Ending("none", [])
+        if self.asked.lateness is not None:
+            return _Ending("skipped", [], reason=self.asked.lateness)
         per_tick = self.grid.increments_per_tick
         entry_bar = self.bars[self.signal + 1]
         begin = best = side * entry
@@ -191,6 +229,8 @@ class Walk:
         exit_: int | None = None
         for index in range(self.signal + 1, len(self.bars)):
             bar, levels, number = self.bars[index], self._levels[index], index - self.signal
+            if self._is_past_the_close(mode, bar, entry_bar, number):
+                return _Ending("close", path, exit_)
             if self._is_beyond_the_horizon(mode, bar, entry_bar, number):
                 return _Ending("timeout", path, exit_)
             low, high = sorted((side * levels.low, side * levels.high))
@@ -239,6 +279,15 @@ class Walk:
         if seconds is None:
             return number > (bars or 0)
         return Fraction(bar.clock - entry.clock, self.clocks_per_second) >= Fraction(seconds)
+
+    def _is_past_the_close(self, mode: TradingMode, bar: Bar, entry: Bar, number: int) -> bool:
+        """Whether a bar lies after a close that came before the end of the horizon."""
+        closes, (seconds, bars) = self.asked.closes, self.config.horizon(mode)
+        if closes is None or bar.clock < closes:
+            return False
+        if seconds is None:
+            return number <= (bars or 0)
+        return Fraction(closes - entry.clock, self.clocks_per_second) < Fraction(seconds)
 
     def _is_rolled(self, index: int) -> bool:
         return any(near in self._jumps for near in range(index - 5, index + 2))

@@ -27,6 +27,7 @@ RECORD_VIEWS = VIEWS[2:]
 _LONG = (
     *("utc", "mode", "direction", "stop_ticks", "target_ticks", "label", "weight"),
     *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
+    *("exit_price", "return_ticks"),
 )
 
 _INTRODUCTION = """\
@@ -65,6 +66,7 @@ def label_views(output: Folder, config: LabelingConfig, columns: Mapping[str, st
 def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) -> dict[str, Any]:
     """What the templates of the views may name."""
     theirs = {ours: config.column(ours) for ours in BAR_COLUMNS}
+    side = config.column("side")
     taken = {name.casefold() for name in (*BAR_COLUMNS, *_LONG)}
     further = [
         name for name in columns if name not in theirs.values() and name.casefold() not in taken
@@ -75,7 +77,7 @@ def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) 
         "folder": _folder(output),
         "modes": config.modes,
         "details": config.details,
-        "side": f"{identifier(config.column('side'))}::double",
+        "side": f"{identifier(side)}::double" if side in columns else None,
         "further_columns": [identifier(name) for name in further],
         **{ours: identifier(name) if name in columns else None for ours, name in theirs.items()},
         "timestamp": timestamp if written is None else written.zoned(timestamp),

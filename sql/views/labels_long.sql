@@ -3,7 +3,7 @@
 -- In:         `labels`
 -- Out:        view `labels_long`; `utc` is the timestamp in UTC as a plain TIMESTAMP, whatever its type, without parts
 --             of a microsecond; null is what the output does not hold: the details of a run without --details, the
---             symbol of an input without one
+--             symbol of an input without one, the direction where a file of events tells the side
 create or replace view labels_long as
 {%- for mode in modes %}
 select
@@ -11,7 +11,9 @@ select
     {{ timestamp }} as timestamp,
     {{ utc }} as utc,
     {{ mode.name | literal }} as mode,
-    {%- if mode.direction == "side" %}
+    {%- if mode.direction == "side" and side is none %}
+    null::varchar as direction,
+    {%- elif mode.direction == "side" %}
     case
         when {{ side }} > 0 and not isnan({{ side }}) then 'long'
         when {{ side }} < 0 then 'short'

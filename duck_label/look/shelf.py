@@ -1,0 +1,222 @@
+"""The bars that a label depends on, taken out a few at a time: of an output, or of its input.
+
+An output that has only the bars that are asked lacks what their paths are made of: then the bars
+are those of the input, as long as it is there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from duck_label.bars.schema import bar_columns
+from duck_label.bars.source import open_source
+from duck_label.columns import BarColumns, identifier
+from duck_label.config import LabelingConfig
+from duck_label.errors import InputError
+from duck_label.look.inspect import Output
+from duck_label.look.walk import Bar
+from duck_label.queries import context, render
+from duck_label.ranges import merged
+from duck_label.storage.names import exactly
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+_DAY = timedelta(days=1)
+# How far a search for bars reaches at first, and how much farther the next one does.
+_WIDTH, _WIDER = _DAY, 30
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Bars of files, by symbol and time.
+
+    `read` answers a query with an Arrow table, `files` are the values that all queries have, and
+    `covered` the ranges of time that lack no bar. `place` is where the bars are, in words.
+    """
+
+    config: LabelingConfig
+    columns: BarColumns
+    names: Mapping[str, Any]
+    read: Callable[[str, Mapping[str, Any]], Any]
+    files: Mapping[str, Any]
+    covered: Sequence[tuple[datetime, datetime]]
+    place: str
+
+    def row(self, at: datetime, symbol: str | None) -> tuple[dict[str, Any], Any]:
+        """The bar at a time, with all its columns, and its symbol."""
+        rows = self.rows(at, symbol)
+        if not rows:
+            raise InputError(self._nothing(at, symbol))
+        if len(rows) > 1 and self.columns.symbol is not None:
+            symbols = ", ".join(sorted(str(row[self.columns.symbol]) for row in rows))
+            raise InputError(f"several symbols have a bar at {at}: pass --symbol, one of {symbols}")
+        return rows[0], rows[0][self.columns.symbol] if self.columns.symbol else None
+
+    def rows(self, at: datetime, symbol: str | None) -> list[dict[str, Any]]:
+        """The bars at a time, of one symbol or of all."""
+        column = self.columns.symbol
+        if column is None and symbol is not None:
+            raise InputError(f"there are no symbols in {self.place}: omit --symbol")
+        time, moment = self.columns.time("source"), self.names["moment"]
+        within = self.names["within"]("source", "start", "end")
+        rows: list[dict[str, Any]] = self.read(
+            f"select source.* from {self.names['source']} as source "
+            f"where {time} >= {moment('start')} and {time} < {moment('end')}{within}",
+            {
+                **self.files,
+                "start": self._parameter(at),
+                "end": self._parameter(at + MICROSECOND),
+            },
+        ).to_pylist()
+        if column is not None and symbol is not None:
+            rows = [row for row in rows if str(row[column]) == symbol]
+        return rows
+
+    def _nothing(self, at: datetime, symbol: str | None) -> str:
+        whole = self.bounds()
+        near = [
+            bar
+            for bars in (
+                self._take(symbol, whole[0], at, 1, "desc"),
+                self._take(symbol, at, whole[1], 1, "asc"),
+            )
+            for bar in bars
+        ]
+        asked = at.replace(tzinfo=None).isoformat()
+        of = f" of {symbol}" if symbol is not None else ""
+        if not near:
+            return f"there is no bar{of} in {self.place}: it has those of {self._symbols()}"
+        times = [self.time(bar.clock).replace(tzinfo=None).isoformat() for bar in near]
+        nearest = f"the nearest {'are' if times[1:] else 'is'} at {' and '.join(times)}"
+        return f"there is no bar{of} at {asked} in {self.place}: {nearest}"
+
+    def _symbols(self) -> str:
+        symbol = identifier(str(self.columns.symbol))
+        query = (
+            f"select distinct {symbol}::varchar as symbol from {self.names['source']} order by 1"
+        )
+        found = self.read(query, self.files).to_pylist()
+        return ", ".join(str(row["symbol"]) for row in found)
+
+    def around(self, at: datetime, symbol: Any) -> tuple[list[Bar], int, bool]:
+        """The bars that the labels of one depend on, its place, and whether they are all there."""
+        start, end = next((span for span in self.covered if span[0] <= at < span[1]), self.bounds())
+        before = self._take(symbol, start, at, self.config.bars_before, "desc")[::-1]
+        signal, *after = self._take(symbol, at, end, 2, "asc")
+        seconds, bars = self.config.longest_seconds, self.config.longest_bars
+        by_time: list[Bar] = []
+        if after and seconds is not None:
+            entered = self.time(after[0].clock)
+            within = min(entered + timedelta(seconds=math.ceil(seconds) + 1), end)
+            path = self._fetch(symbol, entered, within, None, "asc")
+            by_time = [bar for bar in path if bar.clock > signal.clock]
+            by_time += self._take(symbol, within, end, 1, "asc")
+        if after and bars is not None:
+            after = self._take(symbol, at, end, bars + 2, "asc")[1:]
+        after = max(after, by_time, key=len)
+        is_last = all(span[1] <= end for span in self.covered)
+        return [*before, signal, *after], len(before), is_last
+
+    def _take(
+        self, symbol: Any, start: datetime, end: datetime, count: int, direction: str
+    ) -> list[Bar]:
+        """So many bars from one end of a range on, found without reading all of it."""
+        width = _WIDTH
+        while True:
+            if direction == "asc":
+                near = start, min(end, start + min(width, end - start))
+            else:
+                near = max(start, end - min(width, end - start)), end
+            bars = self._fetch(symbol, *near, count, direction)
+            if len(bars) == count or near == (start, end):
+                return bars
+            width *= _WIDER
+
+    def _fetch(
+        self, symbol: Any, start: datetime, end: datetime, count: int | None, direction: str
+    ) -> list[Bar]:
+        text = render("explain/bars", {**self.names, "direction": direction})
+        values = {
+            **self.files,
+            "range_from": self._parameter(start),
+            "range_until": self._parameter(end),
+            "bars": count,
+            **({"symbol": symbol} if self.columns.symbol else {}),
+        }
+        return [Bar(**row) for row in self.read(text, values).to_pylist()]
+
+    def bounds(self) -> tuple[datetime, datetime]:
+        """From the first bar until after the last."""
+        clock, time = self.names["clock"], self.columns.time("source")
+        (row,) = self.read(
+            f"select {clock(f'min({time})')} as first, {clock(f'max({time})')} as last "
+            f"from {self.names['source']} as source",
+            self.files,
+        ).to_pylist()
+        return self.time(row["first"]), self.time(row["last"]) + MICROSECOND
+
+    def time(self, clock: int) -> datetime:
+        """The time of a clock, in UTC; a part of a microsecond is left out."""
+        return EPOCH + clock // (self.columns.clocks_per_second // 1_000_000) * MICROSECOND
+
+    def _parameter(self, time: datetime) -> datetime:
+        return time if self.columns.has_zone else time.replace(tzinfo=None)
+
+
+@contextmanager
+def shelves(output: Output, config: LabelingConfig) -> Iterator[tuple[Shelf, Shelf]]:
+    """Where to find bars, and where their labels: in one place where the output has all bars.
+
+    Raises:
+        InputError: where the output lacks bars, and its input cannot be read.
+    """
+    # What asks, and what is computed with bars, is of no account here.
+    plain = config.model_copy(update={"events": None, "session": None, "modes": ()})
+    types = output.columns()
+    columns = bar_columns(tuple(types.items()), plain, output.folder)
+    covered = merged((c.start, c.end) for c in output.chunks())
+    labels = Shelf(
+        config,
+        columns,
+        context(plain, columns, list(types), has_quarantine=False),
+        lambda query, values: output.sql(query, **values).to_arrow_table(),
+        {"files": output.part_files},
+        [(EPOCH + a * MICROSECOND, EPOCH + b * MICROSECOND) for a, b in covered],
+        output.folder,
+    )
+    if config.rows == "all" or not config.asks_some:
+        yield labels, labels
+        return
+    checked = output.checked
+    with output.means.database(output.folder) as database:
+        try:
+            source = open_source(database, [file.path for file in checked.files], plain)
+        except InputError as error:
+            raise InputError(
+                f'{output.folder}: has only the bars that are asked (rows = "asked"); the others '
+                f"are read from the input, which cannot be: {error}"
+            ) from error
+        files: dict[str, Any] = {"files": source.paths}
+        if checked.bad_bars:
+            files["quarantine"] = exactly([output.quarantine])
+        first, last = (choose(times) for choose, times in _ends(source.row_groups))
+        bars = Shelf(
+            config,
+            source.bars,
+            source.admitted_context(plain, has_quarantine=checked.bad_bars > 0),
+            database.table,
+            files,
+            [(EPOCH + first * MICROSECOND, EPOCH + (last + 1) * MICROSECOND)],
+            "the input",
+        )
+        yield bars, labels
+
+
+def _ends(groups: Sequence[Any]) -> Iterator[tuple[Callable[[list[int]], int], list[int]]]:
+    yield min, [group.first for group in groups]
+    yield max, [group.last for group in groups]
