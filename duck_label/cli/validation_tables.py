@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from duck_label.memory.budget import format_bytes
-from duck_label.tables import Table, number, share
+from duck_label.tables import Table, counted, number, share
 from duck_label.validation.survey import SymbolReport
 from duck_label.validation.validation import Validation
 
@@ -15,10 +15,10 @@ _SHOWN_MOVES = 3
 
 def tables(validation: Validation) -> Iterator[Table | str]:
     """The files, the symbols, what is bad and odd, and the configuration that suits."""
-    files = "1 file" if validation.files == 1 else f"{validation.files:,} files"
     yield (
-        f"{validation.rows:,} bars in {files} ({format_bytes(validation.size_bytes)}), "
-        f"{validation.row_groups:,} row groups of up to {validation.largest_row_group_rows:,} rows"
+        f"{validation.rows:,} bars in {counted(validation.files, 'file')} "
+        f"({format_bytes(validation.size_bytes)}), {counted(validation.row_groups, 'row group')} "
+        f"of up to {validation.largest_row_group_rows:,} rows"
     )
     renamed = {ours: theirs for ours, theirs in validation.columns.items() if ours != theirs}
     missing = [ours for ours in ("volume", "symbol") if ours not in validation.columns]
