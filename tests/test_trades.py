@@ -251,6 +251,22 @@ def test_random_configurations_agree_with_the_walk(
     assert golden.differences(labeled, expected, names) == [], config
 
 
+@pytest.mark.parametrize("kind", ["atr", "range", "std"])
+def test_volatilities_where_nothing_is_a_roll(kind: str, tmp_path: Path) -> None:
+    bars = random_bars(3, 60, 0.05)
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    config: dict[str, Any] = {
+        "price_increment": 0.05,
+        "roll_gap_points": 0,
+        "volatility": {"own": {"kind": kind, "bars": 5}},
+        "modes": [{"name": "m", "direction": "long", "stop": "own", "target": "2 * own"}],
+    }
+    labeled = label(tmp_path / "bars.parquet", tmp_path / "out", details=True, **config)
+    expected = walk(bars, config)
+    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
+    assert golden.differences(labeled, expected, names) == []
+
+
 @pytest.mark.parametrize("direction", ["long", "short", "side"])
 @pytest.mark.parametrize("target", [6, "0.02%", "2 * atr", "0.5 * share %"])
 def test_a_stop_trails_whatever_the_target_is(direction: str, target: Any, tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ bars_with_their_totals as (
         sum(true_range) over so_far as total_{{ loop.index }}
         {%- elif volatility.kind == "std" %},
         sum(change) over so_far as total_{{ loop.index }},
-        sum(change::hugeint * case when not jumps then change end) over so_far as squares_{{ loop.index }}
+        sum(change::hugeint * case when not coalesce(jumps, false) then change end) over so_far as squares_{{ loop.index }}
         {%- endif %}
         {%- endfor %},
         max(case when jumps then bar end) over so_far as last_jump
