@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from duck_label.look.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
     from duck_label.look.stats import statistics
     from duck_label.memory.budget import MemorySnapshot
-    from duck_label.memory.governor import MemoryManager
+    from duck_label.memory.manager import MemoryManager
     from duck_label.memory.monitor import PerformanceMonitor
     from duck_label.rules import Instrument, TradingMode, Weights
     from duck_label.run.engine import WeightedLabelingEngine
@@ -72,7 +72,7 @@ __all__ = [
 # Where each is, and under what name.
 _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
     **{name: "duck_label.errors" for name in __all__ if name.endswith("Error")},
-    "MemoryManager": "duck_label.memory.governor",
+    "MemoryManager": "duck_label.memory.manager",
     "MemorySnapshot": "duck_label.memory.budget",
     **dict.fromkeys(("Checkup", "check"), "duck_label.look.check"),
     "Output": "duck_label.look.inspect",

@@ -224,7 +224,7 @@ class Database:
             self.threads = threads
             self.run(f"set threads = {threads}")
 
-    def held(self) -> tuple[int, int] | None:
+    def buffers_and_spill(self) -> tuple[int, int] | None:
         """What DuckDB holds in its buffers and in its files on disk, in bytes.
 
         From any thread, at any time; None where DuckDB cannot say.

@@ -14,7 +14,7 @@ from duck_label.errors import OutputError
 from duck_label.memory import budget as memory
 from duck_label.memory.alerts import AlertCommand, MetricsFile
 from duck_label.memory.budget import MemorySnapshot
-from duck_label.memory.governor import MemoryEvent
+from duck_label.memory.manager import MemoryEvent
 from labeling import label, write
 
 DOCS = Path(__file__).parents[1] / "docs" / "memory.md"

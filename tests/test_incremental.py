@@ -357,7 +357,7 @@ def test_a_repaired_file_has_its_bars_back(
 
 
 DEATHS = (
-    ("run.admission", "changes.news", "after"),  # nothing is withdrawn yet
+    ("run.admission", "changes.new_bars", "after"),  # nothing is withdrawn yet
     ("records.ledger", "Ledger.withdraw", "after"),  # withdrawn, the new input not yet noted
     ("records.ledger", "os.fsync", "before"),
     ("records.ledger", "os.replace", "before"),
@@ -385,7 +385,7 @@ def test_killed_while_new_bars_are_labeled(
     ended = subprocess.run(
         [sys.executable, "-c", script, str(bars), str(tmp_path / "out")], check=False
     )
-    if function not in ("changes.news", "Ledger.withdraw") or call == 1:
+    if function not in ("changes.new_bars", "Ledger.withdraw") or call == 1:
         assert ended.returncode == -signal.SIGKILL
     assert label(bars, tmp_path / "out", **config).equals(at_once(bars, tmp_path / "w", **config))
 

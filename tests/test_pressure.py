@@ -92,7 +92,7 @@ def test_pressure_between_steps_is_cleaned_up_and_told(
     spilled = []
 
     def spill(self: Database) -> None:
-        spilled.append(self.held())
+        spilled.append(self.buffers_and_spill())
         gauge.share = 0.1
 
     def press(_: Database, __: int) -> None:

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from duck_label.errors import OutputError
 from duck_label.memory.budget import MemorySnapshot
-from duck_label.memory.governor import MemoryEvent
+from duck_label.memory.manager import MemoryEvent
 from duck_label.whole import whole
 
 _TRANSITIONS = ("warning", "critical", "emergency", "recovered")

@@ -1,7 +1,7 @@
 """Watches this process while it works: memory ten times a second, rows and stages as they come.
 
 Covers what is measured and what follows from the figures. What is done about memory is the
-business of `governor`.
+business of `manager`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from itertools import combinations
 from statistics import median
 
 from duck_label.memory.budget import MB, MemorySnapshot, format_bytes
-from duck_label.memory.governor import MemoryEvent, MemoryManager
+from duck_label.memory.manager import MemoryEvent, MemoryManager
 from duck_label.memory.snapshots import SnapshotSeries
 from duck_label.tables import counted
 

@@ -32,13 +32,13 @@ from duck_label.run.weighing import Weights
 class Bars:
     """The input as the steps see it: files, the names in them, and values all chunks share.
 
-    `news` is what joined the input since the folder was labeled; `doubts` are lines to be told.
+    `new_bars` is what joined the input since the folder was labeled; `doubts` are lines to be told.
     """
 
     source: Source
     context: Mapping[str, Any]
     parameters: Mapping[str, Any]
-    news: changes.News | None = None
+    new_bars: changes.NewBars | None = None
     doubts: tuple[str, ...] = ()
     # The finished chunks that were forgotten, because other bars of them are asked now.
     asked_anew: int = 0
@@ -134,10 +134,10 @@ def admit(
         everything["quarantine"] = escape(str(ledger.quarantine))
     values["quarantine"] = escape(str(ledger.quarantine.absolute()))
     month = values["reference_month"] = config.reference_month() or latest
-    news = None
+    new_bars = None
     if before is not None and new is not None:
-        news = changes.news(new, ledger.chunks(), before, config.weighing(month))
-        ledger.withdraw(news.stale)
+        new_bars = changes.new_bars(new, ledger.chunks(), before, config.weighing(month))
+        ledger.withdraw(new_bars.stale)
     otherwise: Sequence[ChunkRecord] = ()
     asking = asking_files(config)
     if before is None or before.asking != asking:
@@ -176,7 +176,7 @@ def admit(
             )
         )
     mixtures = () if mixed is None else (str(mixed),)
-    return Bars(source, context, values, news, mixtures, len(otherwise))
+    return Bars(source, context, values, new_bars, mixtures, len(otherwise))
 
 
 def _refuse_emptiness(
@@ -278,7 +278,7 @@ def lasting(
     latest = max([checked.latest_month, *(12 * time.year + time.month for time in times)])
     weights = Weights(config, checked.columns, config.reference_month() or latest)
     if new is not None:
-        stale = changes.news(new, done, checked, weights.weighing).stale
+        stale = changes.new_bars(new, done, checked, weights.weighing).stale
         done = [record for record in done if record not in stale]
     return done, weights.lacking(done)
 

@@ -164,7 +164,7 @@ class Addition:
 
 
 @dataclass(frozen=True)
-class News:
+class NewBars:
     """What joined the input of a labeled folder, and the finished chunks to label again.
 
     Of the `files` some may have been there with other bars: they were `changed`.
@@ -201,7 +201,7 @@ class News:
         return f"{files}{reason}: {len(self.stale)} of {self.finished} chunks again{advice}"
 
 
-def news(new: Addition, done: Sequence[ChunkRecord], before: Checked, weighing: str) -> News:
+def new_bars(new: Addition, done: Sequence[ChunkRecord], before: Checked, weighing: str) -> NewBars:
     """What new bars mean for the finished chunks; `weighing` is what weights are to be made of.
 
     Where there are no details, a chunk of other weights is labeled anew.
@@ -210,7 +210,7 @@ def news(new: Addition, done: Sequence[ChunkRecord], before: Checked, weighing: 
         record.weighing != weighing for record in done if record.file is not None
     )
     stale = tuple(record for record in done if has_new_month or new.changes(record))
-    return News(
+    return NewBars(
         len(new.files.files),
         new.changed,
         new.files.rows,

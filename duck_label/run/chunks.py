@@ -104,7 +104,7 @@ class ChunkLabeler:
         except duckdb.Error as error:
             raise explain(error, chunk.name, self._database) from error
         finally:
-            low = self._watch.rest(chunk.name)
+            low = self._watch.give_back(chunk.name)
         return part, low
 
     def _labeled_part(self, chunk: Chunk) -> _Part | None:

@@ -106,7 +106,7 @@ class Job:
             checked = finished(database, source, config, ledger)
             if checked is not None:
                 ledger.renew(checked)
-                summary.rest(ledger.chunks(), checked, time.perf_counter() - self.began)
+                summary.nothing_to_do(ledger.chunks(), checked, time.perf_counter() - self.began)
                 return summary
         with ledger, owned(database.temp_dir):
             self._refuse_conflict()

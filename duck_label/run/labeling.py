@@ -100,9 +100,9 @@ class Labeling:
         for doubt in (*self.opened.config.doubts, *bars.doubts):
             self.summary.warnings.append(doubt)
             self.progress.note(f"warning: {doubt}")
-        if bars.news is not None:
-            self.summary.chunks_stale += len(bars.news.stale)
-            self.progress.note(f"note: {bars.news}")
+        if bars.new_bars is not None:
+            self.summary.chunks_stale += len(bars.new_bars.stale)
+            self.progress.note(f"note: {bars.new_bars}")
 
     def _weigh(self, bars: Bars, watch: Watch) -> None:
         """Make the weights of finished chunks anew where they are to be others."""

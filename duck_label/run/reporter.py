@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from duck_label.bars.plan import Chunk
 from duck_label.config import LabelingConfig
 from duck_label.memory.budget import MemoryBudget, MemorySnapshot
-from duck_label.memory.governor import MemoryEvent
+from duck_label.memory.manager import MemoryEvent
 from duck_label.records.ledger import Ledger
 from duck_label.run.results import Progress
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from duck_label.bars.plan import Chunk
 from duck_label.memory.budget import MB, MemoryBudget
-from duck_label.memory.governor import MemoryManager
+from duck_label.memory.manager import MemoryManager
 from duck_label.memory.monitor import PerformanceMetrics
 from duck_label.records.ledger import Checked, ChunkRecord, Rounded, month_name
 
@@ -135,7 +135,7 @@ class RunSummary:
         self.chunks_resumed = len(done)
         self.rows_resumed = sum(record.bars for record in done)
 
-    def rest(self, done: Sequence[ChunkRecord], checked: Checked, seconds: float) -> None:
+    def nothing_to_do(self, done: Sequence[ChunkRecord], checked: Checked, seconds: float) -> None:
         """Say that there was nothing to do."""
         self.resume(done)
         self.rows_quarantined = checked.bad_bars

@@ -15,7 +15,7 @@ from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
 from duck_label.bars.source import Source
 from duck_label.errors import MemoryBudgetError, SpillError, WorkerLostError
 from duck_label.memory.budget import MemoryBudget, format_bytes
-from duck_label.memory.governor import MemoryManager
+from duck_label.memory.manager import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.ranges import without
 from duck_label.records.ledger import ChunkRecord

@@ -1,6 +1,6 @@
 """The watch over a process that labels: its monitor, its memory manager, and its database.
 
-Covers how they are put together. What each does is said in `monitor` and `governor`.
+Covers how they are put together. What each does is said in `monitor` and `manager`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MB, SMALLEST_BUDGET, MemoryBudget, MemorySnapshot, format_bytes
-from duck_label.memory.governor import MemoryManager
+from duck_label.memory.manager import MemoryManager
 from duck_label.memory.monitor import PerformanceMonitor, Probe
 from duck_label.memory.snapshots import SnapshotSeries
 from duck_label.records.ledger import ChunkRecord
@@ -67,7 +67,7 @@ class Watch:
             cleanup_frequency=config.memory.cleanup_frequency,
             manager=self.manager,
             snapshots=SnapshotSeries(path=snapshots),
-            probe=database.held,
+            probe=database.buffers_and_spill,
             observe=reporter.observe,
         )
 
@@ -135,7 +135,7 @@ class Watch:
         with self._database.one_thread():
             return work(), 2
 
-    def rest(self, chunk: str) -> MemorySnapshot:
+    def give_back(self, chunk: str) -> MemorySnapshot:
         """After an attempt at a chunk: give memory back, and see what is left."""
         on_step(self._database, chunk, OVER)
         self._database.drop_tables()

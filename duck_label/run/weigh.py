@@ -62,7 +62,7 @@ def weigh(
         progress.note(f"warning: {budget.warning}")
     wanted = replace(checked, weights=config.weight_identity(), reference_month=month)
     if wanted == checked and not weights.lacking(ledger.chunks()):
-        summary.rest(ledger.chunks(), checked, time.perf_counter() - began)
+        summary.nothing_to_do(ledger.chunks(), checked, time.perf_counter() - began)
         return summary
     spill = spill_folder(config.run.temp_dir or ledger.folder)
     most = config.run.max_temp_size

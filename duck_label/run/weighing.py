@@ -137,7 +137,7 @@ class Weigher:
         finally:
             if old.parent == self._database.temp_dir:
                 old.unlink(missing_ok=True)
-            self._watch.rest(chunk)
+            self._watch.give_back(chunk)
         size, digest = sealed(part)
         return replace(record, size_bytes=size, digest=digest, weighing=self._weights.weighing)
 

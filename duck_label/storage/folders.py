@@ -116,7 +116,7 @@ class Folder(ABC):
         return path.startswith(f"{self.address()}/")
 
 
-def held(output: Folder, who: str, way_out: str = "") -> OutputError:
+def held_by(output: Folder, who: str, way_out: str = "") -> OutputError:
     """The error that names who holds a folder."""
     return OutputError(
         f"{output}: another run is writing here ({who}): "

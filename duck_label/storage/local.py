@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputConflictError, OutputError
-from duck_label.storage.folders import Folder, held, this_process
+from duck_label.storage.folders import Folder, held_by, this_process
 from duck_label.storage.handover import Handover
 from duck_label.whole import whole
 
@@ -33,7 +33,7 @@ class LocalFolder(Folder):
                 who = holder.read_text()
             except OSError:
                 who = "unknown"
-            raise held(self, who) from None
+            raise held_by(self, who) from None
         except OSError as error:
             raise OutputError(f"{self}: cannot be written to: {error.strerror}") from error
         try:

@@ -19,7 +19,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from duck_label.errors import OutputError
-from duck_label.storage.folders import Folder, held, this_process
+from duck_label.storage.folders import Folder, held_by, this_process
 from duck_label.storage.handover import WAITING, Handover
 from duck_label.storage.scratch import is_ours, is_temporary, scratch
 from duck_label.storage.stores import store
@@ -32,9 +32,9 @@ class StoredFolder(Folder):
         self._url = name.rstrip("/")
         self._under = records
         self._store = store(self._url)
-        held = ExitStack()
-        weakref.finalize(self, held.close)
-        copy = held.enter_context(scratch(work, "what is being written"))
+        closing = ExitStack()
+        weakref.finalize(self, closing.close)
+        copy = closing.enter_context(scratch(work, "what is being written"))
         super().__init__(name, copy.resolve())
         # The files of the copy, as they were when the store last had the same.
         self._kept: dict[Path, tuple[int, int]] = {}
@@ -54,7 +54,7 @@ class StoredFolder(Folder):
             OutputError: where another run holds it, or it cannot be written to.
         """
         if not self._here.hold():
-            raise held(self, "another process of this machine")
+            raise held_by(self, "another process of this machine")
         try:
             self._lock()
             self._store.abandon(self._url + "/")
@@ -77,7 +77,7 @@ class StoredFolder(Folder):
             # A request that is tried again may find the lock that it has made itself.
             elif found.get("token") != self._token:
                 who = found.get("who", "unknown")
-                raise held(self, who, f"; if it was killed, remove {lock}")
+                raise held_by(self, who, f"; if it was killed, remove {lock}")
         # Whoever held it last is over, and may have had no time to tidy up.
         if is_temporary(Path(last["work"])):
             shutil.rmtree(last["work"], ignore_errors=True)

@@ -14,8 +14,8 @@ from duck_label.records.ledger import FOLDER
 from duck_label.run.admission import Bars
 from duck_label.run.chunks import ChunkLabeler
 from duck_label.run.crews.alone import Alone, Crew
-from duck_label.run.crews.processes import Workers
-from duck_label.run.crews.ray import THREADS, Cluster
+from duck_label.run.crews.processes import ProcessCrew
+from duck_label.run.crews.ray import THREADS, RayCrew
 from duck_label.run.crews.worker import Work
 from duck_label.run.opened import Opened
 from duck_label.run.watch import Watch
@@ -39,7 +39,7 @@ def crew(opened: Opened, bars: Bars, watch: Watch) -> Iterator[Crew]:
     elif config.run.has_workers:
         work = _work(opened, bars)
         budget = share(config, database.budget)
-        with Workers(
+        with ProcessCrew(
             replace(work, memory_bytes=budget.limit),
             budget,
             config.run.workers,
@@ -48,14 +48,14 @@ def crew(opened: Opened, bars: Bars, watch: Watch) -> Iterator[Crew]:
             watch,
             opened.profile,
         ) as workers:
-            watch.oversee(workers.rss_bytes, workers.held)
+            watch.oversee(workers.rss_bytes, workers.buffers_and_spill)
             yield workers
     else:
         labeler = ChunkLabeler(database, bars, config, opened.ledger.unfinished, watch)
         yield Alone(labeler, database.budget)
 
 
-def _cluster(opened: Opened, bars: Bars, watch: Watch) -> Cluster:
+def _cluster(opened: Opened, bars: Bars, watch: Watch) -> RayCrew:
     run, ledger = opened.config.run, opened.ledger
     # Nodes see nothing of this machine.
     quarantine = ledger.output.address(f"{FOLDER}/{ledger.quarantine.name}")
@@ -68,7 +68,7 @@ def _cluster(opened: Opened, bars: Bars, watch: Watch) -> Cluster:
     )
     most = run.workers if run.workers > 1 else None
     budget = opened.database.budget
-    return Cluster(work, budget, most, run.chunk_timeout, run.ray_address, watch, opened.profile)
+    return RayCrew(work, budget, most, run.chunk_timeout, run.ray_address, watch, opened.profile)
 
 
 def _work(opened: Opened, bars: Bars) -> Work:

@@ -27,7 +27,7 @@ import psutil
 from duck_label.errors import WorkerLostError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, MemorySnapshot
-from duck_label.memory.governor import MemoryEvent
+from duck_label.memory.manager import MemoryEvent
 from duck_label.profile import Profile
 from duck_label.run.crews.alone import Done, Failed, Task
 from duck_label.run.crews.worker import Report, Work, remove_unfinished
@@ -54,7 +54,7 @@ class _Worker:
 
 
 @dataclass
-class Workers:
+class ProcessCrew:
     """Processes that label; they start when there is work. Their spill goes below `folder`.
 
     A context manager, at whose end they are gone.
@@ -114,7 +114,7 @@ class Workers:
         """What the workers and this process hold now."""
         return memory.rss_bytes() + sum(_rss(worker.rss) for worker in tuple(self._all))
 
-    def held(self) -> tuple[int, int] | None:
+    def buffers_and_spill(self) -> tuple[int, int] | None:
         """What all DuckDBs hold in buffers and on disk, by what the workers last said."""
         said = [worker.snapshot for worker in tuple(self._all) if worker.snapshot is not None]
         buffers = sum(snapshot.duckdb_bytes or 0 for snapshot in said)
@@ -211,7 +211,7 @@ class Workers:
             chunk = None if worker.task is None else worker.task.chunk
             remove_unfinished(self.work.handover, worker.token, chunk)
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> ProcessCrew:
         return self
 
     def __exit__(self, *_: object) -> None:

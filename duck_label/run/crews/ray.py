@@ -23,7 +23,7 @@ from uuid import uuid4
 
 from duck_label.errors import ConfigError, WorkerLostError
 from duck_label.memory.budget import MemoryBudget, format_bytes
-from duck_label.memory.governor import MemoryEvent
+from duck_label.memory.manager import MemoryEvent
 from duck_label.profile import Profile
 from duck_label.run.crews.alone import Done, Failed, Task
 from duck_label.run.crews.worker import Collector, Report, Work, Workplace, remove_unfinished
@@ -45,7 +45,7 @@ class _Flight:
 
 
 @dataclass
-class Cluster:
+class RayCrew:
     """The tasks of one run. A context manager, at whose end none is left.
 
     `most` is how many there may be at a time; None is as many as the cluster holds.
@@ -64,7 +64,7 @@ class Cluster:
     _flights: dict[Any, _Flight] = field(default_factory=dict)
     _submitted: int = 0
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> RayCrew:
         try:
             ray: Any = import_module("ray")  # loaded only where it is asked for
         except ImportError as error:

@@ -27,7 +27,7 @@ from duck_label.database import Database
 from duck_label.errors import DuckLabelError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, MemorySnapshot
-from duck_label.memory.governor import MemoryEvent
+from duck_label.memory.manager import MemoryEvent
 from duck_label.memory.monitor import PerformanceMetrics
 from duck_label.profile import Profile
 from duck_label.run.admission import Bars

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duck_label.memory import governor
-from duck_label.memory.governor import MemoryEvent, MemoryManager
+from duck_label.memory import manager as module
+from duck_label.memory.manager import MemoryEvent, MemoryManager
 
 MB = 1_000_000
 LIMIT = 1000  # megabytes
@@ -184,8 +184,8 @@ def test_collections_take_a_small_part_of_the_time(monkeypatch: pytest.MonkeyPat
         clock[0] += 1
         return 0
 
-    monkeypatch.setattr(governor, "gc", SimpleNamespace(collect=collect))
-    monkeypatch.setattr(governor, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(module, "gc", SimpleNamespace(collect=collect))
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     process = Process(900, cleaned_mb=100)
     manager = process.manager()
     for _ in range(1000):
