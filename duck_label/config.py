@@ -122,6 +122,9 @@ class LabelingConfig(Model):
     details: bool = Field(
         default=False, description="also write outcomes, excursions, exits and times"
     )
+    uniqueness: bool = Field(
+        default=False, description="also write what a label is worth beside those it overlaps with"
+    )
     on_bad_rows: Literal["fail", "quarantine"] = Field(
         default="fail", description="stop at bad bars, or set them aside and label the rest"
     )
@@ -252,6 +255,11 @@ class LabelingConfig(Model):
             if "\0" in mode.name:
                 raise ValueError(f"modes: {mode.name!r} cannot name a column")
             self._check_barriers(mode)
+        if "uniqueness" in self.weights.factors and not self.uniqueness:
+            raise ValueError(
+                'weights.factors: "uniqueness" is one of them: set uniqueness = true '
+                "(--uniqueness), which writes it beside the weights"
+            )
         for name in self.volatility:
             if not name or '"' in name or name in ("none", "ticks", "points"):
                 raise ValueError(f"volatility: {name!r} cannot name a volatility")
@@ -375,8 +383,8 @@ class LabelingConfig(Model):
 
     @property
     def has_exits(self) -> bool:
-        """Whether the exit of a trade is asked for."""
-        return self.details or self.label == "sign"
+        """Whether the exit of a trade is asked for, or where its path ends."""
+        return self.details or self.label == "sign" or self.uniqueness
 
     @property
     def asks_some(self) -> bool:
@@ -448,7 +456,8 @@ class LabelingConfig(Model):
             *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
             *("exit_price", "return_ticks", "stop_ticks", "target_ticks"),
         )
-        kinds = ("label", "weight", *(details if self.details else ()))
+        worth = ("uniqueness", "attribution") if self.uniqueness else ()
+        kinds = ("label", "weight", *(details if self.details else ()), *worth)
         return tuple(f"{kind}_{mode.name}" for mode in self.modes for kind in kinds)
 
     def label_identity(self) -> dict[str, Any]:

@@ -35,6 +35,7 @@ LABEL_STEPS = (
     "label/4_touches",
     "label/5_own_touches",
     "label/6_outcomes",
+    "label/6_overlaps",
     "label/7_weights",
     "label/8_tally",
     "label/9_part",
@@ -72,6 +73,7 @@ def label_steps(trades: Trades) -> tuple[str, ...]:
         "label/3_crossings": bool(trades.sides),
         "label/4_touches": trades.has_shared,
         "label/5_own_touches": trades.has_questions_of_a_bar,
+        "label/6_overlaps": trades.weighs_overlap,
     }
     return tuple(step for step in LABEL_STEPS if needed.get(step, True))
 
@@ -217,6 +219,9 @@ def context(
         "is_flat": config.session is not None and config.session.flat,
         "has_entry_gap": config.max_entry_gap_seconds is not None,
         "asks_some": config.asks_some,
+        "weighs_overlap": config.uniqueness,
+        # Whether bars of the chunk and those that are asked are two things.
+        "has_asked": config.asks_some or config.uniqueness,
         "may_enter_late": config.may_enter_late,
         "leaves_out": config.rows == "asked" and config.asks_some,
         # Whether a part has bars without labels too.
@@ -225,7 +230,7 @@ def context(
         # The bars of the chunk that may have a trade.
         "calls": " and ".join(
             [
-                "is_asked" if config.asks_some else "is_wanted",
+                "is_asked" if config.asks_some or config.uniqueness else "is_wanted",
                 *(["not is_late"] if config.may_enter_late else []),
             ]
         ),
@@ -409,6 +414,11 @@ def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
         for distance in trades.fixed:
             values[f"grid_{number}_distance_{distance.number}"] = grid.distance(distance.barrier)
     values["bars_before"] = config.bars_before
+    if config.uniqueness:
+        values["longest_timeout"] = math.ceil(
+            (config.longest_seconds or 0) * bars.clocks_per_second
+        )
+        values["longest_timeout_bars"] = config.longest_bars or 0
     if config.max_entry_gap_seconds is not None:
         values["entry_gap"] = int(config.max_entry_gap_seconds * bars.clocks_per_second)
     if config.events is not None and config.events.every_seconds is not None:

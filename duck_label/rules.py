@@ -24,9 +24,9 @@ from duck_label.fields import Finite, Model, OffByName, Points, RollGap, Ticks
 
 Unit = Literal["ticks", "points", "%"]
 Direction = Literal["long", "short", "side"]
-Factor = Literal["quality", "velocity", "decay"]
+Factor = Literal["quality", "velocity", "decay", "uniqueness"]
 # The factors of a weight, in the order in which they are multiplied.
-FACTORS: tuple[Factor, ...] = ("quality", "velocity", "decay")
+FACTORS: tuple[Factor, ...] = ("quality", "velocity", "decay", "uniqueness")
 
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _BARRIER = re.compile(
@@ -245,7 +245,7 @@ class Weights(Model):
     velocity_span_seconds: Finite = Field(default=600, gt=0, description="the span of the slope")
     floor: Finite = Field(default=0.5, gt=0, description="the lowest quality and velocity")
     factors: tuple[Factor, ...] = Field(
-        default=FACTORS, description="what a weight is the product of"
+        default=FACTORS[:3], description="what a weight is the product of; also uniqueness"
     )
 
     @model_validator(mode="after")

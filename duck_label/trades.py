@@ -235,6 +235,7 @@ class Trades:
         self.volatilities = list(config.volatilities.items())
         self.columns = list(config.columns_of_barriers)
         self.has_sides = config.has_sides
+        self.weighs_overlap = config.uniqueness
         self.distances: list[Distance] = []
         self.horizons: list[Horizon] = []
         self.up = Side("up", "", "high", "-low")

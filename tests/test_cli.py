@@ -161,6 +161,7 @@ roll_gap_points = 12.5
 as_of = 2024-12-20
 unresolved = "null"
 details = true
+uniqueness = true
 entry = "close"
 tie = "null"
 label = "touch"

@@ -124,6 +124,7 @@ CASES = {
         LabelingConfig(
             rows="asked",
             label="sign",
+            uniqueness=True,
             max_entry_gap_seconds=60,
             events={"file": "events.parquet"},
             session={"file": "sessions.parquet"},
@@ -148,6 +149,7 @@ CASES = {
         LabelingConfig(
             tie="null",
             label="touch",
+            uniqueness=True,
             volatility={"atr": ("atr", 20)},
             weights={"factors": ["quality"]},
             modes=[{"name": "m", "direction": "long", "stop": "atr", "target": "2 * atr"}],

@@ -46,10 +46,9 @@ def files_of(case: str, folder: Path) -> tuple[Path, dict[str, Any], pa.Table]:
 @pytest.mark.parametrize("chunk", ["auto", "2d", "333", "101"])
 def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
     path, config, expected = files_of(case, tmp_path)
-    config = {**config, "run": {"chunk": chunk}}
+    config = {**config, "uniqueness": True, "run": {"chunk": chunk}}
     labeled = label(path, tmp_path / "out", **config)
-    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
-    assert golden.differences(labeled, expected, names) == []
+    assert golden.differences(labeled, expected) == []
 
 
 # Any configuration: what it labels, in pieces of any size, is what the walk finds.
@@ -112,7 +111,7 @@ def askings(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def configurations(draw: st.DrawFn) -> dict[str, Any]:
-    return {
+    config = {
         **draw(askings()),
         "tick_size": 0.25,
         "price_increment": draw(st.sampled_from([0.25, 0.05])),
@@ -123,8 +122,18 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
         "label": draw(st.sampled_from(["win", "touch", "sign"])),
         "unresolved": draw(st.sampled_from(["zero", "null"])),
         "weights": {
-            "factors": draw(st.sampled_from([["quality", "velocity", "decay"], ["decay"]]))
+            "factors": draw(
+                st.sampled_from(
+                    [
+                        ["quality", "velocity", "decay"],
+                        ["decay"],
+                        ["uniqueness"],
+                        ["uniqueness", "quality", "decay", "velocity"],
+                    ]
+                )
+            )
         },
+        "uniqueness": draw(st.booleans()),
         "volatility": {
             "atr": {"kind": "atr", "bars": draw(st.integers(1, 12))},
             "range": {"kind": "range", "bars": draw(st.integers(1, 9))},
@@ -132,6 +141,8 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
         },
         "modes": [draw(modes(number)) for number in range(draw(st.integers(1, 4)))],
     }
+    is_factor = "uniqueness" in config["weights"]["factors"]
+    return {**config, "uniqueness": is_factor or draw(st.booleans())}
 
 
 def random_bars(seed: int, rows: int, increment: float) -> pa.Table:
@@ -247,7 +258,11 @@ def test_random_configurations_agree_with_the_walk(
                 how[key] = {**config[key], "file": str(place / f"{key}.parquet")}
         labeled = label(place / "bars", place / "out", **how)
     expected = walk(bars, config, events, sessions)
-    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
+    names = [
+        name
+        for name in expected.column_names
+        if config["uniqueness"] or not name.startswith(("uniq", "attrib"))
+    ]
     assert golden.differences(labeled, expected, names) == [], config
 
 

@@ -41,31 +41,40 @@ class Asked:
 
     def told(self, chunks: Sequence[tuple[int, int, Reach]]) -> list[Reach]:
         """The reach of chunks, each with its start and end, and with digests of what asks there."""
+        if not chunks:
+            return []
         scale = self.source.bars.clocks_per_second // 1_000_000
-        starts = [start * scale for start, _, _ in chunks]
+        names = list(range(len(chunks)))
+        reaches = [reach for _, _, reach in chunks]
         events: dict[int, str] = {}
         sessions: dict[int, str] = {}
-        if chunks and self.context["events"] is not None:
-            first, until = min(c[0] for c in chunks), max(c[1] for c in chunks)
+        if self.context["events"] is not None:
+            # Trades of other chunks count where they overlap with those of a chunk.
+            is_wide = self.config.uniqueness
+            ranges = [
+                (reach.first, reach.last + 1) if is_wide else (start, end)
+                for start, end, reach in chunks
+            ]
             values = {
                 **events_parameters(self.config),
-                "starts": starts,
-                "ends": [end * scale for _, end, _ in chunks],
-                "first": self.source.moment(first),
-                "until": self.source.moment(until),
+                "names": names,
+                "starts": [start * scale for start, _ in ranges],
+                "ends": [end * scale for _, end in ranges],
+                "first": self.source.moment(min(start for start, _ in ranges)),
+                "until": self.source.moment(max(end for _, end in ranges)),
             }
             query = render("input/event_digests", self.context)
             events = dict(self.database.rows(query, values))
-        if chunks and self.context["has_session_file"]:
+        if self.context["has_session_file"]:
             values = {
-                "starts": starts,
-                "firsts": [reach.first * scale for _, _, reach in chunks],
-                "lasts": [reach.last * scale for _, _, reach in chunks],
+                "names": names,
+                "firsts": [reach.first * scale for reach in reaches],
+                "lasts": [reach.last * scale for reach in reaches],
             }
             sessions = dict(self.database.rows(render("input/session_digests", {}), values))
         return [
-            replace(reach, events=events.get(start), sessions=sessions.get(start))
-            for start, (_, _, reach) in zip(starts, chunks, strict=True)
+            replace(reach, events=events.get(name), sessions=sessions.get(name))
+            for name, reach in zip(names, reaches, strict=True)
         ]
 
     def otherwise(self, done: Sequence[ChunkRecord], before: Checked) -> list[ChunkRecord]:

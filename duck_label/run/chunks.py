@@ -61,8 +61,10 @@ class ChunkLabeler:
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
         # A horizon in bars is first looked for as if they were a second apart.
         longest = max(config.longest_seconds or 0, config.longest_bars or 0)
-        self._horizon = math.ceil(longest * 1_000_000)
-        self._volatility = config.bars_before * 1_000_000
+        horizon = math.ceil(longest * 1_000_000)
+        # Where trades overlap with those of other chunks, these are read with all of their paths.
+        self._before = config.bars_before * 1_000_000 + horizon * config.uniqueness
+        self._after = horizon * (1 + config.uniqueness)
 
     def label(self, chunk: Chunk, predicted_peak: int) -> ChunkRecord:
         """Label a chunk and write its part file, whole or not at all.
@@ -142,8 +144,8 @@ class ChunkLabeler:
         source, first, end = self._bars.source, *self._extent
         width = _HOUR
         while True:
-            search_from = max(min(first, chunk.start), chunk.start - self._volatility - width)
-            search_until = min(max(end, chunk.end), chunk.end + self._horizon + width)
+            search_from = max(min(first, chunk.start), chunk.start - self._before - width)
+            search_until = min(max(end, chunk.end), chunk.end + self._after + width)
             searched = {
                 **values,
                 **self._bars.between(search_from, search_until),

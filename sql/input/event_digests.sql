@@ -1,13 +1,14 @@
 -- Purpose:    what tells the events in a range of time apart from others
 -- Grain:      one row per range
 -- In:         the file of events
--- Out:        start, digest; 0 where there are none
--- Parameters: $events; $starts and $ends, lists of clock units; $first and $until, the first and the last of these
+-- Out:        name, digest; 0 where there are none
+-- Parameters: $events; $names, numbers; $starts and $ends, lists of clock units; $first and $until, the first and the last of these
 --
 -- Equal events count once, in whatever order they come.
 with
 ranges as (
     select
+        unnest($names)::bigint as name,
         unnest($starts)::bigint as start,
         unnest($ends)::bigint as "end"
 ),
@@ -24,17 +25,16 @@ events_by_bar as (
 
 events_of_the_ranges as (
     select
-        ranges.start,
+        ranges.name,
         md5_number(concat_ws('|', events_by_bar.clock, events_by_bar.side, events_by_bar.symbol)) as mark
     from events_by_bar
-    asof inner join ranges on events_by_bar.clock >= ranges.start
-    where events_by_bar.clock < ranges.end
+    inner join ranges on events_by_bar.clock >= ranges.start and events_by_bar.clock < ranges.end
 )
 
 select
-    ranges.start,
+    ranges.name,
     hex(coalesce(bit_xor(events_of_the_ranges.mark), 0::uhugeint)) as digest
 from ranges
-left join events_of_the_ranges using (start)
-group by ranges.start
-order by ranges.start;
+left join events_of_the_ranges using (name)
+group by ranges.name
+order by ranges.name;

@@ -1,19 +1,19 @@
 -- Purpose:    what tells the sessions that bars of a range may lie in apart from others
 -- Grain:      one row per range
 -- In:         `session_times`
--- Out:        start, digest; 0 where there are none
--- Parameters: $starts (a number for each range), $firsts and $lasts, lists of clock units, both ends included
+-- Out:        name, digest; 0 where there are none
+-- Parameters: $names, numbers; $firsts and $lasts, lists of clock units, both ends included
 with
 ranges as (
     select
-        unnest($starts)::bigint as start,
+        unnest($names)::bigint as name,
         unnest($firsts)::bigint as first,
         unnest($lasts)::bigint as last
 ),
 
 marks as (
     select
-        ranges.start,
+        ranges.name,
         md5_number(
             concat_ws('|', session_times.opens, session_times.closes, session_times.pattern)
         ) as mark
@@ -22,8 +22,8 @@ marks as (
 )
 
 select
-    start,
+    name,
     hex(coalesce(bit_xor(mark) filter (where mark is not null), 0::uhugeint)) as digest
 from marks
-group by start
-order by start;
+group by name
+order by name;

@@ -28,6 +28,33 @@ bars_before as (
         and {{ time("source") }} < {{ moment("chunk_from") }}{{- within("source", "search_from", "chunk_from") }}
 ),
 
+{%- if weighs_overlap %}
+
+-- The bars whose paths may reach the first path of the chunk.
+margins_that_overlap as (
+    select
+        symbol,
+        greatest(
+            count_if({{ clock("bar_time") }} >= {{ clock(moment("chunk_from")) }} - $longest_timeout), $longest_timeout_bars
+        ) + 1 as bars
+    from bars_before
+    group by symbol
+),
+
+margins_before as (
+    select
+        bars_before.symbol,
+        min(bars_before.bar_time) as read_from,
+        min(bars_before.bar_time) filter (where bars_before.distance <= margins_that_overlap.bars) as ask_from,
+        count(*) = any_value(margins_that_overlap.bars) + $bars_before
+        and {{ clock(moment("search_from")) }} <= {{ clock(moment("chunk_from")) }} - $longest_timeout as is_complete
+    from bars_before
+    inner join margins_that_overlap using (symbol)
+    where bars_before.distance <= margins_that_overlap.bars + $bars_before
+    group by bars_before.symbol
+),
+{%- else %}
+
 margins_before as (
     select
         symbol,
@@ -37,6 +64,7 @@ margins_before as (
     where distance <= $bars_before
     group by symbol
 ),
+{%- endif %}
 
 bars_after as (
     select
@@ -52,23 +80,57 @@ bars_after as (
     window following as (partition by symbols.symbol order by {{ time("source") }})
 ),
 
-margins_after as (
-    select
-        symbol,
-        max(bar_time) as last_seen,
-        list_reverse_sort([
+{#- Of the first bar that lies past each horizon, the last; null where one of them is not seen. -#}
+{%- macro past_all_horizons(value, entry_clock, entry_distance) -%}
+list_reverse_sort([
             {%- for horizon in trades.horizons %}
             {%- if horizon.in_bars %}
-            min(bar_time) filter (where distance > ${{ horizon.parameter }})
+            min({{ value }}) filter (where distance > {{ entry_distance }} + ${{ horizon.parameter }})
             {%- else %}
-            min(bar_time) filter (where {{ clock("bar_time") }} >= entry_clock + ${{ horizon.parameter }})
+            min({{ value }}) filter (where {{ clock("bar_time") }} >= {{ entry_clock }} + ${{ horizon.parameter }})
             {%- endif %}
             {{- "," if not loop.last }}
             {%- endfor %}
-        ], 'nulls first')[1] as last_needed
+        ], 'nulls first')[1]
+{%- endmacro %}
+
+
+{{ "margins_of_the_paths" if weighs_overlap else "margins_after" }} as (
+    select
+        symbol,
+        max(bar_time) as last_seen,
+        {%- if weighs_overlap %}
+        {{ past_all_horizons("distance", "entry_clock", 0) }} as distance_past_paths,
+        {%- endif %}
+        {{ past_all_horizons("bar_time", "entry_clock", 0) }} as last_needed
     from bars_after
     group by symbol
 )
+{{- "," if weighs_overlap }}
+{%- if weighs_overlap %}
+
+-- The paths of the chunk lie before `ask_until`; those of the bars up to there need as much again.
+bars_after_the_paths as (
+    select
+        bars_after.*,
+        margins.last_seen,
+        margins.last_needed as ask_until,
+        {{ clock("margins.last_needed") }} as ask_until_clock,
+        margins.distance_past_paths
+    from bars_after
+    inner join margins_of_the_paths as margins using (symbol)
+),
+
+margins_after as (
+    select
+        symbol,
+        any_value(last_seen) as last_seen,
+        any_value(ask_until) as ask_until,
+        {{ past_all_horizons("bar_time", "ask_until_clock", "distance_past_paths") }} as last_needed
+    from bars_after_the_paths
+    group by symbol
+)
+{%- endif %}
 
 select
     spans.symbol,
@@ -81,6 +143,10 @@ select
     {%- endfor %}
     coalesce(margins_before.read_from, {{ moment("chunk_from") }}) as read_from,
     coalesce(margins_after.last_needed, margins_after.last_seen, {{ moment("chunk_until") }}) as read_to,
+    {%- if weighs_overlap %}
+    coalesce(margins_before.ask_from, {{ moment("chunk_from") }}) as ask_from,
+    margins_after.ask_until,
+    {%- endif %}
     not coalesce(margins_before.is_complete, false) as is_open_before,
     margins_after.last_needed is null as is_open_after,
     (

@@ -29,6 +29,10 @@ bars_on_the_grid as (
         {{ clock(time("source")) }} as clock,
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }} as is_wanted,
+        {%- if weighs_overlap %}
+        {{ time("source") }} >= series.ask_from
+        and ({{ time("source") }} < series.ask_until or series.ask_until is null) as is_counted,
+        {%- endif %}
         {%- if has_own_side %}
         {{ sign_of("source." ~ side) }} as side,
         {%- endif %}
@@ -55,7 +59,9 @@ bars_on_the_grid as (
 ),
 {%- if events %}
 
-{{ events_of_the_chunk(events, event_clock, event_side) }},
+{%- set range = ("read_from", "read_to") if weighs_overlap else ("chunk_from", "chunk_until") %}
+
+{{ events_of_the_chunk(events, event_clock, event_side, range[0], range[1]) }},
 {%- endif %}
 {%- if has_session %}
 
@@ -136,9 +142,9 @@ bars_with_their_neighbours as (
         {%- if trades.has_sides %}
         side,
         {%- endif %}
-        {%- if asks_some %}
+        {%- if has_asked %}
         (
-            is_wanted
+            {{ "is_counted" if weighs_overlap else "is_wanted" }}
             {%- if is_told %}
             and is_event
             {%- elif asking %}

@@ -140,7 +140,7 @@ drop table touches_{{ side.name }};
 {%- endfor %}
 {%- endif %}
 
-create or replace temp {{ "table" if asks_some else "view" }} outcomes as
+create or replace temp {{ "table" if has_asked else "view" }} outcomes as
 with
 {%- if trades.has_own %}
 bars_with_their_levels as (
@@ -203,7 +203,7 @@ paths as (
         bars.bar,
         bars.clock,
         bars.is_wanted,
-        {%- if asks_some %}
+        {%- if has_asked %}
         bars.is_asked,
         {%- endif %}
         bars.high,
@@ -355,7 +355,7 @@ select
     bar,
     clock,
     is_wanted,
-    {%- if asks_some %}
+    {%- if has_asked %}
     is_asked,
     {%- endif %}
     high,
@@ -381,7 +381,7 @@ select
     is_skipped_{{ mode.number }},
     {%- endif %}
     case
-        when not is_wanted then 0
+        when not {{ "is_asked" if has_asked else "is_wanted" }} then 0
         when outcome_{{ mode.number }} {{ is_touched }} then touch_bar_{{ mode.number }} - bar
         {%- if has_exits %}
         when outcome_{{ mode.number }} in ({{ unfinished }}) then last_bar_{{ mode.horizon }} - bar

@@ -199,6 +199,10 @@ measured_trades as (
         {%- set against, forth = by_direction(mode, fall, rise), by_direction(mode, rise, fall) %},
         outcome_{{ number }},
         is_tied_{{ number }},
+        {%- if weighs_overlap %}
+        worths.uniqueness_{{ number }},
+        worths.attribution_{{ number }},
+        {%- endif %}
         case
             when outcome_{{ number }} = 'target' then {{ against }}
         end as mae_{{ number }},
@@ -246,6 +250,9 @@ measured_trades as (
         {%- endfor %}
     from {{ "exits as excursions" if has_exits else "decided_trades as excursions" if breaks_ties_by_open else "excursions" }}
     inner join series using (series)
+    {%- if weighs_overlap %}
+    left join worths on excursions.series = worths.series and excursions.bar = worths.bar
+    {%- endif %}
     where excursions.is_wanted
 )
 
@@ -289,7 +296,7 @@ select
     {%- if mode.stop and mode.stop.is_ticks %}
     {%- set mae, stop = "mae_ticks_%d" % mode.number, "$mode_%d_stop::double" % mode.number %}
     {%- endif %}
-    {{ weight_of(weight_factors, known, outcome, mae, stop if mode.stop, "seconds_%d" % mode.number, "decay") | indent(4) }}
+    {{ weight_of(weight_factors, known, outcome, mae, stop if mode.stop, "seconds_%d" % mode.number, "decay", "uniqueness_%d" % mode.number) | indent(4) }}
         as {{ ("weight_" ~ mode.name) | identifier }}
     {%- if details %},
     {{ outcome }} as {{ ("outcome_" ~ mode.name) | identifier }},
@@ -301,14 +308,20 @@ select
     {{ detail }}_{{ mode.number }} as {{ (detail ~ "_" ~ mode.name) | identifier }}{{ "," if not loop.last }}
     {%- endfor %}
     {%- endif %}
+    {%- if weighs_overlap %}
+    {%- for worth in ("uniqueness", "attribution") %},
+    {{ worth }}_{{ mode.number }} as {{ (worth ~ "_" ~ mode.name) | identifier }}
+    {%- endfor %}
+    {%- endif %}
     {%- endfor %}
 from measured_trades;
 
-{%- if asks_some %}
-drop table outcomes;
-{%- else %}
-drop view outcomes;
+drop {{ "table" if has_asked else "view" }} outcomes;
+{%- if not asks_some %}
 drop table bars;
+{%- endif %}
+{%- if weighs_overlap %}
+drop table worths;
 {%- endif %}
 drop table rolled_paths;
 {%- if trades.has_shared %}

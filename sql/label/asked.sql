@@ -1,7 +1,7 @@
 {#- What asks for the bars of a chunk, for other queries to import; no query of its own. -#}
 
-{#- The events of a file in the chunk, each once. Those without a symbol ask for a time's bars of every symbol. -#}
-{%- macro events_of_the_chunk(events, clock, side) -%}
+{#- The events of a file in a range, each once. Those without a symbol ask for a time's bars of every symbol. -#}
+{%- macro events_of_the_chunk(events, clock, side, first, until) -%}
 events_of_the_chunk as (
     select
         {{ clock }} as clock
@@ -12,7 +12,7 @@ events_of_the_chunk as (
         any_value({{ side }}) as side
         {%- endif %}
     from read_parquet($events) as events
-    where {{ events.within("chunk_from", "chunk_until") }}
+    where {{ events.within(first, until) }}
     group by all
 )
 {%- endmacro -%}

@@ -17,8 +17,8 @@ exp(
 {%- endmacro -%}
 
 {#- The weight where a label `is_known`, else null. The move against the trade and its stop are of one unit; without a
-    stop, quality is 1. -#}
-{%- macro weight_of(factors, is_known, outcome, against, stop, seconds, decay) -%}
+    stop, quality is 1; without a span, uniqueness. -#}
+{%- macro weight_of(factors, is_known, outcome, against, stop, seconds, decay, uniqueness) -%}
 {%- set values = {
     "quality": "least(
                 $quality_best::double,
@@ -41,6 +41,7 @@ exp(
                 )
             )" % seconds,
     "decay": decay,
+    "uniqueness": "coalesce(%s, 1)" % uniqueness,
 } -%}
 {#- Those of winners alone, and those of every bar with a label. -#}
 {%- set of_winners = factors | select("in", ("quality", "velocity")) | list -%}

@@ -49,11 +49,12 @@ copy (
             {%- set against = ("mae_ticks_" ~ mode.name) | identifier %}
             {%- set stop = ("stop_ticks_" ~ mode.name) | identifier %}
             {%- set seconds = ("seconds_" ~ mode.name) | identifier %}
+            {%- set worth = ("uniqueness_" ~ mode.name) | identifier %}
             {%- if mode.stop and not mode.stop.is_ticks %}
             {%- set against = "round(%s * duck_label_increments)" % against %}
             {%- set stop = "round(%s * duck_label_increments)" % stop %}
             {%- endif %}
-            {%- set of = (label ~ " is not null", outcome, against, stop if mode.stop, seconds, "duck_label_decay") %}
+            {%- set of = (label ~ " is not null", outcome, against, stop if mode.stop, seconds, "duck_label_decay", worth) %}
             {{ weight_of(weight_factors, *of) | indent(12) }}
                 as {{ ("weight_" ~ mode.name) | identifier }}{{ "," if not loop.last }}
             {%- endfor %}
