@@ -281,7 +281,7 @@ paths as (
     {%- if modes_by_bar | selectattr("percentages") | list %}
     inner join series on bars.series = series.series
     {%- endif %}
-    left join rolled_paths on bars.series = rolled_paths.series and bars.bar = rolled_paths.bar
+    left join rolled_paths on bars.bar = rolled_paths.bar
     {%- if has_exits %}
     {%- for horizon in trades.horizons %}
     asof left join bars as path_end_{{ horizon.number }}
@@ -291,7 +291,7 @@ paths as (
     {%- endfor %}
     {%- endif %}
     {%- if trades.has_shared %}
-    left join lone_bars on bars.series = lone_bars.series and bars.bar = lone_bars.bar
+    left join lone_bars on bars.bar = lone_bars.bar
     left join trades
         on
             {%- for key in keys %}

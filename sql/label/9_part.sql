@@ -27,7 +27,7 @@ copy (
     where
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
-    order by {{ "series.series, %s" % clock(time("source")) if is_outer else "labels.series, labels.bar" }}
+    order by {{ "series.series, %s" % clock(time("source")) if is_outer else "labels.bar" }}
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS
     format parquet, compression zstd, dictionary_size_limit 1000, kv_metadata {duck_label_tally: getvariable('tally')}
