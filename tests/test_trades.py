@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 import golden
 from duck_label import LabelingConfig, queries
 from duck_label.cli.telling import tell
+from duck_label.database import PREPARATION
 from duck_label.errors import ConfigError, InputError
 from duck_label.look.explain import explain
 from duck_label.look.inspect import Output
@@ -299,6 +301,45 @@ def test_a_stop_trails_whatever_the_target_is(direction: str, target: Any, tmp_p
     expected = walk(bars, config)
     names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
     assert golden.differences(labeled, expected, names) == []
+
+
+def test_no_symbol_looks_into_the_next(tmp_path: Path) -> None:
+    """Symbols lie one after the other; neighbours, volatilities and trails end with their own."""
+    bars = random_bars(4, 80, 0.05)
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    config: dict[str, Any] = {
+        "price_increment": 0.05,
+        "timeout_bars": 20,
+        "roll_gap_points": 4,
+        "volatility": {
+            "atr": {"kind": "atr", "bars": 9},
+            "std": {"kind": "std", "bars": 7},
+            "range": {"kind": "range", "bars": 5},
+        },
+        "modes": [
+            {"name": "a", "direction": "long", "stop": 2, "target": "2 * atr", "trailing": True},
+            {"name": "s", "direction": "short", "stop": "3 * std", "target": "range"},
+            {"name": "t", "direction": "short", "stop": 3, "target": 5, "trailing": True},
+        ],
+    }
+    labeled = label(tmp_path / "bars.parquet", tmp_path / "out", details=True, **config)
+    expected = walk(bars, config)
+    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
+    assert golden.differences(labeled, expected, names) == []
+
+
+@pytest.mark.parametrize("whole", [0, 1, 19, 2**31, 2**62, 2**66])
+@pytest.mark.parametrize("ratio", ["0.05", "1", "1.5", "12", "1e15", "1e-15"])
+def test_shares_are_rounded_up_exactly(whole: int, ratio: str) -> None:
+    numerator, denominator = Decimal(ratio).as_integer_ratio()
+    with duckdb.connect() as connection:
+        connection.execute(PREPARATION)
+        (share,) = connection.execute(
+            "select share_rounded_up($1::hugeint, $2::hugeint, $3::hugeint)",
+            [whole, numerator, denominator],
+        ).fetchall()[0]
+    expected = max(1, -(-whole * numerator // denominator))
+    assert share == (expected if expected <= 2**62 else None)
 
 
 def test_a_distance_farther_than_prices_go_is_unknown(tmp_path: Path) -> None:
