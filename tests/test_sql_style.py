@@ -52,6 +52,8 @@ QUERIES = (
     "validate/fits",
     "validate/neighbours",
     "validate/prices",
+    "validate/session_bars",
+    "validate/session_fit",
     "validate/start",
     "validate/symbols",
     "weigh/part",

@@ -23,11 +23,12 @@ from duck_label.queries import render
 class Density:
     """How many bars lie before a time: a line from knot to knot.
 
-    Where no hours were counted, the bars of a row group are taken to be spread evenly over it.
+    Where no `hours` were counted, the bars of a row group are taken to be spread evenly over it.
     """
 
     def __init__(self, groups: Sequence[Stretch], hours: Sequence[Stretch] = ()) -> None:
         self._groups = groups
+        self.hours = hours
         slopes: dict[int, float] = {}
         for stretch in hours or groups:
             rate = stretch.rows / (stretch.last + 1 - stretch.first)

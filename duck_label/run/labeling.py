@@ -120,6 +120,9 @@ class Labeling:
         self.summary.resume(done)
         weighing = self.opened.config.weighing(bars.parameters["reference_month"])
         schedule = Schedule(self.opened, bars.source, done, members.budget, watch.manager)
+        for doubt in schedule.doubts:
+            self.summary.warnings.append(doubt)
+            self.progress.note(f"warning: {doubt}")
         chunks = schedule.chunks()
         labeled: list[ChunkRecord] = []
         watch.begin(chunks)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from duck_label.bars.density import counted
+from duck_label.bars.hours import left_out_days
 from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
 from duck_label.bars.source import Source
 from duck_label.errors import MemoryBudgetError, SpillError, WorkerLostError
@@ -50,6 +51,7 @@ class Schedule:
     ) -> None:
         config, factor = opened.config, opened.ledger.memory_factor()
         self._run = config.run
+        self._session = config.session
         self._manager = manager
         self._left = without(opened.wanted, ((record.start, record.end) for record in done))
         self._density = counted(opened.database, source, config, self._left)
@@ -68,6 +70,11 @@ class Schedule:
     def rows_per_chunk(self) -> int:
         """The bars of an automatic chunk, from what was learned so far."""
         return min(MOST_ROWS, max(SMALLEST_ROWS, self.predictor.rows_within(self._most)))
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is odd in how the bars to label lie in time, a line each."""
+        return list(left_out_days(self._session, self._density.hours))
 
     def chunks(self) -> list[Chunk]:
         """The chunks of what is left to label, in the order in which to do them."""

@@ -27,6 +27,7 @@ from duck_label.storage.places import Found, find_files
 from duck_label.storage.scratch import scratch
 from duck_label.validation import suggestion as guess
 from duck_label.validation.comments import put_into, sets_nothing
+from duck_label.validation.session_fit import session_oddities
 from duck_label.validation.suggestion import Suggestion
 from duck_label.validation.survey import SymbolReport, survey
 from duck_label.validation.trial import Trial
@@ -214,6 +215,10 @@ class _Examination:
         largest = max(group.rows for group in source.row_groups)
         if largest > MOST_ROWS:
             note(f"a row group has {largest:,} rows: smaller ones are read faster by range")
+        try:
+            self._oddities += session_oddities(self._database, self._source, config)
+        except InputError as error:
+            self._refusals.append(str(error))
         for report in self._reports:
             name = report.symbol or "the bars"
             if report.grid is None:
