@@ -1,0 +1,113 @@
+# mypy: disable-error-code="import-untyped"
+"""What overlapping labels are worth: many at once, and the same however bars come and are cut."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import golden
+from duck_label import LabelingConfig
+from duck_label.errors import ConfigError
+from labeling import label, read
+from lengths import long_but
+from walk import walk
+
+START = datetime(2024, 3, 4, 15, tzinfo=UTC)
+# Bars that the chunk of a cut may depend on: two horizons of four, and some more.
+BARS, HORIZON = 26, 4
+
+
+def bars_of(close: Any, seconds: int = 60) -> pa.Table:
+    """Bars so many seconds apart whose prices are quarters."""
+    close = np.asarray(close)
+    times = [START + timedelta(seconds=seconds * n) for n in range(len(close))]
+    levels = {"open": close, "high": close + 1, "low": close - 1, "close": close}
+    prices = {name: pa.array(one * 0.25) for name, one in levels.items()}
+    return pa.table({"timestamp": pa.array(times, pa.timestamp("us", "UTC")), **prices})
+
+
+def test_more_labels_overlap_than_16_bits_count(tmp_path: Path) -> None:
+    """Prices that never move, and a horizon past the end: bar t lies in the t spans before it."""
+    count = 40_002
+    pq.write_table(bars_of(np.full(count, 4000), seconds=1), tmp_path / "bars.parquet")
+    mode = {"name": "m", "direction": "long", "stop": 20, "target": 20}
+    labeled = label(
+        tmp_path / "bars.parquet",
+        tmp_path / "out",
+        uniqueness=True,
+        timeout_seconds=86_400,
+        modes=[mode],
+    )
+    shares = 2**40 // np.arange(1, count, dtype=np.int64)
+    sums = np.cumsum(shares[::-1])[::-1]
+    expected = sums.astype(float) / np.arange(count - 1, 0, -1) / 2**40
+    worth = labeled["uniqueness_m"].to_numpy()
+    assert worth[:-1].tolist() == expected.tolist()
+    assert np.isnan(worth[-1])
+    assert worth[-2] == (2**40 // 40_001) / 2**40 > 0
+    assert labeled["attribution_m"].to_pylist() == [0.0] * (count - 1) + [None]
+
+
+CONFIG: dict[str, Any] = {
+    "uniqueness": True,
+    "timeout_bars": HORIZON,
+    "roll_gap_points": 4,
+    "modes": [
+        {"name": "m", "direction": "long", "stop": 6, "target": 8},
+        {"name": "n", "direction": "short", "stop": 5, "target": "none", "timeout_seconds": 150},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def bars() -> pa.Table:
+    chance = np.random.default_rng(11)
+    moves = chance.integers(-3, 4, BARS)
+    moves[9] = 40  # a jump
+    return bars_of(4000 + np.cumsum(moves))
+
+
+@pytest.fixture(scope="module")
+def whole(bars: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    folder = tmp_path_factory.mktemp("whole")
+    pq.write_table(bars, folder / "bars.parquet")
+    labeled = label(folder / "bars.parquet", folder / "out", **CONFIG)
+    expected = walk(bars, CONFIG)
+    names = ["label_m", "weight_m", "uniqueness_m", "attribution_m", "uniqueness_n"]
+    assert golden.differences(labeled, expected, names) == []
+    return labeled
+
+
+@pytest.mark.parametrize("cut", long_but([3, 12], range(1, BARS)))
+def test_a_cut_at_any_bar_changes_nothing(
+    cut: int, bars: pa.Table, whole: pa.Table, tmp_path: Path
+) -> None:
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    moment = bars["timestamp"][cut].as_py()
+    label(tmp_path / "bars.parquet", tmp_path / "out", how={"start": moment}, **CONFIG)
+    label(tmp_path / "bars.parquet", tmp_path / "out", how={"end": moment}, **CONFIG)
+    assert read(tmp_path / "out").equals(whole)
+
+
+@pytest.mark.parametrize("cut", long_but([5, 14], range(2, BARS)))
+def test_bars_that_are_appended_at_any_time_change_nothing(
+    cut: int, bars: pa.Table, whole: pa.Table, tmp_path: Path
+) -> None:
+    (tmp_path / "bars").mkdir()
+    pq.write_table(bars[:cut], tmp_path / "bars" / "a.parquet")
+    # Chunks of a few minutes, so that some are far from what joins.
+    config = {**CONFIG, "run": {"chunk": "5"}}
+    label(tmp_path / "bars", tmp_path / "out", **config)
+    pq.write_table(bars[cut:], tmp_path / "bars" / "b.parquet")
+    label(tmp_path / "bars", tmp_path / "out", **config)
+    assert read(tmp_path / "out").equals(whole)
+
+
+def test_a_factor_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"weights\.factors: .* set uniqueness = true"):
+        LabelingConfig(weights={"factors": ["decay", "uniqueness"]})
