@@ -146,7 +146,6 @@ def test_it_works_without_details_and_with_the_last_run_dead(tmp_path: Path) -> 
         told = stories(output, rows)
     assert {story.verdict for story in told} == {"agrees"}
     assert all(set(story.stored) == {"label", "weight"} for story in told)
-    assert all("no run has ended" in story.doubts[-1] for story in told)
 
 
 def with_other_labels(folder: Path) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -779,3 +780,27 @@ def test_the_extension_of_duckdb_reads_where_it_is_there(
     # What fsspec alone is told of, fsspec alone can read.
     monkeypatch.setitem(fsspec.config.conf, "s3", {"anon": True})
     assert not httpfs.serves(Connection(is_installed=True), "s3")  # type: ignore[arg-type]
+
+
+def test_a_weighing_killed_in_the_store_goes_on(
+    server: Server, place: str, bars: Path, tmp_path: Path
+) -> None:
+    """The second part is recorded, and never came; bars are not asked for at all."""
+    output, others = f"s3://{place}/out", {"decay_rate": 0.2, "floor": 0.3}
+    engine = WeightedLabelingEngine(CONFIG)
+    engine.process_files([upload(server, bars, f"{place}/bars")], output)
+    config = LabelingConfig(details=True, as_of=date(2025, 1, 1), weights=others)
+    command = [sys.executable, "-m", "duck_label", "weigh", output, "--as-of", "2025-01-01"]
+    command += ["--set", "weights.floor=0.3", "--set", "weights.decay_rate=0.2"]
+    process: list[subprocess.Popen[bytes]] = []
+    with server.failing(killing(process, r"--.*\.parquet", 2)):
+        process.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        assert process[0].wait() == -signal.SIGKILL
+    assert duck_label.check(output).faults == []
+    whole = len(Ledger(output).chunks())
+    before = server.read(f"{place}/bars")
+    assert duck_label.weigh(output, config).chunks_weighed == whole - 1
+    assert server.read(f"{place}/bars") == before
+    WeightedLabelingEngine(config).process_files([bars], tmp_path / "fresh")
+    weighed = labels(server, f"{place}/out", tmp_path / "labels")
+    assert weighed.equals(read(tmp_path / "fresh"))

@@ -24,6 +24,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.errors import DamagedOutputError, InputError, OutputConflictError
 from duck_label.look.check import check
+from duck_label.look.explain import explain
 from duck_label.look.inspect import open_output
 from duck_label.records.ledger import ChunkRecord, Ledger
 from labeling import label, read, write
@@ -31,6 +32,7 @@ from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import folder
 from test_trades import configurations, random_bars
 
+MODE = "low_vol_long"
 CHUNKS: dict[str, Any] = {"run": {"chunk": "1d"}, "details": True}
 OTHERS: dict[str, Any] = {"as_of": date(2025, 1, 1), "weights": {"floor": 0.3, "decay_rate": 0.2}}
 
@@ -237,6 +239,13 @@ def test_a_weighing_killed_at_any_point_goes_on(
     assert ended.returncode == -signal.SIGKILL
     done = 2 if after else 1
     assert check(out).faults == []
+    with open_output(out) as output:
+        told = [
+            explain(output, datetime(2024, 2, day, 0, 0, 30, tzinfo=UTC), mode=MODE)
+            for day in (26, 28)
+        ]
+    assert [story.verdict for (story,) in told] == ["agrees", "cannot be checked"]
+    assert "has other weights yet" in told[1][0].doubts[-1]
     before = written(out)
     if by_run:
         engine = WeightedLabelingEngine(LabelingConfig(**CHUNKS, **OTHERS))

@@ -82,7 +82,8 @@ def explain(
         if bars is not labels:
             stored_row = _labeled(labels, at, symbol)
         around, signal, is_whole = bars.around(at, symbol)
-        month, is_final = _reference_month(output, labels)
+        month = output.checked.reference_month
+        is_weighed = _weighing(output, at) in (None, config.weighing(month))
         asking = Asking(output, config, bars)
         asked = asking.of(around, signal, str(symbol or ""), row)
         clocks_per_second = bars.columns.clocks_per_second
@@ -105,7 +106,7 @@ def explain(
                 stored=stored,
                 differences=tuple(_differences(trade, stored, asked)),
                 doubts=(
-                    *_doubts(trade, signal - config.bars_before, is_whole, is_final),
+                    *_doubts(trade, signal - config.bars_before, is_whole, is_weighed),
                     *asking.doubts,
                 ),
             )
@@ -145,25 +146,16 @@ def _differences(trade: Trade, stored: Mapping[str, Any], asked: Asked) -> Itera
             yield f"{kind} is {value} in the output, but {walked} by the walk"
 
 
-def _doubts(trade: Trade, bars_to_spare: int, is_whole: bool, is_final: bool) -> Iterator[str]:
+def _doubts(trade: Trade, bars_to_spare: int, is_whole: bool, is_weighed: bool) -> Iterator[str]:
     if trade.outcome in ("censored", "none") or not is_whole:
         yield "the labeled bars end before the trade does: what came later was not looked at"
     if bars_to_spare < 0:
         yield "the labeled bars begin here: rolls and volatility before them were not looked at"
-    if not is_final:
-        yield "no run has ended yet: the latest labeled bar stood in for the latest bar of all"
+    if not is_weighed:
+        yield "this part has other weights yet: a weighing goes on, or give its command again"
 
 
-def _reference_month(output: Output, shelf: Shelf) -> tuple[int, bool]:
-    """12 * year + month that the decay counts from, and whether a run has settled it."""
-    own = output.config.reference_month()
-    if own is not None:
-        return own, True
-    ended = output.sql(
-        "select reference_month from runs where reference_month <> '' order by ended_at desc"
-    ).fetchall()
-    if ended:
-        year, month = map(int, ended[0][0].split("-"))
-        return 12 * year + month, True
-    latest = shelf.bounds()[1] - MICROSECOND
-    return 12 * latest.year + latest.month, False
+def _weighing(output: Output, at: datetime) -> str | None:
+    """What the weights of the labels at a time were made of."""
+    clock = (at - EPOCH) // MICROSECOND
+    return next((c.weighing for c in output.chunks() if c.start <= clock < c.end), None)
