@@ -67,6 +67,7 @@ NAMES: dict[str, object] = {
     "direction": "asc",
     "by": "month",
     "milliseconds": ['"ms"'],
+    "row_group_rows": 122_880,
     "label": '"label_m"',
     "weight": '"weight_m"',
 }

@@ -30,6 +30,10 @@ from duck_label.tables import counted
 from duck_label.whole import sealed
 
 _STEP = "weigh/part"
+# What DuckDB takes where nobody says; and the rows that it handles at a time.
+_MOST_ROWS, _VECTOR = 122_880, 2_048
+# Row groups of this many threads and buffers lie in memory before they are compressed.
+_BUFFERS, _VALUE_BYTES = 4, 8
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,13 @@ def chunk_of(record: ChunkRecord) -> Chunk:
     return Chunk(record.start, record.end, record.rows)
 
 
+def _row_group_rows(database: Database, columns: int) -> int:
+    """How many rows a row group has, so that those in the making fit in the memory budget."""
+    row_bytes = _VALUE_BYTES * columns
+    rows = database.budget.duckdb // (_BUFFERS * database.threads * row_bytes)
+    return max(_VECTOR, min(_MOST_ROWS, rows // _VECTOR * _VECTOR))
+
+
 class Weigher:
     """Weighs parts of an output that a run holds, one at a time."""
 
@@ -84,8 +95,13 @@ class Weigher:
         bars = bar_columns(columns, config, str(ledger.output))
         names = [name for name, _ in columns]
         context = queries.context(config, bars, names, has_quarantine=False)
-        milliseconds = [identifier(name) for name in bars.milliseconds]
-        self._query = queries.render(_STEP, {**context, "milliseconds": milliseconds})
+        of_the_part = {
+            "milliseconds": [identifier(name) for name in bars.milliseconds],
+            "row_group_rows": _row_group_rows(
+                database, len(names) + len(context["output_columns"])
+            ),
+        }
+        self._query = queries.render(_STEP, {**context, **of_the_part})
         self._values = {
             **queries.parameters(config, bars),
             "reference_month": weights.reference_month,

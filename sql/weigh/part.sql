@@ -62,5 +62,9 @@ copy (
     from bars
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS
-    format parquet, compression zstd, dictionary_size_limit 1000, kv_metadata {duck_label_tally: getvariable('tally')}
+    format parquet,
+    compression zstd,
+    dictionary_size_limit 1000,
+    row_group_size {{ row_group_rows }},
+    kv_metadata {duck_label_tally: getvariable('tally')}
 );
