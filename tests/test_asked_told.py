@@ -154,6 +154,8 @@ def test_explain_says_why_a_bar_has_no_trade(rows: str, bars: Path, tmp_path: Pa
         story = told(out, day, minute)
         assert (story.trade.reason, story.differences) == (reason, ())
         assert story.trade.outcome == ("close" if reason is None else "skipped")
+        # Where nothing is asked, there is nothing to tell of a trade.
+        assert ("  entry  " in tell(story)) == ("not asked" not in str(reason))
         assert (story.stored == {}) == (rows == "asked" and "not asked" in str(reason))
     assert [step.number for step in story.trade.path] == [1, 2]
     assert story.closes == START + timedelta(minutes=4)

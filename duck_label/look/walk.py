@@ -156,7 +156,7 @@ class Walk:
             mode=mode,
             side=side,
             outcome=ending.outcome,
-            entry=self._price(entry) if has_entry and side else None,
+            entry=self._price(entry) if has_entry and side and self.asked.refusal is None else None,
             target=self._price(entry + side * target) if is_known and target else None,
             stop=self._price(entry - side * stop) if is_known and stop else None,
             stop_ticks=self._ticks(mode.stop, stop) if is_known else None,
