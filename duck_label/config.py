@@ -383,8 +383,8 @@ class LabelingConfig(Model):
 
     @property
     def has_exits(self) -> bool:
-        """Whether the exit of a trade is asked for, or where its path ends."""
-        return self.details or self.label == "sign" or self.uniqueness
+        """Whether the exit of a trade is asked for."""
+        return self.details or self.label == "sign"
 
     @property
     def asks_some(self) -> bool:

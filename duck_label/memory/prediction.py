@@ -19,6 +19,7 @@ _BESIDE_HELD = 50 * MB
 _BYTES_PER_ROW = 300
 _BYTES_PER_MODE = 55
 _BYTES_PER_DETAILED_MODE = 155
+_BYTES_OF_OVERLAP = 105
 # What a mode adds whose barriers are each bar's own, whose side is, and whose stop trails.
 _BYTES_OF_OWN_BARRIERS, _BYTES_OF_A_SIDE, _BYTES_OF_A_TRAIL = 90, 40, 30
 _BYTES_PER_INPUT_BYTE = 2
@@ -35,6 +36,7 @@ def bytes_per_row(config: LabelingConfig, row_width: float) -> float:
         + _BYTES_OF_OWN_BARRIERS * any(barrier.name is not None for barrier in mode.barriers)
         + _BYTES_OF_A_SIDE * (mode.direction == "side")
         + _BYTES_OF_A_TRAIL * mode.trailing
+        + _BYTES_OF_OVERLAP * config.uniqueness
         for mode in config.modes
     )
     return _BYTES_PER_ROW + modes + _BYTES_PER_INPUT_BYTE * row_width

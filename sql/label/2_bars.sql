@@ -135,7 +135,7 @@ bars_with_their_neighbours as (
         is_wanted,
         high,
         low,
-        {%- if has_exits or breaks_ties_by_open %}
+        {%- if has_exits or breaks_ties_by_open or weighs_overlap %}
         open,
         close,
         {%- endif %}

@@ -6,7 +6,8 @@
 -- Out:        temp table `trades`; temp view `outcomes`, or where only some bars are asked a temp table of these; for
 --             mode N: `outcome_N`, `is_tied_N` (whether one bar touched
 --             both barriers), `path_N` (bars from the signal to the bar that decided, or with exits the last bar of
---             the path; 0 where nobody asks) and `decided_N` (its clock)
+--             the path; 0 where nobody asks), `span_N`, the same of every trade where overlap counts, and `decided_N` (the
+--             clock of that bar)
 --
 -- All bars of a question share the first touch of every barrier whose distance they share, and with it which of a
 -- mode's two barriers is touched first, and where: that is their trade. What differs is the horizon of each bar, and
@@ -20,6 +21,7 @@
 {%- set keys = ["series", "entry"] + (["side"] if trades.has_sides else []) %}
 {%- set shared_sides = trades.sides | selectattr("shared") | list %}
 {%- set unfinished = "'timeout', 'close', 'censored'" if is_flat else "'timeout', 'censored'" %}
+{%- set spans = "'target', 'stop', 'both'" if breaks_ties_by_open else "'target', 'stop'" %}
 {%- set modes_by_bar = trades.modes | rejectattr("is_shared") | list %}
 
 {#- Of what lies above and below an entry, that which is a trade's target or its stop. -#}
@@ -236,7 +238,7 @@ paths as (
             {%- endif %}
             else 'timeout'
         end::outcome as untouched_{{ horizon.number }}
-        {%- if has_exits %},
+        {%- if has_exits or weighs_overlap %},
         path_end_{{ horizon.number }}.bar as last_bar_{{ horizon.number }},
         path_end_{{ horizon.number }}.clock as last_clock_{{ horizon.number }}
         {%- endif %}
@@ -282,7 +284,7 @@ paths as (
     inner join series on bars.series = series.series
     {%- endif %}
     left join rolled_paths on bars.bar = rolled_paths.bar
-    {%- if has_exits %}
+    {%- if has_exits or weighs_overlap %}
     {%- for horizon in trades.horizons %}
     asof left join bars as path_end_{{ horizon.number }}
         on
@@ -388,6 +390,14 @@ select
         {%- endif %}
         else 0
     end as path_{{ mode.number }},
+    {%- if weighs_overlap %}
+    case
+        when not is_asked then 0
+        when outcome_{{ mode.number }} in ({{ spans }}) then touch_bar_{{ mode.number }} - bar
+        when outcome_{{ mode.number }} in ({{ unfinished }}) then last_bar_{{ mode.horizon }} - bar
+        else 0
+    end as span_{{ mode.number }},
+    {%- endif %}
     {%- if mode.trails %}
     greatest(path_{{ mode.number }} - 1, 0) as path_before_{{ mode.number }},
     {%- endif %}

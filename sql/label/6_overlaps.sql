@@ -7,78 +7,80 @@
 -- lies in so many spans gives each of them a share, 2^40 divided by their number and rounded down. All sums are of
 -- whole numbers, and those over a span are the difference of two that run over the bars: where they begin does not
 -- matter. (Lopez de Prado, Advances in Financial Machine Learning, 4.2 and 4.10, with price differences.)
+--
+-- Rows are sorted once; what follows reads them as they pass by (see `2_bars`), so that sums run on from one series to
+-- the next. No span does.
 create or replace temp table worths as
 with
-paths as (
+spans as (
     select
         series,
         bar,
         unnest(range(1, {{ trades.modes | length + 1 }})) as mode,
         unnest([
             {%- for mode in trades.modes %}
-            path_{{ mode.number }}{{ "," if not loop.last }}
+            span_{{ mode.number }}{{ "," if not loop.last }}
             {%- endfor %}
-        ]) as path
+        ]) as span
     from outcomes
 ),
 
 ends as (
     select
         series,
-        bar + path as bar
+        bar + span as bar
         {%- for mode in trades.modes %},
-        count_if(mode = {{ mode.number }}) as ends_{{ mode.number }}
+        count_if(mode = {{ mode.number }})::integer as ends_{{ mode.number }}
         {%- endfor %}
-    from paths
-    where path > 0
-    group by series, bar + path
+    from spans
+    where span > 0
+    group by series, bar + span
 ),
 
-bars_with_their_ends as (
+bars_in_order as (
     select
         bars.series,
         bars.bar,
+        bars.is_wanted,
         bars.close,
         bars.entry
         {%- for mode in trades.modes %},
-        coalesce(outcomes.path_{{ mode.number }}, 0) as path_{{ mode.number }},
+        coalesce(outcomes.span_{{ mode.number }}, 0) as span_{{ mode.number }},
         coalesce(ends.ends_{{ mode.number }}, 0) as ends_{{ mode.number }}
         {%- endfor %}
     from bars
     left join outcomes using (series, bar)
     left join ends using (series, bar)
+    order by bars.series, bars.bar
 ),
 
 steps as (
     select
         *,
-        close - lag(close) over in_order as change
+        close - lag(close) over () as change
         {%- for mode in trades.modes %},
-        coalesce((lag(path_{{ mode.number }}) over in_order > 0)::bigint, 0)
-        - coalesce(lag(ends_{{ mode.number }}) over in_order, 0) as step_{{ mode.number }}
+        (coalesce(lag(span_{{ mode.number }}) over (), 0) > 0)::integer
+        - coalesce(lag(ends_{{ mode.number }}) over (), 0) as step_{{ mode.number }}
         {%- endfor %}
-    from bars_with_their_ends
-    window in_order as (partition by series order by bar)
+    from bars_in_order
 ),
 
 concurrent_spans as (
     select
         *
         {%- for mode in trades.modes %},
-        sum(step_{{ mode.number }}) over up_to_here as spans_{{ mode.number }}
+        (sum(step_{{ mode.number }}) over so_far)::bigint as spans_{{ mode.number }}
         {%- endfor %}
     from steps
-    window up_to_here as (partition by series order by bar rows unbounded preceding)
+    window so_far as (rows between unbounded preceding and current row) -- noqa: PRS
 ),
 
 shares as (
     select
         *
         {%- for mode in trades.modes %},
-        case
-            when spans_{{ mode.number }} > 0 then (1099511627776 // spans_{{ mode.number }})::bigint
-            else 0
-        end as share_{{ mode.number }}
+        case when spans_{{ mode.number }} > 0 then 1099511627776 // spans_{{ mode.number }} else 0 end
+            as share_{{ mode.number }}
         {%- endfor %}
     from concurrent_spans
 ),
@@ -87,44 +89,45 @@ sums as (
     select
         *
         {%- for mode in trades.modes %},
-        sum(share_{{ mode.number }}) over up_to_here as shares_{{ mode.number }},
-        sum(share_{{ mode.number }}::hugeint * coalesce(change, 0)) over up_to_here as moves_{{ mode.number }}
+        sum(share_{{ mode.number }}) over so_far as shares_{{ mode.number }},
+        sum(share_{{ mode.number }}::hugeint * coalesce(change, 0)) over so_far as moves_{{ mode.number }},
+        lead(share_{{ mode.number }}) over () as entry_share_{{ mode.number }}
         {%- endfor %}
     from shares
-    window up_to_here as (partition by series order by bar rows unbounded preceding)
+    window so_far as (rows between unbounded preceding and current row) -- noqa: PRS
 ),
 
-spans as (
+sums_at_the_end as (
     select
-        series,
-        bar
-        {%- for mode in trades.modes %}
-        {%- set number = mode.number %},
-        path_{{ number }},
-        lead(shares_{{ number }}, path_{{ number }}) over in_order - shares_{{ number }} as shares_{{ number }},
-        lead(moves_{{ number }}, path_{{ number }}) over in_order
-        - lead(moves_{{ number }}) over in_order
-        + (lead(share_{{ number }}) over in_order)::hugeint * (lead(close) over in_order - entry) as moves_{{ number }}
+        *
+        {%- for mode in trades.modes %},
+        lead(shares_{{ mode.number }}, span_{{ mode.number }}) over in_order as last_shares_{{ mode.number }},
+        lead(moves_{{ mode.number }}, span_{{ mode.number }}) over in_order as last_moves_{{ mode.number }}
         {%- endfor %}
     from sums
-    window in_order as (partition by series order by bar)
+    window in_order as (order by series, bar)
 )
 
+-- Of the first bar of a span counts the move from the entry, not from the close before.
 select
-    spans.series,
-    spans.bar
+    sums.series,
+    sums.bar
     {%- for mode in trades.modes %}
     {%- set number = mode.number %},
     case
-        when spans.path_{{ number }} > 0
-            then spans.shares_{{ number }}::double / spans.path_{{ number }} / 1099511627776
+        when sums.span_{{ number }} > 0
+            then
+                (sums.last_shares_{{ number }} - sums.shares_{{ number }})::double
+                / sums.span_{{ number }} / 1099511627776
     end as uniqueness_{{ number }},
     case
-        when spans.path_{{ number }} > 0
-            then abs(spans.moves_{{ number }})::double / 1099511627776 / series.increments_per_tick
+        when sums.span_{{ number }} > 0
+            then abs(
+                sums.last_moves_{{ number }} - sums.moves_{{ number }}
+                + sums.entry_share_{{ number }}::hugeint * (sums.close - sums.entry)
+            )::double / 1099511627776 / series.increments_per_tick
     end as attribution_{{ number }}
     {%- endfor %}
-from spans
+from sums_at_the_end as sums
 inner join series using (series)
-inner join bars using (series, bar)
-where bars.is_wanted;
+where sums.is_wanted;
