@@ -186,6 +186,7 @@ MAKE = {
     "label the bars at which prices have moved": ("duckdb", "events.parquet", 6),
 }
 WEIGH = "try other weights"
+WORTH = "know what overlapping labels are worth"
 SOME, FLAT = "label only some bars", "be flat at the close"
 READ = [name for name in RECIPES if name.startswith("read the labels")]
 
@@ -252,6 +253,23 @@ def test_a_recipe_weighs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         assert output.config.weights.decay_rate == 0.1
         ((runs,),) = output.sql("select list(chunks_weighed order by run) from runs").fetchall()
     assert runs == [0, 1, 1]
+
+
+def test_a_recipe_tells_what_labels_are_worth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain(tmp_path / "bars" / "2024-03.parquet")
+    follow(RECIPES[WORTH], tmp_path)
+    query = (
+        "select count(uniqueness_low_vol_long), max(uniqueness_low_vol_long), "
+        "sum(uniqueness_low_vol_long) from 'labels/*.parquet'"
+    )
+    ((labels, highest, worth),) = duckdb.execute(query).fetchall()
+    # Whatever spans there are, the bars that they cover are shared out once: 199 at most.
+    assert labels == BARS - 1
+    assert highest <= 1
+    assert 0 < worth < labels
 
 
 @pytest.mark.parametrize("name", long_but(READ[:2], READ))
@@ -327,4 +345,4 @@ def test_a_recipe_is_flat_at_the_close(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_every_recipe_is_typed() -> None:
-    assert {*LABEL, *TRADES, *MAKE, WEIGH, *READ, SOME, FLAT} == set(RECIPES)
+    assert {*LABEL, *TRADES, *MAKE, WEIGH, WORTH, *READ, SOME, FLAT} == set(RECIPES)
