@@ -74,4 +74,4 @@ BY_NAME = {outcome.name: outcome for outcome in ALL}
 # What a tally holds of every mode: the bars of each outcome and of each label, those that one bar
 # decided which touches both barriers, and sums over winners, or over all trades with an exit.
 LABELS = {"label_1": 1, "label_0": 0, "label_minus_1": -1, "label_null": None}
-SUMS = (*NAMES, *LABELS, "tied", "gains", "losses", "mae", "clocks")
+SUMS = (*NAMES, *LABELS, "tied", "gains", "losses", "worth", "mae", "clocks")

@@ -13,6 +13,7 @@ import pytest
 import golden
 from duck_label import LabelingConfig
 from duck_label.errors import ConfigError
+from duck_label.look.stats import statistics
 from labeling import label, read
 from lengths import long_but
 from walk import walk
@@ -111,3 +112,18 @@ def test_bars_that_are_appended_at_any_time_change_nothing(
 def test_a_factor_that_is_not_there_is_told() -> None:
     with pytest.raises(ConfigError, match=r"weights\.factors: .* set uniqueness = true"):
         LabelingConfig(weights={"factors": ["decay", "uniqueness"]})
+
+
+def test_statistics_tell_what_labels_are_worth(bars: pa.Table, tmp_path: Path) -> None:
+    """The sum of the uniqueness of all labels, whatever the cut."""
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    for name, chunk in (("one", "auto"), ("many", "5")):
+        config = {**CONFIG, "run": {"chunk": chunk}}
+        labeled = label(tmp_path / "bars.parquet", tmp_path / name, **config)
+    uniqueness = [value for value in labeled["uniqueness_m"].to_pylist() if value is not None]
+    one, many = (statistics(tmp_path / name).total.modes[0].worth for name in ("one", "many"))
+    assert one == many
+    assert one is not None
+    assert one.trades == len(uniqueness)
+    assert one.effective_labels == pytest.approx(sum(uniqueness), rel=1e-9)
+    assert one.mean_uniqueness == pytest.approx(np.mean(uniqueness), rel=1e-9)

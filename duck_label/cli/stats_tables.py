@@ -10,6 +10,7 @@ from duck_label.look.outcome_tables import (
     returns_table,
     told_asked,
     told_sessions,
+    worth_table,
 )
 from duck_label.look.stats import Statistics
 from duck_label.look.tallies import By, Group
@@ -46,6 +47,10 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
         yield ""
         yield returns_table(total)
         yield "Of all trades with an exit, without costs; overlapping trades count each."
+    if any(mode.worth for mode in total.modes):
+        yield ""
+        yield worth_table(total)
+        yield "Labels that share bars count once together: so many are worth what they all are."
     yield ""
     yield Table(
         "Weights",

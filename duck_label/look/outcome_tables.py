@@ -64,6 +64,24 @@ def returns_table(group: Group) -> Table:
     )
 
 
+def worth_table(group: Group) -> Table:
+    """What labels are worth beside those that they overlap with."""
+    return Table(
+        "Overlap",
+        ("mode", "trades", "effective labels", "mean uniqueness"),
+        [
+            (
+                mode.mode,
+                number(mode.worth.trades),
+                number(mode.worth.effective_labels, 1),
+                number(mode.worth.mean_uniqueness, 5),
+            )
+            for mode in group.modes
+            if mode.worth is not None
+        ],
+    )
+
+
 def told_asked(labels: Statistics) -> Iterator[str]:
     """How many bars are asked, and lie in a session, where that is not all of them."""
     total = labels.total

@@ -12,7 +12,7 @@ from typing import Any
 
 from duck_label.look import charts, memory_charts
 from duck_label.look.charts import Chart
-from duck_label.look.outcome_tables import outcomes_table, returns_table, told_sessions
+from duck_label.look.outcome_tables import outcomes_table, returns_table, told_sessions, worth_table
 from duck_label.look.stats import Statistics
 from duck_label.memory.budget import MB, format_bytes
 from duck_label.records.runs import Run
@@ -143,6 +143,13 @@ def labels(
             "Returns",
             "Of all trades with an exit, without costs; overlapping trades count each.",
             returns_table(labels.total),
+        )
+    if any(mode.worth for mode in labels.total.modes):
+        yield Part(
+            "Overlap",
+            "Labels that share bars count once together: the sum of their uniqueness is what they "
+            "are worth.",
+            worth_table(labels.total),
         )
     yield Part(
         "Weights of winners",

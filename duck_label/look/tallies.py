@@ -14,6 +14,8 @@ from duck_label.database import Database
 from duck_label.queries import render
 
 By = Literal["month", "symbol", "session"]
+# Of these a label is made that overlaps with no other.
+_PARTS = 2**40
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,12 +33,25 @@ class Returns:
 
 
 @dataclass(frozen=True)
+class Worth:
+    """What the labels of one mode are worth together, beside those that they overlap with.
+
+    `effective_labels` is the sum of their uniqueness, of which `mean_uniqueness` is the mean.
+    """
+
+    trades: int
+    effective_labels: float
+    mean_uniqueness: float
+
+
+@dataclass(frozen=True)
 class ModeTally:
     """What became of the trades of one mode: bars by outcome and by label.
 
     A bar that is not asked is `skipped`; `asked_bars` are all others. MAE and seconds are means
     over the outcome `target`, None if there is none. `tied` are trades that one bar decided which
-    touches both barriers: the tie rule's share. `returns` are known where exits were asked for.
+    touches both barriers: the tie rule's share. `returns` are known where exits were asked for,
+    `worth` where uniqueness was.
     """
 
     mode: str
@@ -49,6 +64,7 @@ class ModeTally:
     mean_mae_ticks: float | None
     mean_seconds_to_target: float | None
     returns: Returns | None
+    worth: Worth | None
 
     @property
     def winners(self) -> int:
@@ -143,6 +159,7 @@ class _Row(NamedTuple):
     tied: int
     gains: int | None
     losses: int | None
+    worth: int | None
     mae: int
     clocks: int
 
@@ -179,6 +196,7 @@ def _mode(rows: list[_Row]) -> ModeTally:
         "null" if label is None else str(label): int(sum(getattr(row, name) for row in rows))
         for name, label in outcomes.LABELS.items()
     }
+    trades = sum(by_outcome[name] for name in outcomes.WITH_PATH)
     bars, targets = sum(by_outcome.values()), by_outcome["target"]
     mae = sum(Fraction(int(row.mae), row.increments_per_tick) for row in rows)
     seconds = sum(Fraction(int(row.clocks), row.clocks_per_second) for row in rows)
@@ -192,8 +210,17 @@ def _mode(rows: list[_Row]) -> ModeTally:
         tied=int(sum(row.tied for row in rows)),
         mean_mae_ticks=float(mae / targets) if targets else None,
         mean_seconds_to_target=float(seconds / targets) if targets else None,
-        returns=_returns(rows, sum(by_outcome[name] for name in outcomes.WITH_PATH)),
+        returns=_returns(rows, trades),
+        worth=_worth(rows, trades),
     )
+
+
+def _worth(rows: list[_Row], trades: int) -> Worth | None:
+    parts = [row.worth for row in rows if row.worth is not None]
+    if len(parts) < len(rows) or trades == 0:
+        return None
+    worth = Fraction(int(sum(parts)), _PARTS)
+    return Worth(trades, float(worth), float(worth / trades))
 
 
 def _returns(rows: list[_Row], trades: int) -> Returns | None:

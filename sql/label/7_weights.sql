@@ -3,7 +3,8 @@
 -- In:         `outcomes`, `series`
 -- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of
 --             mode N `tally_outcome_N`, `tally_is_tied_N` and, where it wins, `tally_mae_N` in price increments and
---             `tally_clocks_N`, the clock units from entry to target; with exits `tally_gain_N` in price increments
+--             `tally_clocks_N`, the clock units from entry to target; with exits `tally_gain_N` in price
+--             increments, and where overlap counts `tally_worth_N` in parts of 2^40
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
@@ -202,6 +203,7 @@ measured_trades as (
         {%- if weighs_overlap %}
         worths.uniqueness_{{ number }},
         worths.attribution_{{ number }},
+        worths.worth_{{ number }},
         {%- endif %}
         case
             when outcome_{{ number }} = 'target' then {{ against }}
@@ -268,6 +270,9 @@ select
     clocks_{{ mode.number }} as tally_clocks_{{ mode.number }},
     {%- if has_exits %}
     gain_{{ mode.number }} as tally_gain_{{ mode.number }},
+    {%- endif %}
+    {%- if weighs_overlap %}
+    worth_{{ mode.number }} as tally_worth_{{ mode.number }},
     {%- endif %}
     {%- set unlabeled = (without_label if mode.may_have_no_trade or tie == "null" else []) + (unresolved if unresolved_is_null else []) %}
     {%- set known = outcome ~ " not in ('" ~ unlabeled | join("', '") ~ "')" if unlabeled else "true" %}

@@ -5,7 +5,8 @@
 --             bars, those that are asked, jumps, roll-affected bars, and for each mode in `modes`: the bars of every
 --             outcome and of every label by name; `tied`, those that one bar decided which touches both barriers;
 --             summed over winners `mae` in price increments and `clocks`, the units from entry to target; and with
---             exits `gains` and `losses` of all trades, in price increments
+--             exits `gains` and `losses` of all trades, in price increments; where overlap counts, `worth`, the
+--             uniqueness of all in parts of 2^40
 -- Parameters: $clocks_per_second; $session_zone and $session_shift (minutes): a session is a day there, so much later;
 --             $session_start, the same in words; $mode_N_name; $read_from, $read_to
 --
@@ -68,6 +69,9 @@ bars_of_the_quarters as (
         {%- if has_exits %}
         sum(greatest(tally_gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
         sum(greatest(-tally_gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},
+        {%- endif %}
+        {%- if weighs_overlap %}
+        sum(tally_worth_{{ loop.index }}) as worth_{{ loop.index }},
         {%- endif %}
         sum(tally_mae_{{ loop.index }}) as mae_{{ loop.index }},
         sum(tally_clocks_{{ loop.index }}) as clocks_{{ loop.index }}
@@ -142,6 +146,9 @@ trades as (
                 gains: gains_{{ loop.index }},
                 losses: losses_{{ loop.index }},
                 {%- endif %}
+                {%- if weighs_overlap %}
+                worth: worth_{{ loop.index }},
+                {%- endif %}
                 mae: mae_{{ loop.index }},
                 clocks: clocks_{{ loop.index }}
             }{{ "," if not loop.last }}
@@ -167,6 +174,9 @@ modes as (
             {%- if has_exits %}
             "gains": coalesce(sum(trades.trade.gains), 0),
             "losses": coalesce(sum(trades.trade.losses), 0),
+            {%- endif %}
+            {%- if weighs_overlap %}
+            "worth": coalesce(sum(trades.trade.worth), 0),
             {%- endif %}
             "mae": coalesce(sum(trades.trade.mae) filter (where trades.trade.outcome = 'target'), 0),
             "clocks": coalesce(sum(trades.trade.clocks) filter (where trades.trade.outcome = 'target'), 0)
