@@ -785,7 +785,7 @@ def test_the_extension_of_duckdb_reads_where_it_is_there(
 def test_a_weighing_killed_in_the_store_goes_on(
     server: Server, place: str, bars: Path, tmp_path: Path
 ) -> None:
-    """The second part is recorded, and never came; bars are not asked for at all."""
+    """While the second part is on its way; bars are not asked for at all."""
     output, others = f"s3://{place}/out", {"decay_rate": 0.2, "floor": 0.3}
     engine = WeightedLabelingEngine(CONFIG)
     engine.process_files([upload(server, bars, f"{place}/bars")], output)
@@ -797,9 +797,12 @@ def test_a_weighing_killed_in_the_store_goes_on(
         process.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
         assert process[0].wait() == -signal.SIGKILL
     assert duck_label.check(output).faults == []
-    whole = len(Ledger(output).chunks())
+    # A store may have all of the part before its sender dies.
+    weighings = [record.weighing for record in Ledger(output).chunks()]
+    done = weighings.count(config.weighing(12 * 2025 + 1))
+    assert done in (1, 2)
     before = server.read(f"{place}/bars")
-    assert duck_label.weigh(output, config).chunks_weighed == whole - 1
+    assert duck_label.weigh(output, config).chunks_weighed == len(weighings) - done
     assert server.read(f"{place}/bars") == before
     WeightedLabelingEngine(config).process_files([bars], tmp_path / "fresh")
     weighed = labels(server, f"{place}/out", tmp_path / "labels")
