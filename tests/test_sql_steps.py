@@ -169,7 +169,8 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
         (1, 1, clock(1), 41, 39, None, None, None, 41, clock(2), 43, 41, True, clock(62), False),
         (1, 2, clock(2), 43, 41, 41, 39, False, 44, clock(62), 44, 44, True, clock(122), True),
         (1, 3, clock(62), 44, 44, 43, 41, True, None, None, None, None, False, None, None),
-        (2, 1, clock(1), 20, 20, None, None, None, None, None, None, None, True, None, None),
+        # Bars are numbered through, symbol after symbol.
+        (2, 4, clock(1), 20, 20, None, None, None, None, None, None, None, True, None, None),
     ]
     # The jump at bar 3 affects bars 2 to 8; bars 2 and 3 are there.
     assert database.rows("select * from rolls order by bar") == [
@@ -542,7 +543,7 @@ def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_
     files = [bar_file(tmp_path / "bars.parquet", [*flat([3, 1], "B"), *flat([2, 9], "A")])]
     make(database, "series", SERIES, [("A", 1, 1), ("B", 2, 1)])
     columns = "series integer, bar integer, clock bigint, label_m tinyint, weight_m float"
-    labels = [(2, 7, clock(1), 0, 1.0), (1, 7, clock(2), 1, 2.0), (2, 8, clock(3), 0, 3.0)]
+    labels = [(2, 8, clock(1), 0, 1.0), (1, 7, clock(2), 1, 2.0), (2, 9, clock(3), 0, 3.0)]
     make(database, "labels", columns, labels)
     part = tmp_path / "part.parquet"
     limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}
@@ -585,7 +586,8 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
         "rolled_bars, modes from tally order by symbol, session"
     )
     nothing = dict.fromkeys(
-        (name for name in SUMS if name not in ("gains", "losses")),  # nobody asks for exits
+        # Nobody asks for exits, or what labels are worth.
+        (name for name in SUMS if name not in ("gains", "losses", "worth")),
         0,
     )
 

@@ -2,7 +2,8 @@
 -- Grain:      one row per range
 -- In:         the file of events
 -- Out:        name, digest; 0 where there are none
--- Parameters: $events; $names, numbers; $starts and $ends, lists of clock units; $first and $until, the first and the last of these
+-- Parameters: $events; $names, numbers; $starts and $ends, lists of clock units; $first and $until, the first and
+--             the last of these
 --
 -- Equal events count once, in whatever order they come.
 with

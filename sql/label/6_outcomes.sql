@@ -6,8 +6,8 @@
 -- Out:        temp table `trades`; temp view `outcomes`, or where only some bars are asked a temp table of these; for
 --             mode N: `outcome_N`, `is_tied_N` (whether one bar touched
 --             both barriers), `path_N` (bars from the signal to the bar that decided, or with exits the last bar of
---             the path; 0 where nobody asks), `span_N`, the same of every trade where overlap counts, and `decided_N` (the
---             clock of that bar)
+--             the path; 0 where nobody asks), `span_N`, the same of every trade where overlap counts, and `decided_N`
+--             (the clock of that bar)
 --
 -- All bars of a question share the first touch of every barrier whose distance they share, and with it which of a
 -- mode's two barriers is touched first, and where: that is their trade. What differs is the horizon of each bar, and
