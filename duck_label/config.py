@@ -301,6 +301,10 @@ class LabelingConfig(Model):
         minutes = 60 * int(time[:2]) + int(time[3:])
         return zone, -minutes if minutes < 12 * 60 else 24 * 60 - minutes
 
+    def of_bars(self) -> Self:
+        """What bars are read by, without what trades are read from and asked by."""
+        return self.model_copy(update={"events": None, "session": None, "modes": ()})
+
     def column(self, ours: str) -> str:
         """The name in the files of one of our columns."""
         return self.columns.get(ours, ours)

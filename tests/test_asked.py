@@ -204,6 +204,16 @@ def test_events_that_cannot_be_meant_are_refused(
     assert "events.parquet" in str(error.value)
 
 
+def test_labels_stay_where_other_events_cannot_be_meant(bars: Path, tmp_path: Path) -> None:
+    run(bars, tmp_path / "out")
+    before = read(tmp_path / "out")
+    odd = events_at(tmp_path / "events.parquet", [START, START], side=[1, -1])
+    config = LabelingConfig(modes=MODES, events={"file": odd})
+    with pytest.raises(InputError, match="different sides"):
+        WeightedLabelingEngine(config).process_files(bars, tmp_path / "out", overwrite=True)
+    assert read(tmp_path / "out").equals(before)
+
+
 @pytest.mark.parametrize(
     ("opens", "closes", "said"),
     [

@@ -213,6 +213,31 @@ def random_sessions(seed: int, bars: pa.Table) -> pa.Table:
     return sessions
 
 
+def asking_tables(
+    config: dict[str, Any], seed: int, bars: pa.Table
+) -> tuple[pa.Table, dict[str, pa.Table]]:
+    """Tables for the files that a configuration names; bars have no sides where events have."""
+    tables = {}
+    if "file" in config.get("events", {}):
+        tables["events"] = random_events(seed, bars)
+        if "side" in tables["events"].column_names:
+            bars = bars.drop_columns(["side"])
+    if "file" in config.get("session", {}):
+        tables["session"] = random_sessions(seed, bars)
+    return bars, tables
+
+
+def asking_files(
+    config: dict[str, Any], tables: dict[str, pa.Table], place: Path
+) -> dict[str, Any]:
+    """Write the tables, and name them in what a configuration says of events and sessions."""
+    named = {}
+    for key, table in tables.items():
+        pq.write_table(table, place / f"{key}.parquet")
+        named[key] = {**config[key], "file": str(place / f"{key}.parquet")}
+    return named
+
+
 @settings(
     deadline=None,
     max_examples=max(4, EXAMPLES // 3),
@@ -239,10 +264,7 @@ def test_random_configurations_agree_with_the_walk(
 ) -> None:
     """However the work is cut, ordered and given to threads, and the bars are split into files."""
     bars = random_bars(seed, 120, config["price_increment"])
-    events = random_events(seed, bars) if "file" in config.get("events", {}) else None
-    sessions = random_sessions(seed, bars) if "file" in config.get("session", {}) else None
-    if events is not None and "side" in events.column_names:
-        bars = bars.drop_columns(["side"])
+    bars, tables = asking_tables(config, seed, bars)
     how = {
         **config,
         "details": True,
@@ -254,12 +276,10 @@ def test_random_configurations_agree_with_the_walk(
         patch.setattr(queries, "_TRAIL_BARS", trail_bars)
         order = np.random.default_rng(seed).permutation(len(bars))
         write(place / "bars", [bars.take(np.sort(part)) for part in np.array_split(order, files)])
-        for key, table in (("events", events), ("session", sessions)):
-            if table is not None:
-                pq.write_table(table, place / f"{key}.parquet")
-                how[key] = {**config[key], "file": str(place / f"{key}.parquet")}
-        labeled = label(place / "bars", place / "out", **how)
-    expected = walk(bars, config, events, sessions)
+        labeled = label(
+            place / "bars", place / "out", **{**how, **asking_files(config, tables, place)}
+        )
+    expected = walk(bars, config, tables.get("events"), tables.get("session"))
     names = [
         name
         for name in expected.column_names
@@ -362,7 +382,8 @@ def test_a_distance_farther_than_prices_go_is_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", long_but(["atr", "trailing", "tie_open", "side"], CASES))
 def test_explain_agrees_with_golden_case(case: str, tmp_path: Path) -> None:
     path, config, _ = files_of(case, tmp_path)
-    config.pop("uniqueness", None)
+    weights = {"factors": ["quality", "velocity", "decay", "uniqueness"]}
+    config = {**config, "uniqueness": True, "weights": {**config.get("weights", {}), **weights}}
     labeled = label(path, tmp_path / "out", **config)
     symbol = labeled["symbol"] if "symbol" in labeled.column_names else [None] * len(labeled)
     with Output(tmp_path / "out") as output:

@@ -30,7 +30,7 @@ from duck_label.records.ledger import ChunkRecord, Ledger
 from labeling import label, read, write
 from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import folder
-from test_trades import configurations, random_bars
+from test_trades import asking_files, asking_tables, configurations, random_bars
 
 MODE = "low_vol_long"
 CHUNKS: dict[str, Any] = {"run": {"chunk": "1d"}, "details": True}
@@ -82,16 +82,18 @@ def test_any_weights_equal_those_of_labeling_anew(
     finer: bool,
 ) -> None:
     """For any trade: stops in ticks, in others and none, sides, ties and what nobody knows."""
-    bars = bars_over_two_months(seed, config["price_increment"])
-    for key in ("events", "session"):
-        # What they ask is in the labels, and files of them lie elsewhere.
-        if "file" in config.get(key, {}):
-            del config[key]
+    bars, tables = asking_tables(
+        config, seed, bars_over_two_months(seed, config["price_increment"])
+    )
+    if config["uniqueness"]:
+        for one in (before, after):
+            one["weights"]["factors"] = ["uniqueness", *one["weights"]["factors"]]
     if finer:
         own = {"tick_size": 0.5, "price_increment": config["price_increment"]}
         config["instruments"] = {"N*": own}
     config |= {"details": True, "run": {"chunk": chunk}}
     with folder() as place:
+        config |= asking_files(config, tables, place)
         inputs = write(place / "bars", [bars])
         first = label(inputs, place / "out", **{**config, **before})
         shutil.rmtree(inputs)

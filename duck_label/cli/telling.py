@@ -123,6 +123,8 @@ def _sums(story: Story) -> Iterator[str]:
         f"  decay    {_number(trade.decay)} = exp(-{_number(w['decay_rate'])} * "
         f"{trade.months_ago} months)"
     )
+    if trade.uniqueness is not None:
+        yield f"  uniqueness {_number(trade.uniqueness)}, as the output has it"
     if trade.weight is not None:
         values = {name: getattr(trade, name) for name in story.factors}
         factors = [_number(value) for value in values.values() if value is not None]
@@ -163,6 +165,7 @@ def to_json(story: Story) -> dict[str, Any]:
         "velocity": trade.velocity,
         "months_ago": trade.months_ago,
         "decay": trade.decay,
+        "uniqueness": trade.uniqueness,
         "label": trade.label,
         "weight": trade.weight,
         "stored": dict(story.stored),

@@ -88,7 +88,8 @@ def explain(
         asked = asking.of(around, signal, str(symbol or ""), row)
         clocks_per_second = bars.columns.clocks_per_second
     grid = next(g for g in config.grids() if fnmatchcase(str(symbol or ""), g.pattern))
-    walk = Walk(config, grid, clocks_per_second, month, around, signal, row, asked)
+    worth = {one.name: stored_row.get(f"uniqueness_{one.name}") for one in chosen}
+    walk = Walk(config, grid, clocks_per_second, month, around, signal, row, asked, worth)
     stories = []
     for one in chosen:
         trade = walk.trade(one)

@@ -176,7 +176,7 @@ def shelves(output: Output, config: LabelingConfig) -> Iterator[tuple[Shelf, She
         InputError: where the output lacks bars, and its input cannot be read.
     """
     # What asks, and what is computed with bars, is of no account here.
-    plain = config.model_copy(update={"events": None, "session": None, "modes": ()})
+    plain = config.of_bars()
     types = output.columns()
     columns = bar_columns(tuple(types.items()), plain, output.folder)
     covered = merged((c.start, c.end) for c in output.chunks())

@@ -96,6 +96,7 @@ class Trade:
     velocity: float | None
     months_ago: int
     decay: float
+    uniqueness: float | None
     label: int | None
     weight: float | None
     reason: str | None
@@ -118,7 +119,8 @@ class Walk:
 
     `bars` are those of its symbol in order: so many before the signal as labels look back on, the
     signal at `signal`, and all after it to one past the longest horizon, if there are so many.
-    `columns` are the values of the signal bar by the names in the files.
+    `columns` are the values of the signal bar by the names in the files. `uniqueness`, by mode, is
+    given: it follows from all trades that overlap, which are not walked.
     """
 
     config: LabelingConfig
@@ -129,6 +131,7 @@ class Walk:
     signal: int
     columns: Mapping[str, Any]
     asked: Asked = field(default_factory=Asked)
+    uniqueness: Mapping[str, float | None] = field(default_factory=dict)
 
     def trade(self, mode: TradingMode) -> Trade:
         """What became of a mode's trade, and why it weighs what it weighs."""
@@ -150,6 +153,9 @@ class Walk:
         quality, velocity = self._merits(mode, stop, last) if is_winner and last else (None, None)
         months_ago = max(0, self.reference_month - self._month(self.bars[self.signal]))
         decay = math.exp(-self.config.weights.decay_rate * months_ago)
+        uniqueness = self.uniqueness.get(mode.name)
+        factors = {"quality": quality, "velocity": velocity, "decay": decay}
+        factors["uniqueness"] = uniqueness
         label = self._label(ending.outcome, gain, mode)
         per_tick = self.grid.increments_per_tick
         return Trade(
@@ -172,7 +178,8 @@ class Walk:
             months_ago=months_ago,
             decay=decay,
             label=label,
-            weight=None if label is None else self._weight(quality, velocity, decay),
+            uniqueness=uniqueness,
+            weight=None if label is None else self._weight(factors),
             reason=ending.reason,
             closes=None if is_skipped else self.asked.closes,
         )
@@ -340,8 +347,7 @@ class Walk:
             return 0
         return (gain > 0) - (gain < 0)
 
-    def _weight(self, quality: float | None, velocity: float | None, decay: float) -> float:
-        factors = {"quality": quality, "velocity": velocity, "decay": decay}
+    def _weight(self, factors: Mapping[str, float | None]) -> float:
         weight = 1.0
         for name in self.config.weights.factors:
             factor = factors[name]

@@ -75,7 +75,7 @@ def admit(
     *,
     anew: bool,
 ) -> Bars:
-    """Check the bars that this output folder has not seen yet; set bad ones aside.
+    """Check the bars that this output folder has not seen yet, and the events; set bad bars aside.
 
     Where the labels in the folder are to be replaced (`anew`), they are removed once the new
     input is found good. Where files joined the input, or changed, the finished chunks that they
@@ -84,8 +84,8 @@ def admit(
 
     Raises:
         BadBarsError: if there are bad bars and they are not to be quarantined, or too many.
-        InputError: if there is no good bar in the `wanted` range of time, or they are of several
-            instruments that nothing tells apart.
+        InputError: if there is no good bar in the `wanted` range of time, they are of several
+            instruments that nothing tells apart, or files of events or sessions cannot be meant.
     """
     values = queries.parameters(config, source.bars) | events_parameters(config)
     given, of_given = source, source.context(config)
@@ -126,6 +126,9 @@ def admit(
     if latest is None:
         raise InputError("there is no good bar in the input")
     _refuse_emptiness(database, source, context, everything, wanted)
+    asking = asking_files(config)
+    if before is None or before.asking != asking:
+        refuse_events(database, config, context)
     # From here on nothing in the input stands against labeling it.
     if before is None:
         ledger.start_anew()
@@ -139,9 +142,6 @@ def admit(
         new_bars = changes.new_bars(new, ledger.chunks(), before, config.weighing(month))
         ledger.withdraw(new_bars.stale)
     otherwise: Sequence[ChunkRecord] = ()
-    asking = asking_files(config)
-    if before is None or before.asking != asking:
-        refuse_events(database, config, context)
     if before is not None:
         asked = Asked(database, source, config, context)
         otherwise = asked.otherwise(ledger.chunks(), before)
@@ -235,13 +235,12 @@ def finished(
         or weights.lacking(ledger.chunks())
     ):
         return None
-    asking = asking_files(config)
-    if checked.asking != asking and _asked_otherwise(database, source, config, ledger, checked):
+    if _asked_otherwise(database, source, config, ledger, checked):
         return None
     return replace(
         checked,
         files=files,
-        asking=asking,
+        asking=asking_files(config),
         weights=config.weight_identity(),
         reference_month=month,
     )
@@ -251,6 +250,8 @@ def _asked_otherwise(
     database: Database, source: Source, config: LabelingConfig, ledger: Ledger, checked: Checked
 ) -> list[ChunkRecord]:
     """The finished chunks that events and sessions as they are now ask otherwise."""
+    if checked.asking == asking_files(config):
+        return []
     context = source.context(config)
     database.run(
         queries.render("input/grids", context),

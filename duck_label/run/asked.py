@@ -82,7 +82,7 @@ class Asked:
 
         Nothing is read where the files are those that were read `before`.
         """
-        if list(before.asking) == asking_files(self.config):
+        if before.asking == asking_files(self.config):
             return []
         known = [one for one in done if one.file is not None and one.reach is not None]
         now = self.told([(one.start, one.end, one.reach) for one in known if one.reach])

@@ -86,22 +86,19 @@ class WeightedLabelingEngine:
             MemoryBudgetError: if the work does not fit in the memory budget.
             WorkerLostError: if a worker dies, or takes too long, over the same chunk each time.
         """
-        if events is not None or sessions is not None:
-            with given(self.config, events, sessions) as config:
-                engine = type(self)(config, self._progress, self._profile)
-                return engine.process_files(
-                    inputs, output, start=start, end=end, resume=resume, overwrite=overwrite
-                )
-        with Job.open(
-            self.config,
-            inputs,
-            output,
-            start=start,
-            end=end,
-            resume=resume,
-            overwrite=overwrite,
-            profile=self._profile,
-        ) as job:
+        with (
+            given(self.config, events, sessions) as config,
+            Job.open(
+                config,
+                inputs,
+                output,
+                start=start,
+                end=end,
+                resume=resume,
+                overwrite=overwrite,
+                profile=self._profile,
+            ) as job,
+        ):
             return job.run(self._progress)
 
     def process_dataframe(self, df: Any, *, events: Any = None, sessions: Any = None) -> Any:

@@ -92,7 +92,7 @@ class Weigher:
         self._watch = watch
         self._weights = weights
         config, columns = weights.config, tuple((name, kind) for name, kind in weights.columns)
-        bars = bar_columns(columns, config, str(ledger.output))
+        bars = bar_columns(columns, config.of_bars(), str(ledger.output))
         names = [name for name, _ in columns]
         context = queries.context(config, bars, names, has_quarantine=False)
         of_the_part = {
