@@ -7,10 +7,7 @@ values come from (files, options) is the business of `settings`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -50,9 +47,6 @@ from duck_label.toml_file import read_toml
 
 PRICES = ("open", "high", "low", "close")
 BAR_COLUMNS = ("timestamp", *PRICES, "volume", "symbol")
-
-# More increments than any price has; of two such numbers the sum still fits into 64 bits.
-_MOST_INCREMENTS = 2**62
 
 
 class LabelingConfig(Model):
@@ -328,40 +322,9 @@ class LabelingConfig(Model):
         ]
         increment = self.price_increment or self.tick_size
         patterns.append(("*", "", self.tick_size, increment, self.roll_gap_points))
-        return [self._grid(*pattern) for pattern in patterns]
-
-    def _grid(
-        self, pattern: str, where: str, tick_size: Decimal, increment: Decimal, points: Decimal
-    ) -> Grid:
-        per_tick = Fraction(tick_size) / Fraction(increment)
-        if per_tick.denominator != 1:
-            raise ValueError(
-                f"{where}price_increment = {increment} does not divide tick_size = {tick_size}"
-            )
-        # As the files write prices: whole numbers of a scale, or points.
         scale = Fraction(self.price_scale or 1)
-        numerator, denominator = (Fraction(increment) / scale).as_integer_ratio()
-        if max(numerator, denominator) >= _MOST_INCREMENTS:
-            raise ValueError(f"{where}price_increment = {increment} has too many digits")
-        grid = Grid(
-            pattern,
-            numerator,
-            denominator,
-            per_tick.numerator,
-            None,
-            scale,
-        )
-        for mode in self.modes:
-            for barrier in mode.barriers:
-                if barrier.is_fixed and grid.distance(barrier) >= _MOST_INCREMENTS:
-                    raise ValueError(
-                        f"{where}price_increment = {increment} is too fine to count a tick_size = "
-                        f"{tick_size} and barriers of {barrier} in"
-                    )
-        gap = Fraction(points) / Fraction(increment)
-        # No two prices are that far apart.
-        gap = min(gap, Fraction(_MOST_INCREMENTS))
-        return replace(grid, roll_gap=int(gap) if gap else None)
+        barriers = [barrier for mode in self.modes for barrier in mode.barriers]
+        return [Grid.of(*pattern, scale, barriers) for pattern in patterns]
 
     def is_volatility(self, barrier: Barrier) -> bool:
         """Whether a barrier is a factor of a volatility."""
@@ -463,53 +426,6 @@ class LabelingConfig(Model):
         worth = ("uniqueness", "attribution") if self.uniqueness else ()
         kinds = ("label", "weight", *(details if self.details else ()), *worth)
         return tuple(f"{kind}_{mode.name}" for mode in self.modes for kind in kinds)
-
-    def label_identity(self) -> dict[str, Any]:
-        """The part of the configuration that labels depend on, as plain JSON values."""
-        others = {"memory", "run", "on_bad_rows", "max_bad_share"}
-        identity = self.model_dump(mode="json", exclude=others | {"as_of", "weights"})
-        for table in ("events", "session"):
-            if identity[table] is not None and identity[table]["file"] is not None:
-                # Of a file counts what lies in the range of a chunk, not where it lies.
-                identity[table]["file"] = "its own"
-        return identity
-
-    def weight_identity(self) -> dict[str, Any]:
-        """The part that weights depend on beside, as plain JSON values."""
-        return {
-            "as_of": self.reference_month(),
-            "weights": self.weights.model_dump(mode="json"),
-        }
-
-    def weighing(self, reference_month: int) -> str:
-        """What tells the weights of labels apart, in short: those of one weighing are equal.
-
-        `reference_month` is the month that the decay counts from, here or in the input.
-        """
-        values = self.weights.model_dump(mode="json")
-        # Without a decay all months weigh the same.
-        values["month"] = reference_month if "decay" in self.weights.factors else None
-        text = json.dumps(values, sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-    def recorded(self) -> dict[str, Any]:
-        """The configuration as records keep it: of a command, which may hold a secret, that it is.
-
-        A cluster's address is one of the same kind where it has more in it than a place.
-        """
-        values = self.model_dump(mode="json")
-        for table, key in (("memory", "alert_command"), ("run", "ray_address")):
-            value = values[table][key]
-            if value is not None and (key == "alert_command" or set(value) & set("@?#")):
-                values[table][key] = "set"
-        return values
-
-    @classmethod
-    def of_identity(cls, identity: Mapping[str, Any]) -> Self:
-        """The configuration that both identities told of; memory and run are the defaults."""
-        month = identity["as_of"]
-        as_of = None if month is None else date((month - 1) // 12, (month - 1) % 12 + 1, 1)
-        return cls.model_validate({**identity, "as_of": as_of})
 
     def reference_month(self) -> int | None:
         """12 * year + month of `as_of` in UTC, or None where the input's latest bar decides."""

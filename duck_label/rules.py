@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +29,8 @@ Factor = Literal["quality", "velocity", "decay", "uniqueness"]
 # The factors of a weight, in the order in which they are multiplied.
 FACTORS: tuple[Factor, ...] = ("quality", "velocity", "decay", "uniqueness")
 
+# More increments than any price has; of two such numbers the sum still fits into 64 bits.
+_MOST_INCREMENTS = 2**62
 _NUMBER = r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _BARRIER = re.compile(
     rf"""(?P<number>{_NUMBER}) \s* (?P<unit>ticks|points|%)?
@@ -287,6 +290,43 @@ class Grid:
     roll_gap: int | None
     # Points that one stands for in the files.
     scale: Fraction = Fraction(1)
+
+    @classmethod
+    def of(
+        cls,
+        pattern: str,
+        where: str,
+        tick_size: Decimal,
+        increment: Decimal,
+        roll_gap_points: Decimal,
+        scale: Fraction,
+        barriers: Iterable[Barrier],
+    ) -> Self:
+        """The grid of the symbols of a pattern, fine enough for their ticks and barriers.
+
+        Raises:
+            ValueError: if it is not, or cannot be counted on; `where` begins the names of the keys.
+        """
+        per_tick = Fraction(tick_size) / Fraction(increment)
+        if per_tick.denominator != 1:
+            raise ValueError(
+                f"{where}price_increment = {increment} does not divide tick_size = {tick_size}"
+            )
+        # As the files write prices: whole numbers of a scale, or points.
+        numerator, denominator = (Fraction(increment) / scale).as_integer_ratio()
+        if max(numerator, denominator) >= _MOST_INCREMENTS:
+            raise ValueError(f"{where}price_increment = {increment} has too many digits")
+        # No two prices are further apart.
+        gap = min(Fraction(roll_gap_points) / Fraction(increment), Fraction(_MOST_INCREMENTS))
+        roll_gap = int(gap) if gap else None
+        grid = cls(pattern, numerator, denominator, per_tick.numerator, roll_gap, scale)
+        for barrier in barriers:
+            if barrier.is_fixed and grid.distance(barrier) >= _MOST_INCREMENTS:
+                raise ValueError(
+                    f"{where}price_increment = {increment} is too fine to count a tick_size = "
+                    f"{tick_size} and barriers of {barrier} in"
+                )
+        return grid
 
     @property
     def increment(self) -> Fraction:

@@ -127,3 +127,44 @@ def test_statistics_tell_what_labels_are_worth(bars: pa.Table, tmp_path: Path) -
     assert one.trades == len(uniqueness)
     assert one.effective_labels == pytest.approx(sum(uniqueness), rel=1e-9)
     assert one.mean_uniqueness == pytest.approx(np.mean(uniqueness), rel=1e-9)
+
+
+def test_a_trade_that_enters_long_after_its_bar_overlaps_across_a_cut(tmp_path: Path) -> None:
+    """The first bar enters at second 100 and holds until 159, which the bars from 158 on share."""
+    seconds = [0, 100, 101, 150, 157, 158, 159, 162, 170, 300]
+    table = bars_of([4000] * len(seconds))
+    times = pa.array([START + timedelta(seconds=n) for n in seconds], pa.timestamp("us", "UTC"))
+    pq.write_table(table.set_column(0, "timestamp", times), tmp_path / "bars.parquet")
+    config: dict[str, Any] = {
+        "uniqueness": True,
+        "timeout_seconds": 60,
+        "modes": [{"name": "m", "direction": "long", "stop": 20, "target": 20}],
+    }
+    whole = label(tmp_path / "bars.parquet", tmp_path / "whole", **config)
+    # Its bars are 100, 101, 150, 157, 158 and 159; of these so many trades hold each.
+    shares = [2**40 // trades for trades in (1, 2, 3, 4, 5, 6)]
+    assert whole["uniqueness_m"][0].as_py() == sum(shares) / 6 / 2**40
+    moment = START + timedelta(seconds=158)
+    for how in ({"start": moment}, {"end": moment}):
+        label(tmp_path / "bars.parquet", tmp_path / "out", how=how, **config)
+    assert read(tmp_path / "out").equals(whole)
+
+
+def test_events_that_join_change_what_labels_beside_them_are_worth(
+    bars: pa.Table, tmp_path: Path
+) -> None:
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    times = bars.select(["timestamp"])
+    mode = {"name": "m", "direction": "long", "stop": 60, "target": 60}
+    events = {"file": str(tmp_path / "events.parquet")}
+    config: dict[str, Any] = {**CONFIG, "modes": [mode], "events": events}
+    chunks = {"run": {"chunk": "5"}}
+    pq.write_table(times.take(pa.array([2, 18])), tmp_path / "events.parquet")
+    before = label(tmp_path / "bars.parquet", tmp_path / "out", **config, **chunks)
+    # Bar 20 is of another chunk than bar 18, and enters while its trade of four bars goes on.
+    pq.write_table(times.take(pa.array([2, 18, 20])), tmp_path / "events.parquet")
+    after = label(tmp_path / "bars.parquet", tmp_path / "out", **config, **chunks)
+    assert after.equals(label(tmp_path / "bars.parquet", tmp_path / "whole", **config))
+    assert before["uniqueness_m"][18].as_py() == 1
+    assert after["uniqueness_m"][18].as_py() == after["uniqueness_m"][20].as_py() == 0.75
+    assert after["uniqueness_m"][2].as_py() == 1

@@ -23,6 +23,7 @@ import duck_label
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.errors import InputError, OutputConflictError, OutputError
+from duck_label.identity import config_of, label_identity, weighing_of, weight_identity
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.lines import FORMAT
@@ -262,23 +263,23 @@ def test_as_of_of_the_same_month_is_the_same_configuration(bars: Path, tmp_path:
 def test_records_tell_what_labels_and_what_weights_depend_on(bars: Path, tmp_path: Path) -> None:
     """Other weights are other weights of the same labels; without a decay no month matters."""
     plain, other = LabelingConfig(), LabelingConfig(weights={"floor": 0.4}, as_of=date(2025, 1, 1))
-    assert plain.label_identity() == other.label_identity()
-    assert plain.label_identity() != LabelingConfig(unresolved="null").label_identity()
-    assert plain.weight_identity() != other.weight_identity()
-    assert plain.weighing(24_000) != other.weighing(24_000)
-    assert plain.weighing(24_000) != plain.weighing(24_001)
+    assert label_identity(plain) == label_identity(other)
+    assert label_identity(plain) != label_identity(LabelingConfig(unresolved="null"))
+    assert weight_identity(plain) != weight_identity(other)
+    assert weighing_of(plain, 24_000) != weighing_of(other, 24_000)
+    assert weighing_of(plain, 24_000) != weighing_of(plain, 24_001)
     ageless = LabelingConfig(weights={"factors": ["velocity"]})
-    assert ageless.weighing(24_000) == ageless.weighing(24_001)
+    assert weighing_of(ageless, 24_000) == weighing_of(ageless, 24_001)
     label(bars, tmp_path / "out", as_of=date(2025, 3, 1), weights={"floor": 0.4})
     ledger = Ledger(tmp_path / "out")
     checked = ledger.checked()
     assert checked is not None
-    assert LabelingConfig.of_identity(checked.identity).weights.floor == 0.4
+    assert config_of(checked.identity).weights.floor == 0.4
     last = pc.max(golden.bars("months")["timestamp"]).as_py()
     assert checked.latest_month == 12 * last.year + last.month
     assert checked.reference_month == 12 * 2025 + 3
     weighings = {record.weighing for record in ledger.chunks()}
-    assert weighings == {other.weighing(12 * 2025 + 3)}
+    assert weighings == {weighing_of(other, 12 * 2025 + 3)}
 
 
 def test_what_killed_runs_spilled_is_removed(bars: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ FLOORS = (
     ("toml_file", "whole", "fields"),
     ("rules", "running", "asking"),
     ("config",),
-    ("settings", "columns", "trades", "queries", "sample"),
+    ("identity", "settings", "columns", "trades", "queries", "sample"),
     ("memory",),
     ("storage",),
     ("profile", "database", "database_errors"),

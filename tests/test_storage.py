@@ -29,6 +29,7 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.database import Database
 from duck_label.errors import BadBarsError, OutputError
+from duck_label.identity import weighing_of
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
 from duck_label.sample import write_sample
@@ -799,7 +800,7 @@ def test_a_weighing_killed_in_the_store_goes_on(
     assert duck_label.check(output).faults == []
     # A store may have all of the part before its sender dies.
     weighings = [record.weighing for record in Ledger(output).chunks()]
-    done = weighings.count(config.weighing(12 * 2025 + 1))
+    done = weighings.count(weighing_of(config, 12 * 2025 + 1))
     assert done in (1, 2)
     before = server.read(f"{place}/bars")
     assert duck_label.weigh(output, config).chunks_weighed == len(weighings) - done

@@ -18,7 +18,7 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.look.inspect import Output
-from duck_label.look.shelf import EPOCH, MICROSECOND, Shelf
+from duck_label.look.lookup import EPOCH, MICROSECOND, BarLookup
 from duck_label.look.walk import Asked, Bar
 from duck_label.queries import render
 from duck_label.storage.names import exactly
@@ -35,9 +35,9 @@ class _Session:
 class Asking:
     """What asks for the bars of an output. `doubts` say what could not be looked at."""
 
-    def __init__(self, output: Output, config: LabelingConfig, shelf: Shelf) -> None:
+    def __init__(self, output: Output, config: LabelingConfig, bars: BarLookup) -> None:
         self.doubts: list[str] = []
-        self._output, self._shelf = output, shelf
+        self._output, self._bars = output, bars
         recorded = iter(output.checked.asking)
         tables: dict[str, Any] = {}
         for name in ("events", "session"):
@@ -106,7 +106,7 @@ class Asking:
             if value is None or value == 0 or math.isnan(value):
                 return f"the bar is not asked: {rules.column} is {_plain(value)}"
         elif rules.every_seconds is not None:
-            width = int(rules.every_seconds * self._shelf.columns.clocks_per_second)
+            width = int(rules.every_seconds * self._bars.columns.clocks_per_second)
             if before is not None and before.clock // width == bar.clock // width:
                 return (
                     "the bar is not asked: an earlier one lies in the same stretch of "
@@ -119,7 +119,7 @@ class Asking:
     def _too_late(self, bar: Bar, entry: Bar | None) -> str | None:
         longest, per_second = (
             self._config.max_entry_gap_seconds,
-            self._shelf.columns.clocks_per_second,
+            self._bars.columns.clocks_per_second,
         )
         if longest is None or entry is None or entry.clock - bar.clock <= longest * per_second:
             return None
@@ -135,8 +135,8 @@ class Asking:
         columns = open_events(database, self._config)
         if rules is None or rules.file is None or columns is None:
             return None
-        clock = columns.clock(in_nanoseconds=self._shelf.columns.in_nanoseconds)
-        time = self._shelf.time(bar.clock)
+        clock = columns.clock(in_nanoseconds=self._bars.columns.in_nanoseconds)
+        time = self._bars.time(bar.clock)
         rows = database.rows(
             render("explain/events", {"events": columns, "event_clock": clock}),
             {
@@ -151,12 +151,12 @@ class Asking:
     def _sessions(self, database: Database, bars: Sequence[Bar], symbol: str) -> list[_Session]:
         """The sessions of the symbol that bars may lie in."""
         rules = self._config.session
-        per_second = self._shelf.columns.clocks_per_second
+        per_second = self._bars.columns.clocks_per_second
         if rules is None:
             return []
         if rules.file is None:
             scale = per_second // 1_000_000
-            found = rules.between(*(self._shelf.time(bars[place].clock) for place in (0, -1)))
+            found = rules.between(*(self._bars.time(bars[place].clock) for place in (0, -1)))
             return [
                 _Session(*((time - EPOCH) // MICROSECOND * scale for time in times))
                 for times in found

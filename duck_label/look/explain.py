@@ -12,9 +12,10 @@ from typing import Any, Literal
 from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError, InputError
 from duck_label.fields import unknown
+from duck_label.identity import weighing_of
 from duck_label.look.asking import Asking
 from duck_label.look.inspect import Output
-from duck_label.look.shelf import EPOCH, MICROSECOND, Shelf, shelves
+from duck_label.look.lookup import EPOCH, MICROSECOND, BarLookup, lookups
 from duck_label.look.walk import Asked, Bar, Trade, Walk
 from duck_label.rules import TradingMode
 
@@ -76,14 +77,14 @@ def explain(
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day, tzinfo=UTC)
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    with shelves(output, config) as (bars, labels):
+    with lookups(output, config) as (bars, labels):
         row, symbol = bars.row(at, symbol)
         stored_row = row
         if bars is not labels:
             stored_row = _labeled(labels, at, symbol)
         around, signal, is_whole = bars.around(at, symbol)
         month = output.checked.reference_month
-        is_weighed = _weighing(output, at) in (None, config.weighing(month))
+        is_weighed = _weighing(output, at) in (None, weighing_of(config, month))
         asking = Asking(output, config, bars)
         asked = asking.of(around, signal, str(symbol or ""), row)
         clocks_per_second = bars.columns.clocks_per_second
@@ -125,7 +126,7 @@ def _modes(config: LabelingConfig, name: str | None) -> list[TradingMode]:
     return [known[name]]
 
 
-def _labeled(labels: Shelf, at: datetime, symbol: Any) -> dict[str, Any]:
+def _labeled(labels: BarLookup, at: datetime, symbol: Any) -> dict[str, Any]:
     """The row of a bar in the output, without columns where it has none, as it is not asked."""
     if not any(start <= at < end for start, end in labels.covered):
         raise InputError(f"the bar at {at} is not labeled in {labels.place}: name one that is")

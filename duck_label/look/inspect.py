@@ -25,6 +25,7 @@ from duck_label.config import LabelingConfig
 from duck_label.database_errors import of_a_store, reason_of
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, QueryError
 from duck_label.fields import unknown
+from duck_label.identity import config_of
 from duck_label.look.means import MEMORY_LIMIT, Means
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.queries import render, sql_folder
@@ -128,7 +129,7 @@ class Output:
         Raises:
             InputError: where no run came as far as to check the bars.
         """
-        return LabelingConfig.of_identity(self.checked.identity)
+        return config_of(self.checked.identity)
 
     @property
     def checked(self) -> Checked:

@@ -20,6 +20,7 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
+from duck_label.identity import label_identity, weighing_of, weight_identity
 from duck_label.ranges import without
 from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, month_name
 from duck_label.run import changes
@@ -139,7 +140,7 @@ def admit(
     month = values["reference_month"] = config.reference_month() or latest
     new_bars = None
     if before is not None and new is not None:
-        new_bars = changes.new_bars(new, ledger.chunks(), before, config.weighing(month))
+        new_bars = changes.new_bars(new, ledger.chunks(), before, weighing_of(config, month))
         ledger.withdraw(new_bars.stale)
     otherwise: Sequence[ChunkRecord] = ()
     if before is not None:
@@ -147,7 +148,7 @@ def admit(
         otherwise = asked.otherwise(ledger.chunks(), before)
         ledger.withdraw(otherwise)
     files = input_files(given, before)
-    of_weights = config.weight_identity(), month
+    of_weights = weight_identity(config), month
     if (
         before is None
         or before.files != files
@@ -163,7 +164,7 @@ def admit(
             ]
         ledger.note_checked(
             Checked(
-                config.label_identity(),
+                label_identity(config),
                 of_weights[0],
                 files,
                 bad_bars,
@@ -241,7 +242,7 @@ def finished(
         checked,
         files=files,
         asking=asking_files(config),
-        weights=config.weight_identity(),
+        weights=weight_identity(config),
         reference_month=month,
     )
 

@@ -17,6 +17,7 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError
+from duck_label.identity import label_identity, weight_identity
 from duck_label.queries import render
 from duck_label.ranges import merged
 from duck_label.records.inputs import Difference, InputFile, difference
@@ -43,7 +44,7 @@ def known_files(ledger: Ledger, config: LabelingConfig) -> dict[str, BarFile]:
         before = ledger.checked()
     except OutputConflictError:
         return {}
-    if before is None or before.config != config.label_identity():
+    if before is None or before.config != label_identity(config):
         return {}
     return {file.path: file.file for file in before.files}
 
@@ -93,13 +94,13 @@ def refuse_conflict(ledger: Ledger, source: Source, config: LabelingConfig) -> N
 
 def _difference(before: Checked, source: Source, config: LabelingConfig) -> str | None:
     """The first few differences in words; files that joined the input, or changed, are none."""
-    old, new = before.identity, {**config.label_identity(), **config.weight_identity()}
+    old, new = before.identity, {**label_identity(config), **weight_identity(config)}
     # To pin the decay to the month that it counts from already changes no weight.
     if old["as_of"] is None and new["as_of"] == before.reference_month:
         old["as_of"] = new["as_of"]
     if before.config["details"]:
         # Other weights are made anew from the details.
-        old |= config.weight_identity()
+        old |= weight_identity(config)
     changes = [
         f"{key} was {_told(key, old.get(key))}, is {_told(key, new.get(key))}"
         for key in sorted(old.keys() | new.keys())

@@ -7,13 +7,14 @@ from platform import python_version
 from typing import Any
 
 from duck_label.config import LabelingConfig
+from duck_label.identity import recorded
 from duck_label.run.results import RunSummary
 
 
 def facts(config: LabelingConfig, summary: RunSummary) -> dict[str, Any]:
     """What it was told, with what versions, and what it may use."""
     return {
-        "config": config.recorded(),
+        "config": recorded(config),
         "versions": {
             **{name: version(name) for name in ("duck-label", "duckdb", "pyarrow")},
             "python": python_version(),

@@ -15,6 +15,7 @@ import duckdb
 from duck_label.bars.plan import whole_days
 from duck_label.bars.source import refuse_damaged
 from duck_label.database_errors import explain
+from duck_label.identity import weighing_of
 from duck_label.queries import render
 from duck_label.records.ledger import ChunkRecord
 from duck_label.records.views import write_views
@@ -118,7 +119,7 @@ class Labeling:
         """Label what is left of the range, chunk after chunk."""
         done = self.opened.ledger.chunks()
         self.summary.resume(done)
-        weighing = self.opened.config.weighing(bars.parameters["reference_month"])
+        weighing = weighing_of(self.opened.config, bars.parameters["reference_month"])
         schedule = Schedule(self.opened, bars.source, done, members.budget, watch.manager)
         for doubt in schedule.doubts:
             self.summary.warnings.append(doubt)

@@ -13,6 +13,7 @@ from pathlib import Path
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError, OutputConflictError, OutputError
+from duck_label.identity import config_of, label_identity, weight_identity
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
@@ -51,16 +52,16 @@ def weigh(
     ledger = Ledger(output, config.run.temp_dir)
     checked = _labeled(ledger)
     _refuse_other_labels(ledger, checked, config)
-    identity = {**checked.config, **config.weight_identity()}
+    identity = {**checked.config, **weight_identity(config)}
     month = config.reference_month() or checked.latest_month
-    weights = Weights(LabelingConfig.of_identity(identity), checked.columns, month)
+    weights = Weights(config_of(identity), checked.columns, month)
     budget = MemoryBudget.resolve(config.memory.limit, held=memory.rss_bytes())
     threads = config.run.threads or default_threads()
     summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=threads)
     if budget.warning is not None:
         summary.warnings.append(budget.warning)
         progress.note(f"warning: {budget.warning}")
-    wanted = replace(checked, weights=config.weight_identity(), reference_month=month)
+    wanted = replace(checked, weights=weight_identity(config), reference_month=month)
     if wanted == checked and not weights.lacking(ledger.chunks()):
         summary.nothing_to_do(ledger.chunks(), checked, time.perf_counter() - began)
         return summary
@@ -114,10 +115,10 @@ def _labeled(ledger: Ledger) -> Checked:
 
 def _refuse_other_labels(ledger: Ledger, checked: Checked, config: LabelingConfig) -> None:
     """Make sure that what a configuration sets beside weights is as the labels have it."""
-    own = config.label_identity()
+    own = label_identity(config)
     given = config.model_fields_set & own.keys()
     # A configuration that says nothing of a horizon has this one.
-    if own["timeout_seconds"] == LabelingConfig().label_identity()["timeout_seconds"]:
+    if own["timeout_seconds"] == label_identity(LabelingConfig())["timeout_seconds"]:
         given -= {"timeout_seconds"}
     differences = [
         f"{key} is {json.dumps(checked.config.get(key))} there, {json.dumps(own[key])} here"

@@ -22,6 +22,7 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import explain
 from duck_label.errors import DamagedOutputError, OutputError
+from duck_label.identity import weighing_of
 from duck_label.records.ledger import ChunkRecord, Ledger, month_name
 from duck_label.run.watch import Watch
 from duck_label.storage.names import exactly
@@ -52,7 +53,7 @@ class Weights:
     @cached_property
     def weighing(self) -> str:
         """What parts with these weights have on record."""
-        return self.config.weighing(self.reference_month)
+        return weighing_of(self.config, self.reference_month)
 
     @property
     def month_name(self) -> str:

@@ -32,7 +32,7 @@ _WIDTH, _WIDER = _DAY, 30
 
 
 @dataclass(frozen=True)
-class Shelf:
+class BarLookup:
     """Bars of files, by symbol and time.
 
     `read` answers a query with an Arrow table, `files` are the values that all queries have, and
@@ -169,7 +169,7 @@ class Shelf:
 
 
 @contextmanager
-def shelves(output: Output, config: LabelingConfig) -> Iterator[tuple[Shelf, Shelf]]:
+def lookups(output: Output, config: LabelingConfig) -> Iterator[tuple[BarLookup, BarLookup]]:
     """Where to find bars, and where their labels: in one place where the output has all bars.
 
     Raises:
@@ -180,7 +180,7 @@ def shelves(output: Output, config: LabelingConfig) -> Iterator[tuple[Shelf, She
     types = output.columns()
     columns = bar_columns(tuple(types.items()), plain, output.folder)
     covered = merged((c.start, c.end) for c in output.chunks())
-    labels = Shelf(
+    labels = BarLookup(
         config,
         columns,
         context(plain, columns, list(types), has_quarantine=False),
@@ -205,7 +205,7 @@ def shelves(output: Output, config: LabelingConfig) -> Iterator[tuple[Shelf, She
         if checked.bad_bars:
             files["quarantine"] = exactly([output.quarantine])
         first, last = (choose(times) for choose, times in _ends(source.row_groups))
-        bars = Shelf(
+        bars = BarLookup(
             config,
             source.bars,
             source.admitted_context(plain, has_quarantine=checked.bad_bars > 0),
