@@ -23,6 +23,7 @@ from duck_label.cli.options import (
     debug,
     means,
     means_of,
+    narration,
     settings_of,
 )
 from duck_label.errors import ConfigError
@@ -69,11 +70,7 @@ def main() -> None:
 )
 @click.option("--overwrite", is_flag=True, help="Replace labels of another input or configuration.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr.")
-@click.option("-v", "--verbose", is_flag=True, help="Write a line for every chunk.")
-@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
-@click.option("--profile", is_flag=True, help="Write what every SQL step took to stderr.")
+@narration
 @debug
 def run(
     inputs: tuple[str, ...],

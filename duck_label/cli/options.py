@@ -134,6 +134,20 @@ def debug(command: Command) -> Command:
     )(command)
 
 
+def narration(command: Command) -> Command:
+    """Add the options of a command that works for a while: what it tells meanwhile, and after."""
+    options = [
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+        click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr."),
+        click.option("-v", "--verbose", is_flag=True, help="Write a line for every chunk."),
+        click.option("--no-progress", is_flag=True, help="Show no progress bar."),
+        click.option("--profile", is_flag=True, help="Write what every SQL step took to stderr."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def configuration(command: Command) -> Command:
     """Add the options that set the configuration; each beats the configuration files."""
     options = [

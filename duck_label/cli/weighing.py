@@ -8,17 +8,13 @@ from typing import Any
 
 import click
 
-from duck_label.cli.options import Place, configuration, debug, settings_of
+from duck_label.cli.options import Place, configuration, debug, narration, settings_of
 
 
 @click.command()
 @click.argument("output", type=Place(exists=True), metavar="OUT")
 @configuration
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-@click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr.")
-@click.option("-v", "--verbose", is_flag=True, help="Write a line for every part.")
-@click.option("--no-progress", is_flag=True, help="Show no progress bar.")
-@click.option("--profile", is_flag=True, help="Write what every SQL step took to stderr.")
+@narration
 @debug
 def weigh(
     output: str | Path,
