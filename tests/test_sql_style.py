@@ -40,6 +40,10 @@ QUERIES = (
     "checks/mixture",
     "checks/repeats",
     "checks/rounded",
+    "read/asked",
+    "read/counts",
+    "read/rows",
+    "read/symbols",
     "report/weights",
     "signals/checksums",
     "signals/closes",
@@ -77,6 +81,19 @@ NAMES |= {
     "seconds": '"seconds_m"',
     "outcome": '"outcome_m"',
     "mfe_ticks": '"mfe_ticks_m"',
+}
+READ: dict[str, object] = {
+    "modes": ["m"],
+    "asked_modes": ["m"],
+    "outcomes": ["target", "stop"],
+    "unresolved": ["roll"],
+    "time": "timestamp",
+    "time_type": "timestamp",
+    "start": "2024-01-02",
+    "end": None,
+    "symbols": ["ES"],
+    "columns": ["timestamp", "label"],
+    "symbol": '"s"',
 }
 PLAIN = BarColumns("timestamp", "open", "high", "low", "close", None, None, "TIMESTAMP")
 RICH = BarColumns(
@@ -163,6 +180,8 @@ CASES = {
 
 
 def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
+    if query.startswith("read/"):
+        return render(query, READ)
     if query.startswith("views/"):
         renamed = config.model_copy(update={"columns": {"timestamp": bars.timestamp}})
         columns = {bars.timestamp: bars.time_type, "feature": "DOUBLE"}

@@ -8,7 +8,7 @@ the parts, where readers of folders would take it for one. A folder that has mov
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from glob import escape
 from typing import Any
 
@@ -26,6 +26,7 @@ RECORD_VIEWS = VIEWS[2:]
 # What `labels_long` calls its columns; a column of the input under one of these names stays out.
 _LONG = (
     *("utc", "mode", "direction", "stop_ticks", "target_ticks", "label", "weight"),
+    *("uniqueness", "attribution"),
     *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
     *("exit_price", "return_ticks"),
 )
@@ -67,22 +68,28 @@ def context(output: Folder, config: LabelingConfig, columns: Mapping[str, str]) 
     """What the templates of the views may name."""
     theirs = {ours: config.column(ours) for ours in BAR_COLUMNS}
     side = config.column("side")
-    taken = {name.casefold() for name in (*BAR_COLUMNS, *_LONG)}
-    further = [
-        name for name in columns if name not in theirs.values() and name.casefold() not in taken
-    ]
+    aside = left_aside(config, columns)
+    further = [name for name in columns if name not in theirs.values() and name not in aside]
     timestamp, kind = identifier(theirs["timestamp"]), columns[theirs["timestamp"]]
     written = written_time(theirs["timestamp"], kind, config, output.address())
     return {
         "folder": _folder(output),
         "modes": config.modes,
         "details": config.details,
+        "uniqueness": config.uniqueness,
         "side": f"{identifier(side)}::double" if side in columns else None,
         "further_columns": [identifier(name) for name in further],
         **{ours: identifier(name) if name in columns else None for ours, name in theirs.items()},
         "timestamp": timestamp if written is None else written.zoned(timestamp),
         "utc": _utc(timestamp, kind) if written is None else _utc(written.read(timestamp)),
     }
+
+
+def left_aside(config: LabelingConfig, columns: Iterable[str]) -> list[str]:
+    """The input's columns that `labels_long` leaves out, as one of its own is called so."""
+    theirs = {config.column(ours) for ours in BAR_COLUMNS}
+    taken = {name.casefold() for name in (*BAR_COLUMNS, *_LONG)}
+    return [name for name in columns if name not in theirs and name.casefold() in taken]
 
 
 def _utc(time: str, kind: str = "TIMESTAMP") -> str:

@@ -77,8 +77,8 @@ def opened(
 def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
     """The range of time to label: all days of the input, or as much of them as was asked for."""
     first, last = whole_days(source.row_groups)
-    wanted_first = first if start is None else max(first, _clock(start))
-    wanted_last = last if end is None else min(last, _clock(end))
+    wanted_first = first if start is None else max(first, clock_of(start))
+    wanted_last = last if end is None else min(last, clock_of(end))
     if wanted_first >= wanted_last:
         raise InputError(
             f"no bars from {start or 'the first'} to {end or 'the last'} (the end is not labeled "
@@ -88,7 +88,12 @@ def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
     return wanted_first, wanted_last
 
 
-def _clock(moment: date | datetime | str) -> int:
+def clock_of(moment: date | datetime | str) -> int:
+    """A moment in microseconds since 1970; without a time zone it is in UTC.
+
+    Raises:
+        ConfigError: for a text that is no moment.
+    """
     if isinstance(moment, str):
         try:
             moment = datetime.fromisoformat(moment)

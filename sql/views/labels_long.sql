@@ -3,7 +3,8 @@
 -- In:         `labels`
 -- Out:        view `labels_long`; `utc` is the timestamp in UTC as a plain TIMESTAMP, whatever its type, without parts
 --             of a microsecond; null is what the output does not hold: the details of a run without --details, the
---             symbol of an input without one, the direction where a file of events tells the side
+--             worth of labels without --uniqueness, the symbol of an input without one, the direction where a file
+--             of events tells the side
 create or replace view labels_long as
 {%- for mode in modes %}
 select
@@ -32,6 +33,13 @@ select
     {%- endfor %}
     {{ ("label_" ~ mode.name) | identifier }} as label,
     {{ ("weight_" ~ mode.name) | identifier }} as weight,
+    {%- for name in ("uniqueness", "attribution") %}
+    {%- if uniqueness %}
+    {{ (name ~ "_" ~ mode.name) | identifier }} as {{ name }},
+    {%- else %}
+    null::double as {{ name }},
+    {%- endif %}
+    {%- endfor %}
     {%- if details %}
     {{ ("outcome_" ~ mode.name) | identifier }}::varchar as outcome,
     {{ ("mae_ticks_" ~ mode.name) | identifier }} as mae_ticks,
