@@ -24,6 +24,7 @@ from duck_label.columns import (
     identifier,
     literal,
 )
+from duck_label.compiled import compiled_templates
 from duck_label.config import PRICES, LabelingConfig
 from duck_label.trades import Trades
 
@@ -90,6 +91,7 @@ def sql_folder() -> Path:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(sql_folder()),
+        bytecode_cache=compiled_templates(),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - this renders SQL, whose names `identifier` quotes

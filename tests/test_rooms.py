@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 FLOORS = (
     ("errors", "outcomes", "tables", "ranges", "sizes"),
     ("toml_file", "whole", "fields"),
+    ("compiled",),
     ("rules", "running", "asking"),
     ("config",),
     ("identity", "settings", "columns", "trades", "queries", "sample"),
