@@ -14,18 +14,10 @@ from typing import Any
 import click
 
 from duck_label.cli import look, signals, weighing
+from duck_label.cli.configuration import configuration, settings_of
 from duck_label.cli.console import exit_codes
-from duck_label.cli.options import (
-    HomePath,
-    Moment,
-    Place,
-    configuration,
-    debug,
-    means,
-    means_of,
-    narration,
-    settings_of,
-)
+from duck_label.cli.options import debug, narration, resources, resources_of
+from duck_label.cli.values import HomePath, Moment, Place
 from duck_label.errors import ConfigError
 
 
@@ -152,9 +144,9 @@ def config(as_json: bool, **configuration: Any) -> None:
     metavar="FILE.html",
     help="The file to write; an older one is replaced.",
 )
-@means
+@resources
 @debug
-def report(output: str | Path, path: Path, **means: Any) -> None:
+def report(output: str | Path, path: Path, **resources: Any) -> None:
     """Write charts and tables of the labels and runs in OUT into one HTML file.
 
     It opens offline and needs nothing beside it: memory over time, predicted and measured peaks,
@@ -166,7 +158,7 @@ def report(output: str | Path, path: Path, **means: Any) -> None:
     from duck_label.look.report import write_report
     from duck_label.memory.budget import format_bytes
 
-    size = write_report(output, path, means_of(**means))
+    size = write_report(output, path, resources_of(**resources))
     click.echo(f"{path}: {format_bytes(size)}")
 
 
@@ -236,10 +228,10 @@ def sample(
     type=click.Choice(["warn", "fail"]),
     help="Exit with 5 if a check warns or fails, or only if one fails.",
 )
-@means
+@resources
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @debug
-def stats(output: str | Path, by: Any, fail_on: Any, as_json: bool, **means: Any) -> None:
+def stats(output: str | Path, by: Any, fail_on: Any, as_json: bool, **resources: Any) -> None:
     """Print what was labeled in numbers: win rates, outcomes, weights, rolls, and quality checks.
 
     \b
@@ -252,7 +244,7 @@ def stats(output: str | Path, by: Any, fail_on: Any, as_json: bool, **means: Any
     from duck_label.look.quality import complaint
     from duck_label.tables import show
 
-    statistics = numbers.statistics(output, by, means_of(**means))
+    statistics = numbers.statistics(output, by, resources_of(**resources))
     if as_json:
         click.echo(json.dumps(statistics.to_json()))
     else:

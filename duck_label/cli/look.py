@@ -10,16 +10,9 @@ from typing import Any
 
 import click
 
-from duck_label.cli.options import (
-    HomePath,
-    Moment,
-    Place,
-    configuration,
-    debug,
-    means,
-    means_of,
-    settings_of,
-)
+from duck_label.cli.configuration import configuration, settings_of
+from duck_label.cli.options import debug, resources, resources_of
+from duck_label.cli.values import HomePath, Moment, Place
 from duck_label.cli.writing import FORMATS
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
 from duck_label.storage.names import settled
@@ -87,7 +80,7 @@ _OUTPUT = click.argument("folder", metavar="OUT", type=Place(exists=True))
 )
 @click.option("--list", "wants_list", is_flag=True, help="List the saved queries.")
 @click.option("--show", is_flag=True, help="Print the query, do not run it.")
-@means
+@resources
 @debug
 def sql(
     folder: str | Path,
@@ -99,7 +92,7 @@ def sql(
     rows: int,
     wants_list: bool,
     show: bool,
-    **means: Any,
+    **resources: Any,
 ) -> None:
     """Query the labels and records of an output folder, also while a run is writing it.
 
@@ -131,7 +124,7 @@ def sql(
         is_saved = query.startswith("@")
         click.echo(saved_query(query[1:]).text if is_saved else query, nl=not is_saved)
         return
-    with Output(folder, means_of(**means)) as output:
+    with Output(folder, resources_of(**resources)) as output:
         if target is not None and output.holds(target):
             raise OutputError(
                 f"{target}: is inside the output folder {folder}, which sql never changes"
@@ -224,7 +217,7 @@ def check(folder: str | Path, as_json: bool) -> None:
     type=HomePath(dir_okay=False),
     help="Draw it into a file: .png, .svg or .html.",
 )
-@means
+@resources
 @debug
 def explain(
     folder: str | Path,
@@ -233,7 +226,7 @@ def explain(
     mode: str | None,
     as_json: bool,
     picture: Path | None,
-    **means: Any,
+    **resources: Any,
 ) -> None:
     """Tell why a bar has its label: entry, barriers, path, outcome, each factor of the weight.
 
@@ -249,7 +242,7 @@ def explain(
     from duck_label.look.explain import explain
     from duck_label.look.inspect import Output
 
-    with Output(folder, means_of(**means)) as output:
+    with Output(folder, resources_of(**resources)) as output:
         stories = explain(output, at, symbol, mode)
     if picture is not None:
         from duck_label.look.picture import draw

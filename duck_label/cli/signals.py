@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
-from duck_label.cli.options import Day, HomePath, configuration, debug, settings_of
+from duck_label.cli.configuration import configuration, settings_of
+from duck_label.cli.options import debug
+from duck_label.cli.values import Day, HomePath
 
 
 @click.command()

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 
-from duck_label.cli.options import Place, configuration, debug, narration, settings_of
+from duck_label.cli.configuration import configuration, settings_of
+from duck_label.cli.options import debug, narration
+from duck_label.cli.values import Place
 
 
 @click.command()
