@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
@@ -22,6 +23,7 @@ from duck_label.cli import main
 from duck_label.look import charts
 from duck_label.look.memory_charts import memory_over_time
 from duck_label.look.report_parts import _months
+from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.runs import read_runs
 from labeling import label, write
@@ -344,11 +346,42 @@ def test_few_months_go_by_session_and_panels_by_symbol(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", row[0]) for row in page.table("session"))
 
 
+def test_overlap_is_shown_over_time(tmp_path: Path) -> None:
+    """Prices that never move: a trade runs through the four bars after its own, in two sessions."""
+    count, horizon = 24, 4
+    times = [datetime(2024, 3, 4, 21, 50, tzinfo=UTC) + timedelta(minutes=n) for n in range(count)]
+    levels = dict.fromkeys(("open", "high", "low", "close"), [4000.0] * count)
+    bars = pa.table({"timestamp": pa.array(times, pa.timestamp("us", "UTC")), **levels})
+    modes = [{"name": "m", "direction": "long", "stop": 6, "target": 12}]
+    config: dict[str, Any] = {"timeout_bars": horizon, "modes": modes, "uniqueness": True}
+    label(write(tmp_path / "bars", [bars]), tmp_path / "out", **config)
+    spans = [range(bar + 1, min(bar + 1 + horizon, count)) for bar in range(count - 1)]
+    running = [sum(bar in span for span in spans) for bar in range(count)]
+    worth = [sum(1 / running[bar] for bar in span) / len(span) for span in spans]
+    # At 22:00 UTC a session begins in New York; the last bar has no trade.
+    sessions = {"2024-03-04": worth[:10], "2024-03-05": worth[10:]}
+    shown = {day: (len(of) / sum(of), sum(of)) for day, of in sessions.items()}
+    text = report(tmp_path / "out")
+    for nth, place in ((1, 0), (2, 1)):
+        table = Page(text).table("session", nth)
+        assert [(row[0], row[2]) for row in table] == [
+            (day, f"{values[place]:.1f}") for day, values in shown.items()
+        ]
+    assert "Labels that lie over each other by session" in text
+    for group in statistics(tmp_path / "out", "session").groups:
+        told = group.modes[0].worth
+        assert told is not None
+        assert (told.labels_per_effective_label, told.effective_labels) == pytest.approx(
+            shown[group.name], rel=1e-9
+        )
+
+
 def test_months_with_holes_are_not_joined() -> None:
     assert _months(["2023-11", "2024-02"]) == ["2023-11", "2023-12", "2024-01", "2024-02"]
-    drawn = charts.win_rates(_months(["2023-11", "2024-01"]), {"a": [0.2, None, 0.3]})
-    (line, _), rates = drawn.legend[0].shows, drawn.legend[0].shows[0].data_source.data["rate"]
-    assert line.glyph.y == "rate"
+    months = _months(["2023-11", "2024-01"])
+    drawn = charts.over_time(charts.WIN_RATE, months, {"a": [0.2, None, 0.3]})
+    (line, _), rates = drawn.legend[0].shows, drawn.legend[0].shows[0].data_source.data["value"]
+    assert line.glyph.y == "value"
     assert [str(rate) for rate in rates] == ["0.2", "nan", "0.3"]
 
 

@@ -13,7 +13,7 @@ from duck_label.look.outcome_tables import (
     worth_table,
 )
 from duck_label.look.stats import Statistics
-from duck_label.look.tallies import By, Group
+from duck_label.look.tallies import By, Group, ModeTally
 from duck_label.memory.budget import format_bytes
 from duck_label.run.results import told_rounded
 from duck_label.tables import Table, counted, number, share
@@ -88,6 +88,8 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
 
 def _by(by: By, groups: tuple[Group, ...]) -> Table:
     asked = ("asked",) if any(group.asks_some for group in groups) else ()
+    has_worth = any(mode.worth for group in groups for mode in group.modes)
+    worth = ("effective labels", "labels per effective one") if has_worth else ()
     return Table(
         f"By {by}",
         (
@@ -101,6 +103,7 @@ def _by(by: By, groups: tuple[Group, ...]) -> Table:
             "rolls",
             "MAE ticks",
             "seconds",
+            *worth,
         ),
         [
             (
@@ -114,12 +117,20 @@ def _by(by: By, groups: tuple[Group, ...]) -> Table:
                 number(mode.outcomes["roll"]),
                 number(mode.mean_mae_ticks, 2),
                 number(mode.mean_seconds_to_target, 1),
+                *(_worth(mode) if has_worth else ()),
             )
             for group in groups
             for mode in group.modes
         ],
         left=2,
     )
+
+
+def _worth(mode: ModeTally) -> tuple[str, str]:
+    if mode.worth is None:
+        return "", ""
+    effective, shared = mode.worth.effective_labels, mode.worth.labels_per_effective_label
+    return number(effective, 1), number(shared, 1)
 
 
 def _when(moment: object) -> str:

@@ -47,32 +47,52 @@ class Chart:
     legend: Sequence[Key]
 
 
-def win_rates(months: Sequence[str], rates: Mapping[str, Sequence[float | None]]) -> Chart:
-    """A line for each mode over the months; a month without a label is a gap."""
-    plot = plain_figure("", "win rate", x_range=Range1d(-0.5, len(months) - 0.5))
-    places = range(len(months))
+@dataclass(frozen=True)
+class Measure:
+    """What a line over time tells: its name, and how its values are written on axis and points."""
+
+    name: str
+    axis: str
+    points: str
+
+
+WIN_RATE = Measure("win rate", "0%", "0.0%")
+EFFECTIVE = Measure("effective labels", "0,0", "0,0.0")
+SHARED = Measure("labels per effective one", "0,0", "0,0.0")
+
+
+def over_time(
+    measure: Measure, groups: Sequence[str], values: Mapping[str, Sequence[float | None]]
+) -> Chart:
+    """A line for each mode over months or sessions; one without a value is a gap."""
+    plot = plain_figure("", measure.name, x_range=Range1d(-0.5, len(groups) - 0.5))
+    places = range(len(groups))
     # As many names as fit beside each other on a phone.
-    plot.xaxis.ticker = FixedTicker(ticks=list(places[:: -(-len(months) // 6)]))
-    plot.xaxis.major_label_overrides = dict(zip(places, months, strict=True))
-    plot.yaxis.formatter = NumeralTickFormatter(format="0%")
+    plot.xaxis.ticker = FixedTicker(ticks=list(places[:: -(-len(groups) // 6)]))
+    plot.xaxis.major_label_overrides = dict(zip(places, groups, strict=True))
+    plot.yaxis.formatter = NumeralTickFormatter(format=measure.axis)
     plot.y_range.start = 0
     legend = []
-    for (mode, values), colour in zip(rates.items(), _colours(len(rates)), strict=True):
+    for (mode, of_mode), colour in zip(values.items(), _colours(len(values)), strict=True):
         source = ColumnDataSource(
             {
                 "place": list(places),
-                "month": list(months),
-                "rate": [float("nan") if value is None else value for value in values],
-                "mode": [mode] * len(months),
+                "group": list(groups),
+                "value": [float("nan") if value is None else value for value in of_mode],
+                "mode": [mode] * len(groups),
             }
         )
-        line = plot.line("place", "rate", source=source, color=colour, line_width=1.8)
-        points = plot.scatter("place", "rate", source=source, color=colour, size=6)
+        line = plot.line("place", "value", source=source, color=colour, line_width=1.8)
+        points = plot.scatter("place", "value", source=source, color=colour, size=6)
         legend.append(Key(mode, colour, "line", [line, points]))
         plot.add_tools(
             HoverTool(
                 renderers=[points],
-                tooltips=[("mode", "@mode"), ("month", "@month"), ("win rate", "@rate{0.0%}")],
+                tooltips=[
+                    ("mode", "@mode"),
+                    ("", "@group"),
+                    (measure.name, f"@value{{{measure.points}}}"),
+                ],
             )
         )
     return Chart(plot, legend)

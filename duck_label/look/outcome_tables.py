@@ -68,12 +68,13 @@ def worth_table(group: Group) -> Table:
     """What labels are worth beside those that they overlap with."""
     return Table(
         "Overlap",
-        ("mode", "trades", "effective labels", "mean uniqueness"),
+        ("mode", "trades", "effective labels", "labels per effective one", "mean uniqueness"),
         [
             (
                 mode.mode,
                 number(mode.worth.trades),
                 number(mode.worth.effective_labels, 1),
+                number(mode.worth.labels_per_effective_label, 1),
                 number(mode.worth.mean_uniqueness, 5),
             )
             for mode in group.modes

@@ -1,6 +1,7 @@
 """The report on an output folder: one HTML file that opens anywhere, with nothing beside it.
 
-What it shows is the business of `report_parts`, how the page looks that of `templates/report.html`.
+What it shows is the business of `report_parts` and `report_runs`, how the page looks that of
+`templates/report.html`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _page(ledger: Ledger, means: Means) -> str:
     from bokeh.embed import components
     from bokeh.resources import Resources
 
-    from duck_label.look import report_parts
+    from duck_label.look import report_parts, report_runs
     from duck_label.look.report_parts import MOMENT, Section
 
     labels, runs = statistics_of(ledger, "month", means), read_runs(ledger)
@@ -64,8 +65,8 @@ def _page(ledger: Ledger, means: Means) -> str:
     sections = [
         Section("Checks", [report_parts.checks(labels)]),
         Section("Labels", list(report_parts.labels(labels, edges, spread, symbols))),
-        Section("Memory and time", list(report_parts.memory(runs))),
-        Section("Configuration", list(report_parts.configuration(runs))),
+        Section("Memory and time", list(report_runs.memory(runs))),
+        Section("Configuration", list(report_runs.configuration(runs))),
     ]
     parts = [part for section in sections for part in section.parts]
     charts = {

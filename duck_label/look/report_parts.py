@@ -1,28 +1,26 @@
 """What the report shows: its sections, each of parts with words, a chart, and the table behind it.
 
-Takes statistics of the labels and the records of the runs; how charts look is the business of
-`charts` and `memory_charts`.
+Here are those of the labels; `report_runs` has those of the runs. How charts look is the business
+of `charts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
 
-from duck_label.look import charts, memory_charts
-from duck_label.look.charts import Chart
+from duck_label.look import charts
+from duck_label.look.charts import Chart, Measure
 from duck_label.look.outcome_tables import outcomes_table, returns_table, told_sessions, worth_table
 from duck_label.look.stats import Statistics
-from duck_label.memory.budget import MB, format_bytes
+from duck_label.look.tallies import ModeTally
+from duck_label.memory.budget import format_bytes
 from duck_label.records.runs import Run
 from duck_label.tables import Table, counted, number, share
 
 MOMENT = "%Y-%m-%d %H:%M:%S"
-# The last runs that labeled something, each with a chart; older ones are in the table of runs.
-_CHARTED_RUNS = 3
 # A table has at most so many rows; of longer ones the most telling are shown.
-_MOST_ROWS = 250
+MOST_ROWS = 250
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,11 @@ def facts(labels: Statistics, runs: Sequence[Run]) -> Iterator[tuple[str, str, s
             f"{min(rates):.0%} to {max(rates):.0%}",
             counted(len(total.modes), "mode"),
         )
+    worths = [mode.worth for mode in total.modes if mode.worth is not None]
+    if worths:
+        least, most = (end(worth.effective_labels for worth in worths) for end in (min, max))
+        trades = max(worth.trades for worth in worths)
+        yield "effective labels", _from_to(least, most), f"of {number(trades)} trades"
     yield (
         "checks",
         labels.status,
@@ -73,6 +76,11 @@ def facts(labels: Statistics, runs: Sequence[Run]) -> Iterator[tuple[str, str, s
     if runs:
         peak, limit = max((run.peak_rss_bytes, run.memory_limit_bytes) for run in runs)
         yield "peak memory", format_bytes(peak), f"{peak / limit:.0%} of {format_bytes(limit)}"
+
+
+def _from_to(least: float, most: float) -> str:
+    shown = number(least), number(most)
+    return shown[0] if shown[0] == shown[1] else "–".join(shown)  # noqa: RUF001 - a range
 
 
 def checks(labels: Statistics) -> Part:
@@ -100,20 +108,12 @@ def labels(
     """Win rates, outcomes and weights; `spread` are the winners of each mode between `edges`."""
     total = labels.total
     by = "month" if labels.by == "month" else "session"
-    named = {group.name: group for group in labels.groups}
-    names = _months(list(named)) if by == "month" else list(named)
-    modes = [mode.mode for mode in labels.total.modes]
-    rates: dict[str, list[float | None]] = {mode: [] for mode in modes}
-    for name in names:
-        of_group = {mode.mode: mode.win_rate for mode in named[name].modes} if name in named else {}
-        for mode in modes:
-            rates[mode].append(of_group.get(mode))
     yield Part(
         f"Win rate by {by}",
         "How often the target was touched before the stop, among bars with a label."
         + (f" {told_sessions(labels)}" if by == "session" else ""),
         _rates(by, labels),
-        charts.win_rates(names, rates),
+        _over_time(charts.WIN_RATE, by, labels, lambda mode: mode.win_rate),
     )
     if symbols is not None:
         yield Part("Win rate by symbol", "", _rates("symbol", symbols))
@@ -144,13 +144,8 @@ def labels(
             "Of all trades with an exit, without costs; overlapping trades count each.",
             returns_table(labels.total),
         )
-    if any(mode.worth for mode in labels.total.modes):
-        yield Part(
-            "Overlap",
-            "Labels that share bars count once together: the sum of their uniqueness is what they "
-            "are worth.",
-            worth_table(labels.total),
-        )
+    if any(mode.worth for mode in total.modes):
+        yield from _overlap(by, labels)
     yield Part(
         "Weights of winners",
         "Quality times velocity times decay; every other bar weighs the decay of its month alone.",
@@ -184,6 +179,49 @@ def labels(
     )
 
 
+def _overlap(by: str, labels: Statistics) -> Iterator[Part]:
+    """How many labels lie over each other, and what they are worth, in all and over time."""
+    yield Part(
+        "Overlap",
+        "Labels that share bars count once together: the sum of their uniqueness is what they are "
+        "worth.",
+        worth_table(labels.total),
+    )
+    yield Part(
+        f"Labels that lie over each other by {by}",
+        "How many labels are worth as much as one that lies alone: the trades divided by the sum "
+        "of their uniqueness. It is the harmonic mean of the number of trades that run at a bar, "
+        f"over the bars of each trade and over the trades whose signal bar lies in the {by}.",
+        _by_group(by, labels, "Labels per effective one", lambda one: number(_shared(one), 1)),
+        _over_time(charts.SHARED, by, labels, _shared),
+    )
+    yield Part(
+        f"Effective labels by {by}",
+        f"What the labels of a {by} are worth: the sum of their uniqueness.",
+        _by_group(by, labels, "Effective labels", lambda one: number(_effective(one), 1)),
+        _over_time(charts.EFFECTIVE, by, labels, _effective),
+    )
+
+
+def _shared(mode: ModeTally) -> float | None:
+    return None if mode.worth is None else mode.worth.labels_per_effective_label
+
+
+def _effective(mode: ModeTally) -> float | None:
+    return None if mode.worth is None else mode.worth.effective_labels
+
+
+def _over_time(
+    measure: Measure, by: str, labels: Statistics, of: Callable[[ModeTally], float | None]
+) -> Chart:
+    """A line for each mode over months or sessions."""
+    named = {group.name: {mode.mode: of(mode) for mode in group.modes} for group in labels.groups}
+    names = _months(list(named)) if by == "month" else list(named)
+    modes = [mode.mode for mode in labels.total.modes]
+    values = {mode: [named.get(name, {}).get(mode) for name in names] for mode in modes}
+    return charts.over_time(measure, names, values)
+
+
 def _months(names: list[str]) -> list[str]:
     """All months from the first to the last: those without bars are gaps."""
     first, last = (12 * int(name[:4]) + int(name[5:]) - 1 for name in (names[0], names[-1]))
@@ -192,167 +230,26 @@ def _months(names: list[str]) -> list[str]:
 
 def _rates(by: str, labels: Statistics) -> Table:
     """Bars and win rates, a row for each group."""
+    return _by_group(by, labels, "Win rate", lambda mode: share(mode.win_rate))
+
+
+def _by_group(by: str, labels: Statistics, title: str, of: Callable[[ModeTally], str]) -> Table:
+    """Bars and what is told of each mode, a row for each group."""
     modes = [mode.mode for mode in labels.total.modes]
-    groups = sorted(labels.groups, key=lambda group: -group.bars)[:_MOST_ROWS]
-    more = f" (the {_MOST_ROWS} with most bars of {len(labels.groups):,})"
+    groups = sorted(labels.groups, key=lambda group: -group.bars)[:MOST_ROWS]
+    more = f" (the {MOST_ROWS} with most bars of {len(labels.groups):,})"
     asked = ("asked",) if labels.total.asks_some else ()
     return Table(
-        "Win rate" + more * (len(groups) < len(labels.groups)),
+        title + more * (len(groups) < len(labels.groups)),
         (by, "bars", *asked, *modes),
         [
             (
                 group.name or "",
                 number(group.bars),
                 *(number(group.asked_bars) for _ in asked),
-                *(share({one.mode: one.win_rate for one in group.modes}.get(m)) for m in modes),
+                *({one.mode: of(one) for one in group.modes}.get(mode, "") for mode in modes),
             )
             for group in labels.groups
             if group in groups
         ],
     )
-
-
-def memory(runs: Sequence[Run]) -> Iterator[Part]:
-    """The memory of the last runs, all runs, and what was done about memory."""
-    charted = [run for run in runs if run.chunks][-_CHARTED_RUNS:]
-    for run in reversed(charted):
-        chunks = [chunk.record for chunk in run.chunks]
-        yield Part(
-            f"Memory of run {run.number}",
-            f"{run.began:{MOMENT}} UTC: {counted(sum(c.bars for c in chunks), 'bar')} in "
-            f"{counted(len(chunks), 'chunk')} under {format_bytes(run.memory_limit_bytes)}. "
-            "Shades are chunks, triangles are events.",
-            _snapshots(run),
-            memory_charts.memory_over_time(run) if run.snapshots else None,
-        )
-        yield Part(
-            f"Predicted and measured peaks of run {run.number}",
-            "",
-            _chunks(run),
-            memory_charts.predicted_and_measured(run),
-        )
-    yield Part("Runs", "", _runs(runs))
-    events = [event for run in runs for event in run.events]
-    if events:
-        yield Part("Memory events", "", _events(events))
-
-
-def _snapshots(run: Run) -> Table:
-    """Evenly spread snapshots, each the one with the highest RSS of its stretch."""
-    step = -(-len(run.snapshots) // _MOST_ROWS) or 1
-    stretches = [run.snapshots[at : at + step] for at in range(0, len(run.snapshots), step)]
-    highest = [max(stretch, key=lambda one: one["rss_bytes"]) for stretch in stretches]
-    return Table(
-        "Memory over time",
-        ("chunk", "step", "time", "process MB", "DuckDB MB", "spilled MB", "available MB"),
-        [
-            (
-                one["chunk"] or "",
-                one["step"] or "",
-                f"{one['time']:%H:%M:%S.%f}"[:-3],
-                *(
-                    _megabytes(one[f"{name}_bytes"])
-                    for name in ("rss", "duckdb", "spill", "available")
-                ),
-            )
-            for one in highest
-        ],
-        left=2,
-    )
-
-
-def _chunks(run: Run) -> Table:
-    records = sorted((c.record for c in run.chunks), key=lambda c: c.peak_rss_bytes, reverse=True)
-    shown = sorted(records[:_MOST_ROWS], key=lambda record: record.start)
-    more = f" (the {len(shown)} of {len(records):,} with the highest peaks)"
-    return Table(
-        "Chunks" + more * (len(shown) < len(records)),
-        ("part file", "bars", "predicted MB", "measured MB", "spilled MB", "seconds", "attempts"),
-        [
-            (
-                record.file or "(no bars)",
-                number(record.bars),
-                _megabytes(record.predicted_peak_bytes),
-                _megabytes(record.peak_rss_bytes),
-                _megabytes(record.spill_bytes),
-                number(record.seconds, 2),
-                number(record.attempts),
-            )
-            for record in shown
-        ],
-    )
-
-
-def _runs(runs: Sequence[Run]) -> Table:
-    return Table(
-        "Runs",
-        ("run", "began (UTC)", "bars", "chunks", "seconds", "peak", "budget", "threads"),
-        [
-            (
-                str(run.number),
-                f"{run.began:{MOMENT}}",
-                number(sum(chunk.record.bars for chunk in run.chunks)),
-                number(len(run.chunks)),
-                number(run.summary["seconds"], 1) if run.summary else "not ended",
-                format_bytes(run.peak_rss_bytes),
-                format_bytes(run.memory_limit_bytes),
-                str(run.threads),
-            )
-            for run in runs[-_MOST_ROWS:]
-        ],
-        left=2,
-    )
-
-
-def _events(events: Sequence[Mapping[str, Any]]) -> Table:
-    more = f" (the last {_MOST_ROWS} of {len(events):,})" * (len(events) > _MOST_ROWS)
-    return Table(
-        f"Events{more}",
-        ("run", "time (UTC)", "kind", "reason", "chunk", "before MB", "after MB"),
-        [
-            (
-                str(event["run"]),
-                f"{event['time']:{MOMENT}}",
-                event["kind"],
-                event["reason"],
-                event["chunk"] or "",
-                _megabytes(event["before_bytes"]),
-                _megabytes(event["after_bytes"]),
-            )
-            for event in events[-_MOST_ROWS:]
-        ],
-        left=5,
-    )
-
-
-def configuration(runs: Sequence[Run]) -> Iterator[Part]:
-    """What the last run was told, and the programs that it was made with."""
-    if not runs:
-        return
-    run = runs[-1]
-    yield Part(
-        f"In force in run {run.number}",
-        "",
-        Table("Configuration", ("key", "value"), list(_flat("", run.config)), left=2),
-    )
-    yield Part(
-        "Versions",
-        "",
-        Table("Versions", ("program", "version"), list(run.versions.items()), left=2),
-    )
-
-
-def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            yield from _flat(f"{prefix}{key}.", value)
-        elif key == "modes":
-            for mode in value:
-                barriers = f"stop {mode['stop']}, target {mode['target']} ticks"
-                yield f"modes: {mode['name']}", f"{mode['direction']}, {barriers}"
-        else:
-            yield f"{prefix}{key}", "not set" if value is None else str(value)
-
-
-def _megabytes(size: int | None) -> str:
-    return "" if size is None else number(size / MB, 1)

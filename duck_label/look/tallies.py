@@ -37,11 +37,14 @@ class Worth:
     """What the labels of one mode are worth together, beside those that they overlap with.
 
     `effective_labels` is the sum of their uniqueness, of which `mean_uniqueness` is the mean.
+    `labels_per_effective_label` is one divided by that mean, and so the harmonic mean of how many
+    trades run at a bar, over the bars of each trade and over the trades.
     """
 
     trades: int
     effective_labels: float
     mean_uniqueness: float
+    labels_per_effective_label: float
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ def _worth(rows: list[_Row], trades: int) -> Worth | None:
     if len(parts) < len(rows) or trades == 0:
         return None
     worth = Fraction(int(sum(parts)), _PARTS)
-    return Worth(trades, float(worth), float(worth / trades))
+    return Worth(trades, float(worth), float(worth / trades), float(trades / worth))
 
 
 def _returns(rows: list[_Row], trades: int) -> Returns | None:
