@@ -84,7 +84,7 @@ class Sessions(Model):
     @classmethod
     def _are_hours(cls, value: str | None) -> str | None:
         if value is not None and _HOURS.fullmatch(value.strip()) is None:
-            raise ValueError("expected hours such as 08:30-15:00")
+            raise ValueError("expected hours of two digits, such as 08:30-15:00")
         return value
 
     @field_validator("days")

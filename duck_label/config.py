@@ -382,13 +382,26 @@ class LabelingConfig(Model):
     @property
     def doubts(self) -> tuple[str, ...]:
         """What is odd in what is asked, a line each."""
+        found = []
         never = [mode.name for mode in self.modes if mode.target.is_none]
-        if self.label != "win" or not never:
-            return ()
-        return (
-            f"without a target no label of {', '.join(never)} is ever 1: "
-            'label = "sign" labels what trades return',
-        )
+        if self.label == "win" and never:
+            found.append(
+                f"without a target no label of {', '.join(never)} is ever 1: "
+                'label = "sign" labels what trades return'
+            )
+        # Who writes 0.001 for a tenth of a percent gets a tick.
+        small = [
+            f"the {key} of {mode.name} is {one}"
+            for mode in self.modes
+            for key, one in (("stop", mode.stop), ("target", mode.target))
+            if one.is_fixed and all(grid.is_within_a_step(one) for grid in self.grids())
+        ]
+        if small:
+            found.append(
+                f"{', '.join(small)}, which is less than a price moves at least, and counts as "
+                'one step: percent of the entry are written "0.1%"'
+            )
+        return tuple(found)
 
     def horizon(self, mode: TradingMode) -> tuple[Decimal | None, int | None]:
         """The horizon of a mode in seconds or in bars: its own, or that of all."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -89,7 +89,10 @@ def _zone(value: object) -> object:
     try:
         ZoneInfo(str(value))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no time zone; write it as America/New_York") from None
+        cities = {zone.rpartition("/")[2]: zone for zone in sorted(available_timezones())}
+        near = cities.get(str(value).strip().title().replace(" ", "_"))
+        hint = f"did you mean {near!r}?" if near else "write it as America/New_York"
+        raise ValueError(f"{value!r} is no time zone; {hint}") from None
     return value
 
 
@@ -150,7 +153,9 @@ def explain(
 
     Given the values, the items of a list are told by their names too.
     """
-    return "\n".join(_explain_one(dict(item), model, values or {}) for item in error.errors())
+    lines = (_explain_one(dict(item), model, values or {}) for item in error.errors())
+    # What may be of two types is told once for each.
+    return "\n".join(dict.fromkeys(lines))
 
 
 def _named(location: tuple[Any, ...], values: Mapping[str, Any]) -> str:
@@ -165,6 +170,10 @@ def _named(location: tuple[Any, ...], values: Mapping[str, Any]) -> str:
 
 def _explain_one(item: dict[str, Any], model: type[BaseModel], values: Mapping[str, Any]) -> str:
     path = ".".join(str(part) for part in item["loc"])
+    is_in_a_table = len(item["loc"]) > 1 and item["type"] in ("extra_forbidden", "string_type")
+    if is_in_a_table and (name := str(item["loc"][-1])) in model.model_fields:
+        what = f"{name!r} is a key of the top level: put it above the first [table]"
+        return f"{path}{_named(item['loc'], values)}: {what}"
     if item["type"] == "extra_forbidden":
         *parents, name = (str(part) for part in item["loc"])
         known = list(_model_at(model, parents).model_fields)
@@ -172,12 +181,35 @@ def _explain_one(item: dict[str, Any], model: type[BaseModel], values: Mapping[s
         limit = f" ({_WAY_AROUND} where there is no key)"
         named = _named(item["loc"], values)
         return f"{'.'.join([*parents, ''])}{name}{named}: {unknown(name, known)}{limit}"
-    message = str(item["msg"]).removeprefix("Value error, ")
+    if _IS_A_DATE.match(item["type"]) and item["loc"][-1] in ("date", "datetime"):
+        path = path.rpartition(".")[0]
+    message = _expected(item) or str(item["msg"]).removeprefix("Value error, ")
     if item["type"] == "value_error" and not path:
         return message
     has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
-    given = f", not {item['input']!r}" if has_value else ""
+    told = repr(item["input"])
+    given = f", not {told}" if has_value and told not in message else ""
     return f"{path}{_named(item['loc'], values)}: {message[0].lower()}{message[1:]}{given}"
+
+
+_IS_A_DATE = re.compile("date(time)?_")
+
+
+def _expected(item: Mapping[str, Any]) -> str | None:
+    """What a key expects, where pydantic says it in words of Python."""
+    key, *inner = (str(part) for part in item["loc"]) if item["loc"] else ("",)
+    if item["type"] in ("model_type", "dict_type"):
+        # Volatilities and instruments have names.
+        return f"expected a table, [{key}.NAME]" if inner else f"expected a table, [{key}]"
+    if item["type"] == "tuple_type" and key == "modes":
+        return "expected a list of tables: write [[modes]] in double brackets before each"
+    if item["type"] == "tuple_type":
+        return "expected a list" + f' such as ["{item["input"]}"]' * isinstance(item["input"], str)
+    if item["type"] == "string_type":
+        return "expected text, in quotes"
+    if _IS_A_DATE.match(item["type"]):
+        return "expected a date, such as 2024-12-20"
+    return None
 
 
 def _model_at(model: type[BaseModel], path: list[str]) -> type[BaseModel]:

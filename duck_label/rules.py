@@ -333,7 +333,14 @@ class Grid:
         """The price increment in points."""
         return Fraction(self.numerator, self.denominator) * self.scale
 
+    def _increments(self, one: Barrier) -> Fraction:
+        per = Fraction(self.increments_per_tick) if one.unit == "ticks" else 1 / self.increment
+        return Fraction(one.number or 0) * per
+
     def distance(self, one: Barrier) -> int:
         """Whole increments to a barrier of ticks or points, rounded up, at least 1."""
-        per = Fraction(self.increments_per_tick) if one.unit == "ticks" else 1 / self.increment
-        return max(1, math.ceil(Fraction(one.number or 0) * per))
+        return max(1, math.ceil(self._increments(one)))
+
+    def is_within_a_step(self, one: Barrier) -> bool:
+        """Whether a barrier of ticks or points is nearer than any other price."""
+        return self._increments(one) < 1

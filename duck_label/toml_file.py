@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from decimal import Decimal
@@ -22,7 +23,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     """
     try:
         # Editors of Windows put a byte order mark before UTF-8.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -30,7 +32,18 @@ def read_toml(path: Path) -> dict[str, Any]:
             f"{path}: is no text in UTF-8 (PowerShell's > writes UTF-16): save it as UTF-8"
         ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
+        raise ConfigError(f"{path}: is not TOML: {error}{_line_of(error, text)}") from error
+
+
+def _line_of(error: tomllib.TOMLDecodeError, text: str) -> str:
+    """The line that an error of a file is about, and what is most often wrong there."""
+    place = re.search(r"at line (\d+)", str(error))
+    lines = text.splitlines()
+    if place is None or not 0 < int(place[1]) <= len(lines):
+        return ""
+    line = lines[int(place[1]) - 1].strip()
+    lacks_quotes = re.fullmatch(r"""[\w."-]+\s*=\s*[^\s"'\[{].*""", line) is not None
+    return f': "{line}"' + ' (text stands in quotes, such as "0.1%")' * lacks_quotes
 
 
 def written(values: Mapping[str, Any], remarks: Mapping[str, str]) -> str:

@@ -390,7 +390,7 @@ def test_where_most_prices_are_off_the_grid_the_tick_is_wrong(tmp_path: Path) ->
         label(write(tmp_path / "bars", [gold]), tmp_path / "out")
     message = str(caught.value)
     assert "their steps are of 0.1, and tick_size = 0.25 is hardly theirs" in message
-    assert "validate --write-config" in message
+    assert "validate INPUT --write-config" in message
     assert "only if 0.25 points are a tick all the same, price_increment = 0.05 would" in message
     assert "quarantine would leave" in message
     assert "--on-bad-rows" not in message
@@ -646,7 +646,7 @@ def test_most_bars_off_the_grid_are_told_their_steps(tmp_path: Path) -> None:
     bars = walk(400)
     for name in ("open", "high", "low", "close"):
         bars = replaced(bars, name, pa.array([round(0.2 * p, 2) for p in bars[name].to_pylist()]))
-    with pytest.raises(BadBarsError, match=r"steps are of 0\.05, .*validate --write-config"):
+    with pytest.raises(BadBarsError, match=r"steps are of 0\.05, .*validate INPUT --write-config"):
         label(write(tmp_path / "bars", [bars]), tmp_path / "out", tick_size=0.1)
 
 
@@ -817,7 +817,7 @@ def test_all_columns_that_lack_are_named_at_once(tmp_path: Path) -> None:
         label(tmp_path / "bars.parquet", tmp_path / "out")
     for name in ("timestamp", "open", "high", "low", "close"):
         assert f"no column '{name}'" in str(refused.value)
-    assert "validate --write-config" in str(refused.value)
+    assert "validate INPUT --write-config" in str(refused.value)
 
 
 def test_a_column_without_a_name_is_told_so(tmp_path: Path) -> None:

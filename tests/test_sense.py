@@ -63,10 +63,15 @@ def test_units_that_are_off_are_told(
     warnings, said = run(bars(scale), tmp_path, **config, run={"chunk": "1500"})
     (warning,) = warnings
     assert told in warning
-    assert "validate --write-config" in warning
+    assert "validate INPUT --write-config" in warning
     # After the first chunk, and at the end.
     assert len(said) == 2
     assert said[-1] == f"warning: {warning}"
+
+
+def test_a_run_without_a_trade_is_told(tmp_path: Path) -> None:
+    (warning,), _ = run(bars().assign(asks=False), tmp_path, events={"column": "asks"})
+    assert warning.startswith("no bar has a trade")
 
 
 def test_labels_of_one_kind_are_told(tmp_path: Path) -> None:

@@ -94,6 +94,19 @@ def test_a_mode_that_can_never_win_is_told(tmp_path: Path) -> None:
     assert said in CliRunner().invoke(main, ["validate", bars, "--mode", "m:long:4:none"]).stdout
 
 
+def test_barriers_below_the_least_move_are_told() -> None:
+    def said(stop: object, **others: Any) -> tuple[str, ...]:
+        modes = [{"name": "m", "direction": "long", "stop": stop, "target": 6}]
+        return LabelingConfig(modes=modes, **others).doubts
+
+    (told,) = said(0.001)
+    assert told.startswith("the stop of m is 0.001 ticks, which is less than a price moves")
+    assert said("0.2 points") != ()
+    assert said("0.001%") == said(1) == said("0.25 points") == ()
+    # Where some symbols have a finer grid, it may be meant for them.
+    assert said("0.2 points", instruments={"GC": {"tick_size": 0.1}}) == ()
+
+
 def test_validate_suggests_a_volatility_that_can_be_set(tmp_path: Path) -> None:
     """Its comments, without their marks, are a configuration."""
     pq.write_table(golden.bars("plain"), tmp_path / "bars.parquet")

@@ -2,8 +2,12 @@
 
 import tomllib
 from decimal import Decimal
+from pathlib import Path
 
-from duck_label.toml_file import told, written
+import pytest
+
+from duck_label.errors import ConfigError
+from duck_label.toml_file import read_toml, told, written
 
 
 def test_values_are_read_back_with_plain_ones_first_and_lists_of_tables_last() -> None:
@@ -50,3 +54,10 @@ stop = 12 # wide
     )
     assert tomllib.loads(text)["instruments"] == {"N.Q*": {"tick_size": 0.00001}}
     assert told(Decimal("1E+2")) == "100"
+
+
+def test_a_line_that_is_no_toml_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("tick_size = 1\nstop = 0.1%\n")
+    with pytest.raises(ConfigError, match=r'line 2, .*: "stop = 0\.1%" \(text stands in quotes'):
+        read_toml(file)

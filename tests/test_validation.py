@@ -512,3 +512,12 @@ def test_what_a_configuration_sets_is_kept_from_python(here: Path) -> None:
     kept = duck_label.validate(["bars"], LabelingConfig(tick_size=0.005)).suggestion
     assert (guessed["tick_size"], kept.values["tick_size"]) == (Decimal("0.01"), Decimal("0.005"))
     assert kept.reasons["tick_size"] == "the configuration"
+
+
+def test_in_python_validate_guesses_what_nobody_set(tmp_path: Path) -> None:
+    table = walk(300, 0.25, seconds=60)
+    pq.write_table(table, tmp_path / "bars.parquet")
+    guessed = duck_label.validate(tmp_path / "bars.parquet").suggestion.values
+    assert guessed["timeout_seconds"] == 3600
+    with pytest.raises(TypeError, match="takes files, not a Table"):
+        duck_label.validate(table)

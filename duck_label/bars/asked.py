@@ -91,7 +91,15 @@ def described(database: Database, path: str, key: str) -> dict[str, str]:
     try:
         rows = database.rows("describe from read_parquet($files)", {"files": exactly([path])})
     except duckdb.Error as error:
-        raise InputError(f"{path} ({key}): cannot be read: {reason_of(error)}") from error
+        reason = reason_of(error)
+        if "No such file" in reason:
+            raise InputError(f"{path} ({key}): there is no such file") from error
+        if "No magic bytes" in reason:
+            raise InputError(
+                f"{path} ({key}): is no Parquet file: DuckDB makes one of CSV, "
+                "copy (from 'x.csv') to 'x.parquet'"
+            ) from error
+        raise InputError(f"{path} ({key}): cannot be read: {reason}") from error
     return {name: kind for name, kind, *_ in rows}
 
 

@@ -244,7 +244,7 @@ def _fitting_increment(
             f"{who}most bars, and {off / all_prices:.0%} of the prices, are off the grid: their "
             "steps are of "
             f"{float(step):.15g}, and tick_size = {float(tick_size):g} is hardly theirs. "
-            "duck-label validate --write-config FILE writes a configuration that suits them"
+            "duck-label validate INPUT --write-config writes a configuration that suits them"
             f"{nevertheless if divisor else ''}"
         )
     for candidate in (current, *divisors):

@@ -329,12 +329,16 @@ def refuse_missing(
         if theirs not in kinds and not (optional and ours not in config.columns):
             hint = unknown(theirs, list(kinds)).partition("; ")[2]
             stop = "" if hint.endswith("?") else "."
+            # Where a file asks for bars, most people have their sides there.
+            also = ", or give the file of events a column 'side'" * (
+                ours == "side" and events is not None
+            )
             missing.append(
                 f"{path}: no column {theirs!r} for the {ours}: {hint}{stop} "
-                f"Pass --column {ours}=NAME or set it under [columns]"
+                f"Pass --column {ours}=NAME or set it under [columns]{also}"
             )
     if len(missing) > 1:
-        missing.append("`duck-label validate --write-config` guesses the names of all of them")
+        missing.append("`duck-label validate INPUT --write-config` guesses the names of all")
     if missing:
         raise InputError("\n".join(missing))
 

@@ -272,7 +272,7 @@ def _refuse_numbers(
     raise InputError(
         f"{paths[0]}: column {name!r} is {kind}: whole numbers since 1970 are times with a unit: "
         f'timestamp_unit = "{unit}" (--timestamp-unit {unit}){puts}. '
-        "`duck-label validate --write-config` writes it"
+        "`duck-label validate INPUT --write-config` writes it"
     )
 
 

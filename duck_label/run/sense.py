@@ -16,7 +16,7 @@ from duck_label.queries import render
 # Fewer bars may well be all alike.
 _ENOUGH_BARS = 100
 _MOST_ROLLED = 0.9
-_WAY = "duck-label validate --write-config FILE writes a configuration that suits the bars"
+_WAY = "duck-label validate INPUT --write-config writes a configuration that suits the bars"
 
 
 def doubts(
@@ -25,7 +25,7 @@ def doubts(
     """What is odd in the labels of part files, a line each; from the sums that they carry."""
     database.run(render("stats/tallies", {"sums": outcomes.SUMS}), {"files": files})
     modes: list[tuple[Any, ...]] = database.rows(
-        'select sum(bars), sum(roll), sum(target + stop + "both"), '
+        'select sum(bars), sum(roll), sum(skipped), sum(target + stop + "both"), '
         "count_if(label_1 > 0) > 0, count_if(label_0 > 0) > 0, count_if(label_minus_1 > 0) > 0 "
         "from tallies group by mode"
     )
@@ -33,6 +33,11 @@ def doubts(
     bars = max((mode[0] for mode in modes), default=0)
     if bars < _ENOUGH_BARS:
         return []
+    if all(mode[2] == mode[0] for mode in modes):
+        return [
+            "no bar has a trade: all are skipped, as none is asked, has a side, or knows its "
+            "distances; an event has the very timestamp of its bar, in UTC"
+        ]
     rolled = max(mode[1] for mode in modes) / bars
     if rolled >= _MOST_ROLLED:
         return [
@@ -42,10 +47,10 @@ def doubts(
         ]
     ticks = f"with a tick_size of {config.tick_size:f}"
     has_barriers = any(not one.is_none for mode in config.modes for one in mode.barriers)
-    if has_barriers and not any(touched for _, _, touched, *_ in modes):
+    if has_barriers and not any(touched for _, _, _, touched, *_ in modes):
         return [f"no barrier was touched {ticks}: are the prices in another unit? {_WAY}"]
     # Modes without a target are told from the beginning.
-    if not config.doubts and not any(sum(kinds) > 1 for _, _, _, *kinds in modes):
+    if not config.doubts and not any(sum(kinds) > 1 for _, _, _, _, *kinds in modes):
         what = "not one label is 1" if config.label == "win" else "all labels of a mode are alike"
         return [f"{what} {ticks}: nothing can be learned from them. {_WAY}"]
     return []

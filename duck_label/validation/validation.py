@@ -93,9 +93,15 @@ def validate_bars(
 
     Raises:
         InputError: if there is nothing to examine: no file, or none that can be read as bars.
+        TypeError: for bars that are no files.
     """
     paths = [inputs] if isinstance(inputs, str | Path) else inputs
-    return validate(paths, settings_of(config or LabelingConfig()))
+    if hasattr(paths, "columns"):
+        raise TypeError(
+            f"validate takes files, not a {type(inputs).__name__}: write it as Parquet first"
+        )
+    settings = Settings(LabelingConfig(), {}) if config is None else settings_of(config)
+    return validate(paths, settings)
 
 
 def validate(inputs: Sequence[str | Path], settings: Settings) -> Validation:
