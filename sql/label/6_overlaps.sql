@@ -9,8 +9,8 @@
 -- whole numbers, and those over a span are the difference of two that run over the bars: where they begin does not
 -- matter. (Lopez de Prado, Advances in Financial Machine Learning, 4.2 and 4.10, with price differences.)
 --
--- Rows are sorted once; what follows reads them as they pass by (see `2_bars`), so that sums run on from one series to
--- the next. No span does.
+-- Rows are sorted once; what follows reads them as they pass by, in their order and on one thread (see `2_bars`), so
+-- that sums run on from one series to the next. No span does.
 create or replace temp table worths as
 with
 spans as (
@@ -102,11 +102,10 @@ sums_at_the_end as (
     select
         *
         {%- for mode in trades.modes %},
-        lead(shares_{{ mode.number }}, span_{{ mode.number }}) over in_order as last_shares_{{ mode.number }},
-        lead(moves_{{ mode.number }}, span_{{ mode.number }}) over in_order as last_moves_{{ mode.number }}
+        lead(shares_{{ mode.number }}, span_{{ mode.number }}) over () as last_shares_{{ mode.number }},
+        lead(moves_{{ mode.number }}, span_{{ mode.number }}) over () as last_moves_{{ mode.number }}
         {%- endfor %}
     from sums
-    window in_order as (order by series, bar)
 )
 
 -- Of the first bar of a span counts the move from the entry, not from the close before.
@@ -128,10 +127,7 @@ select
                 + sums.entry_share_{{ number }}::hugeint * (sums.close - sums.entry)
             )::double / 1099511627776 / series.increments_per_tick
     end as attribution_{{ number }},
-    case
-        when sums.span_{{ number }} > 0
-            then (sums.last_shares_{{ number }} - sums.shares_{{ number }}) // sums.span_{{ number }}
-    end::bigint as worth_{{ number }}
+    floor(uniqueness_{{ number }} * 1099511627776)::bigint as worth_{{ number }}
     {%- endfor %}
 from sums_at_the_end as sums
 inner join series using (series)
