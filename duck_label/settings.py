@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError
 from duck_label.fields import explain
-from duck_label.toml_file import read_toml, written
+from duck_label.toml_file import read_toml
 
 LOCAL_FILE = Path("duck_label.toml")
 _DEFAULT = "default"
@@ -166,6 +166,8 @@ def parse_session(text: str) -> dict[str, str]:
 
 def to_toml(settings: Settings) -> str:
     """The configuration in force as a TOML file, each line with the origin of its value."""
+    from duck_label.toml_writing import written  # loads tomlkit, which readers do without
+
     values = settings.config.model_dump(mode="python")
     origins = {key: settings.origin(key) for key in _keys(values)}
     origin = origins.pop("modes")

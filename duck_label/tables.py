@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
 
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -31,6 +30,8 @@ def counted(number: int, thing: str) -> str:
 
 def show(parts: Sequence[Table | str]) -> None:
     """Write tables and lines to stdout."""
+    from rich.console import Console  # takes a while, and most commands show no table
+
     is_terminal = sys.stdout.isatty()
     # Anywhere but on a terminal a row is one line, however long.
     console = Console(file=sys.stdout, width=None if is_terminal else 10_000, highlight=False)
@@ -43,6 +44,10 @@ def show(parts: Sequence[Table | str]) -> None:
 
 
 def _drawn(table: Table, is_terminal: bool) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
     drawn = RichTable(
         title=Text(table.title),
         title_justify="left",

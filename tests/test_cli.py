@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -348,6 +349,28 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
     assert ended.stdout.strip() == b"[]"
     assert run("--version").stdout.startswith("duck-label 0.1.0 (DuckDB 2.")
+
+
+# Takes long to load, and is for terminals, stores, tables of Python or crews.
+SELDOM = (
+    *("rich", "tomlkit", "prompt_toolkit", "pygments", "prometheus_client", "matplotlib"),
+    *("fsspec", "ssl", "http", "urllib.request", "asyncio", "concurrent.futures"),
+    *("numpy", "pandas", "pyarrow", "polars", "pytz", "dateutil", "ray", "multiprocessing"),
+    *("duck_label.run.crews.processes", "duck_label.run.crews.ray", "duck_label.storage.stored"),
+)
+
+
+def test_a_plain_run_loads_nothing_that_it_does_without(here: Path) -> None:
+    query = f"copy (select * replace (timestamp::timestamptz as timestamp) from '{BARS}') to $path"
+    duckdb.execute(query, {"path": str(here / "zoned.parquet")})
+    for bars in (BARS, "zoned.parquet"):
+        script = (
+            "import sys; from duck_label.cli import main; "
+            f"main(['run', {bars!r}, '-o', 'out', '--overwrite'], standalone_mode=False); "
+            f"print([m for m in {SELDOM} if m in sys.modules])"
+        )
+        ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+        assert ended.stdout.strip() == b"[]"
 
 
 # Says when a run is in the middle of its second chunk.

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 # From the ground up; what stands in one line is one floor, whose rooms may use each other.
 FLOORS = (
     ("errors", "outcomes", "tables", "ranges", "sizes"),
-    ("toml_file", "whole", "fields"),
+    ("toml_file", "toml_writing", "whole", "fields"),
     ("compiled",),
     ("rules", "running", "asking"),
     ("config",),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from duck_label.errors import ConfigError
-from duck_label.toml_file import read_toml, told, written
+from duck_label.toml_file import read_toml
+from duck_label.toml_writing import told, written
 
 
 def test_values_are_read_back_with_plain_ones_first_and_lists_of_tables_last() -> None:

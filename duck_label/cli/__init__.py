@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +28,23 @@ class _Group(click.Group):
             return super().invoke(ctx)
 
 
+def _tell_versions(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version  # loads what reads mail
+
+        duck_label, duckdb, pyarrow = map(version, ("duck-label", "duckdb", "pyarrow"))
+        click.echo(f"duck-label {duck_label} (DuckDB {duckdb}, pyarrow {pyarrow})")
+        ctx.exit()
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(
-    version("duck-label"),
-    message=f"duck-label %(version)s (DuckDB {version('duckdb')}, pyarrow {version('pyarrow')})",
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_tell_versions,
+    help="Show the version and exit.",
 )
 def main() -> None:
     """Label years of one-second bars with DuckDB, out of core.

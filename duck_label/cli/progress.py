@@ -4,18 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from duck_label.bars.plan import Chunk
 from duck_label.cli.console import say
@@ -24,28 +13,11 @@ from duck_label.records.ledger import ChunkRecord
 from duck_label.run.results import RunPlan, RunSummary
 from duck_label.tables import counted
 
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
 # A run below this is too short to tell what it would grow by in a minute.
 _TELLING_SECONDS = 60
-
-
-class _Memory(ProgressColumn):
-    """The run's memory beside its budget."""
-
-    def __init__(self, limit: int, read_rss: Callable[[], int]) -> None:
-        super().__init__()
-        self._limit = limit
-        self._read_rss = read_rss
-
-    def render(self, task: Task) -> Text:  # noqa: ARG002 - the shape that rich calls
-        return Text(f"{format_bytes(self._read_rss())} of {format_bytes(self._limit)}")
-
-
-class _Rate(ProgressColumn):
-    """Rows done, and how many a second."""
-
-    def render(self, task: Task) -> Text:
-        rate = task.completed / task.elapsed if task.elapsed else 0
-        return Text(f"{task.completed:,.0f} bars, {rate:,.0f}/s")
 
 
 class TerminalProgress:
@@ -84,15 +56,9 @@ class TerminalProgress:
                 f"{counted(sum(chunk.rows for chunk in chunks), 'bar')} to go"
             )
         if self._show_bar:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                _Rate(),
-                _Memory(budget.limit, read_rss),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
+            from duck_label.cli.bar import labeling_bar  # loads rich
+
+            self._bar = labeling_bar(budget.limit, read_rss)
             self._bar.start()
             total = sum(chunk.rows for chunk in chunks)
             self._task = self._bar.add_task(f"chunk 0/{self._chunks}", total=total)
@@ -137,13 +103,9 @@ class ReadingProgress:
     def begin(self, bars: int) -> None:
         """Show the bar."""
         if self._show_bar:
-            self._bar = Progress(
-                BarColumn(),
-                _Rate(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
+            from duck_label.cli.bar import reading_bar  # loads rich
+
+            self._bar = reading_bar()
             self._bar.start()
             self._bar.add_task("", total=bars)
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, TypeVar
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-Shape = TypeVar("Shape")
 _MORE = ConfigDict(extra="allow")
 # The number of the form in which records are written. No other is read.
 FORMAT = 4
@@ -186,21 +187,33 @@ class Reading(TypedDict):
     step: str | None
 
 
-RunLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Start | End | Found | OtherFormat | Anew)
-ChunkLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Chunk)
-PartLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Chunk | WeighedPart)
-EventLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Event)
-ReadingLine: TypeAdapter[Mapping[str, Any]] = TypeAdapter(Reading)
+@dataclass(frozen=True)
+class Shape:
+    """What the lines of a record look like: one of some kinds."""
+
+    kinds: Any
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[Mapping[str, Any]]:
+        """What tells them from other lines; made for the first that is read."""
+        return TypeAdapter(self.kinds)
 
 
-def lines(path: Path, shape: TypeAdapter[Shape]) -> Iterator[Shape]:
+RunLine = Shape(Start | End | Found | OtherFormat | Anew)
+ChunkLine = Shape(Chunk)
+PartLine = Shape(Chunk | WeighedPart)
+EventLine = Shape(Event)
+ReadingLine = Shape(Reading)
+
+
+def lines(path: Path, shape: Shape) -> Iterator[Mapping[str, Any]]:
     """The lines of a record that have a shape; none where there is no such file."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
             try:
-                record = shape.validate_json(line, strict=True)
+                record = shape.adapter.validate_json(line, strict=True)
             except ValidationError:
                 continue
             yield record

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.request import url2pathname
 
 from duck_label.errors import ConfigError
 
@@ -51,6 +50,8 @@ def settled(name: str | Path) -> str:
             "for them"
         )
     if scheme_of(name) == "file":
+        from urllib.request import url2pathname  # loads all of HTTP
+
         return url2pathname(name.partition("://")[2])
     return name
 

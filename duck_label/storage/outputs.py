@@ -7,7 +7,6 @@ from pathlib import Path
 from duck_label.storage.folders import Folder
 from duck_label.storage.local import LocalFolder
 from duck_label.storage.names import is_url, settled
-from duck_label.storage.stored import StoredFolder
 
 
 def folder(name: str | Path, records: str, work: str | Path | None = None) -> Folder:
@@ -22,4 +21,6 @@ def folder(name: str | Path, records: str, work: str | Path | None = None) -> Fo
     name = settled(name)
     if not is_url(name):
         return LocalFolder(Path(name), records)
+    from duck_label.storage.stored import StoredFolder  # a path needs nothing of it
+
     return StoredFolder(name, records, work)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from glob import glob
 from io import BufferedReader
@@ -177,5 +176,7 @@ def each(function: Callable[[str], Result], names: Sequence[str]) -> list[Result
     """What a function says of each name, in order; those that wait for a store do so together."""
     if not any(map(is_url, names)):
         return [function(name) for name in names]
+    from concurrent.futures import ThreadPoolExecutor  # files of this machine do without
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(function, names))

@@ -16,7 +16,7 @@ from duck_label.rules import Instrument, Weights
 from duck_label.running import Memory, Run
 from duck_label.settings import Settings
 from duck_label.storage.names import is_bars
-from duck_label.toml_file import told
+from duck_label.toml_writing import told
 
 _HEAD = """\
 # How `make label` labels the bars. A key that is not set is here with its default: remove the # to

@@ -17,7 +17,7 @@ from duck_label.bars.schema import suits
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.rules import DEFAULT_MODES
 from duck_label.settings import Settings, nested
-from duck_label.toml_file import written
+from duck_label.toml_writing import written
 from duck_label.validation.families import Family, families, main_family, roll_gaps
 from duck_label.validation.price_grids import SymbolGrid
 from duck_label.validation.survey import SymbolReport, horizon_seconds

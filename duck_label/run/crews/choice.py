@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from glob import escape
+from typing import TYPE_CHECKING
 
 from duck_label.config import LabelingConfig
 from duck_label.memory import budget as memory
@@ -14,12 +15,15 @@ from duck_label.records.ledger import FOLDER
 from duck_label.run.admission import Bars
 from duck_label.run.chunks import ChunkLabeler
 from duck_label.run.crews.alone import Alone, Crew
-from duck_label.run.crews.processes import ProcessCrew
-from duck_label.run.crews.ray import THREADS, RayCrew
-from duck_label.run.crews.worker import Work
 from duck_label.run.opened import Opened
 from duck_label.run.watch import Watch
 from duck_label.storage.handover import Handover
+
+if TYPE_CHECKING:
+    from duck_label.run.crews.ray import RayCrew
+    from duck_label.run.crews.worker import Work
+
+# What other processes need is loaded where there are to be some.
 
 
 def share(config: LabelingConfig, budget: MemoryBudget) -> MemoryBudget:
@@ -37,6 +41,8 @@ def crew(opened: Opened, bars: Bars, watch: Watch) -> Iterator[Crew]:
         with _cluster(opened, bars, watch) as cluster:
             yield cluster
     elif config.run.has_workers:
+        from duck_label.run.crews.processes import ProcessCrew
+
         work = _work(opened, bars)
         budget = share(config, database.budget)
         with ProcessCrew(
@@ -56,6 +62,8 @@ def crew(opened: Opened, bars: Bars, watch: Watch) -> Iterator[Crew]:
 
 
 def _cluster(opened: Opened, bars: Bars, watch: Watch) -> RayCrew:
+    from duck_label.run.crews.ray import THREADS, RayCrew
+
     run, ledger = opened.config.run, opened.ledger
     # Nodes see nothing of this machine.
     quarantine = ledger.output.address(f"{FOLDER}/{ledger.quarantine.name}")
@@ -73,6 +81,8 @@ def _cluster(opened: Opened, bars: Bars, watch: Watch) -> RayCrew:
 
 def _work(opened: Opened, bars: Bars) -> Work:
     """What other processes need; this one gives back the memory of what came before."""
+    from duck_label.run.crews.worker import Work
+
     database, ledger, run = opened.database, opened.ledger, opened.config.run
     kept = database.temp_dir / "kept.duckdb"
     database.save_kept(kept)
