@@ -187,6 +187,7 @@ MAKE = {
 }
 WEIGH = "try other weights"
 WORTH = "know what overlapping labels are worth"
+WEIGHTS, FOLDS = "give a model sample weights", "fold without leaks"
 SOME, FLAT = "label only some bars", "be flat at the close"
 READ = [name for name in RECIPES if name.startswith("read the labels")]
 
@@ -194,8 +195,9 @@ READ = [name for name in RECIPES if name.startswith("read the labels")]
 USUAL = ("label a new month", "label Databento files", "label Binance files")
 
 
-def follow(recipe: str, folder: Path) -> None:
-    """Do what a recipe says, in the working folder."""
+def follow(recipe: str, folder: Path) -> dict[str, Any]:
+    """Do what a recipe says, in the working folder; the names that its Python has left."""
+    names: dict[str, Any] = {}
     for language, needs, text in BLOCK.findall(recipe):
         if language == "toml":
             (folder / "duck_label.toml").write_text(text, encoding="utf-8")
@@ -211,7 +213,8 @@ def follow(recipe: str, folder: Path) -> None:
             compile(text, "recipe", "exec")
             if not needs:
                 (folder / "recipe.py").write_text(text, encoding="utf-8")
-                run_path("recipe.py")
+                names |= run_path("recipe.py")
+    return names
 
 
 @pytest.mark.parametrize("name", long_but(USUAL, LABEL))
@@ -270,6 +273,60 @@ def test_a_recipe_tells_what_labels_are_worth(
     assert labels == BARS - 1
     assert highest <= 1
     assert 0 < worth < labels
+
+
+def test_a_recipe_makes_sample_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain(tmp_path / "bars" / "2024-03.parquet")
+    weighed = follow(RECIPES[WEIGHTS], tmp_path)["weighed"]
+    query = "select weight_low_vol_long * uniqueness_low_vol_long from 'labels/*.parquet'"
+    made = [weight for (weight,) in duckdb.execute(query).fetchall() if weight is not None]
+    assert len(weighed) == len(made) > BARS / 2
+    scale = sum(made) / len(made)
+    assert sorted(weighed["weight"]) == pytest.approx([weight / scale for weight in sorted(made)])
+    sums = weighed.groupby("label")["balanced"].sum()
+    assert sums.to_list() == pytest.approx([len(made) / 2] * 2)
+
+
+def test_a_recipe_folds_without_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stays is what a plain loop over the spans of trades leaves."""
+    purgedcv = pytest.importorskip("purgedcv", reason="the group `model` is not installed")
+    monkeypatch.chdir(tmp_path)
+    plain(tmp_path / "bars" / "2024-03.parquet")
+    made = follow(RECIPES[FOLDS], tmp_path)
+    rows = made["rows"]
+    entries, touches = rows["timestamp"] + timedelta(seconds=1), rows["touch_time"]
+    assert list(made["times"]["prediction_times"]) == list(entries)
+    # In seconds; known when the bar after the one that decided is over.
+    spans = [
+        (int((entry - START).total_seconds()), int((touch - START).total_seconds()) + 2)
+        for entry, touch in zip(entries, touches, strict=True)
+    ]
+    embargo = 7
+    times = {
+        "prediction_times": entries,
+        "evaluation_times": touches + timedelta(seconds=2),
+        "embargo": timedelta(seconds=embargo),
+    }
+
+    def has_seen(row: int, test: list[int]) -> bool:
+        entry, known = spans[row]
+        overlaps = any(entry < spans[other][1] and spans[other][0] < known for other in test)
+        return overlaps or any(0 <= entry - spans[other][1] <= embargo for other in test)
+
+    for splitter in (
+        purgedcv.PurgedKFold(5, **times),
+        purgedcv.CombinatorialPurgedCV(6, 2, **times),
+    ):
+        left = set()
+        for train, test in splitter.split(rows):
+            others = sorted({*range(len(spans))} - {*test})
+            stay = [row for row in others if not has_seen(row, list(test))]
+            assert list(train) == stay
+            left |= {bool(stay) and stay[0] < test[0], bool(stay) and stay[-1] > test[-1]}
+        assert left == {True, False}
+    assert made["folds"].get_n_splits() == 5
+    assert made["combined"].get_n_splits() == 15
 
 
 @pytest.mark.parametrize("name", long_but(READ[:2], READ))
@@ -345,4 +402,5 @@ def test_a_recipe_is_flat_at_the_close(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_every_recipe_is_typed() -> None:
-    assert {*LABEL, *TRADES, *MAKE, WEIGH, WORTH, *READ, SOME, FLAT} == set(RECIPES)
+    others = {WEIGH, WORTH, WEIGHTS, FOLDS, SOME, FLAT}
+    assert {*LABEL, *TRADES, *MAKE, *READ, *others} == set(RECIPES)
