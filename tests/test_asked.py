@@ -237,6 +237,19 @@ def test_sessions_that_cannot_be_meant_are_refused(
         run(bars, tmp_path / "out", session={"file": str(tmp_path / "sessions.parquet")})
 
 
+def test_equal_sessions_count_once(bars: Path, tmp_path: Path) -> None:
+    hour = START + timedelta(hours=15)
+    labeled = []
+    for times in (1, 2):
+        table = pa.table({"open": [hour] * times, "close": [hour + timedelta(minutes=9)] * times})
+        pq.write_table(table, tmp_path / f"{times}.parquet")
+        run(bars, tmp_path / f"out{times}", session={"file": str(tmp_path / f"{times}.parquet")})
+        labeled.append(read(tmp_path / f"out{times}"))
+    assert labeled[0].equals(labeled[1])
+    # A bar every twelve seconds, of which the last has its entry outside.
+    assert len(labeled[0]) - labeled[0]["label_m"].null_count == 9 * 5 - 1
+
+
 def test_a_file_without_opens_and_bars_of_days_have_no_sessions(tmp_path: Path, bars: Path) -> None:
     pq.write_table(pa.table({"start": [START]}), tmp_path / "sessions.parquet")
     with pytest.raises(InputError, match="sessions have columns 'open' and 'close'"):

@@ -152,6 +152,37 @@ def test_options_beat_files_and_files_beat_defaults(here: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("below", "option", "table", "left"),
+    [
+        ("[events]\ncolumn = 'x'", ["--events", "e.parquet"], "events", {"file": "e.parquet"}),
+        ("[events]\nfile = 'x'", ["--every-seconds", "5"], "events", {"every_seconds": "5.0"}),
+        ("[events]\nevery_seconds = 5", ["--event-column", "e"], "events", {"column": "e"}),
+        (
+            "[session]\nhours = '08:30-15:00'\nzone = 'UTC'\ndays = 'mon'",
+            ["--session", "s.parquet"],
+            "session",
+            {"file": "s.parquet", "zone": "UTC", "days": "mon-sun"},
+        ),
+        (
+            "[session]\nfile = 's.parquet'",
+            ["--session", "08:30-15:00 UTC"],
+            "session",
+            {"hours": "08:30-15:00", "zone": "UTC", "days": "mon-sun"},
+        ),
+    ],
+)
+def test_one_way_to_ask_takes_the_place_of_another(
+    below: str, option: list[str], table: str, left: dict[str, str], here: Path
+) -> None:
+    (here / "duck_label.toml").write_text(f"{below}\n")
+    result = run("config", *option, "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)["config"][table]
+    rest = ("ask", "flat")
+    assert {key: str(told[key]) for key in told if told[key] and key not in rest} == left
+
+
 def test_keys_of_an_instrument_are_layered_one_by_one(here: Path) -> None:
     (here / "duck_label.toml").write_text('[instruments."A.B"]\ntick_size = 0.1\n')
     key = "instruments.'A.B'.price_increment"

@@ -646,3 +646,13 @@ def test_sides_and_columns_of_a_table(library: str) -> None:
     table = in_order(arrow(labeled))
     names = [name for name in names if name.endswith("_m")]
     assert golden.differences(table, expected, names) == []
+
+
+def test_a_column_of_a_table_asks_for_bars() -> None:
+    bars = bars_of_one()
+    is_event = [row % 3 == 1 for row in range(len(bars))]
+    engine = WeightedLabelingEngine(LabelingConfig(events={"column": "is event"}))
+    labeled = engine.process_dataframe(bars.append_column("is event", pa.array(is_event)))
+    assert labeled["label_low_vol_long"].is_valid().to_pylist() == is_event
+    with pytest.raises(InputError, match=r"no column 'is event' to ask for bars \(events.column\)"):
+        engine.process_dataframe(bars)

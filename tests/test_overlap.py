@@ -150,6 +150,34 @@ def test_a_trade_that_enters_long_after_its_bar_overlaps_across_a_cut(tmp_path: 
     assert read(tmp_path / "out").equals(whole)
 
 
+@pytest.mark.parametrize("longer", ["timeout_seconds", "timeout_bars"])
+def test_the_longest_horizon_of_any_mode_reaches_across_a_cut(longer: str, tmp_path: Path) -> None:
+    """Bars a minute apart whose prices stand still: trades go on for one, or for seven."""
+    minutes = {"timeout_seconds": 1, "timeout_bars": 1, longer: 7}
+    horizons = (("m", "timeout_bars", 1), ("n", "timeout_seconds", 60))
+    config: dict[str, Any] = {
+        "uniqueness": True,
+        "modes": [
+            {
+                "name": name,
+                "direction": "long",
+                "stop": 20,
+                "target": 20,
+                kind: minutes[kind] * unit,
+            }
+            for name, kind, unit in horizons
+        ],
+    }
+    pq.write_table(bars_of([4000] * 30), tmp_path / "bars.parquet")
+    moment = START + timedelta(minutes=15)
+    for how in ({"start": moment}, {"end": moment}):
+        labeled = label(tmp_path / "bars.parquet", tmp_path / "out", how=how, **config)
+    for name, kind, _ in horizons:
+        # A bar lies in as many spans as each of them has bars.
+        of_mode = labeled[f"uniqueness_{name}"].to_pylist()
+        assert set(of_mode[8:20]) == {(2**40 // minutes[kind]) / 2**40}
+
+
 def test_events_that_join_change_what_labels_beside_them_are_worth(
     bars: pa.Table, tmp_path: Path
 ) -> None:

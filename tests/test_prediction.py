@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duck_label import LabelingConfig
+from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.memory import budget
 from duck_label.memory.budget import MemoryBudget
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.records.ledger import FOLDER
@@ -58,6 +59,7 @@ def test_more_modes_details_and_wider_bars_need_more() -> None:
     narrow = bytes_per_row(config, 50)
     assert bytes_per_row(config, 500) > narrow
     assert bytes_per_row(LabelingConfig(details=True), 50) > narrow
+    assert bytes_per_row(LabelingConfig(uniqueness=True), 50) > narrow + 6 * 100
     assert bytes_per_row(LabelingConfig(modes=config.modes[:1]), 50) < narrow
 
 
@@ -73,6 +75,20 @@ def run(bars: Path, output: Path, *options: str) -> list[dict[str, Any]]:
 def errors_after_five(chunks: list[dict[str, Any]]) -> list[float]:
     assert len(chunks) > 8
     return [abs(c["predicted_peak_bytes"] / c["peak_rss_bytes"] - 1) for c in chunks[5:]]
+
+
+def test_however_little_memory_is_left_a_chunk_has_a_thousand_bars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Smaller ones would be margin for the most part, and as many as there are bars."""
+    monkeypatch.setattr(budget, "rss_bytes", lambda: 280_000_000)
+    write_sample(tmp_path / "bars.parquet", days=1)
+    engine = WeightedLabelingEngine(LabelingConfig(memory={"limit": "300MB"}))
+    planned = engine.plan_files([tmp_path / "bars.parquet"], tmp_path / "out")
+    rows = [chunk.rows for chunk in planned.chunks]
+    # The first is an eighth, to see what a bar needs.
+    assert max(rows) > 900
+    assert min(rows[1:-1]) > 700
 
 
 def test_a_process_that_holds_much_has_chunks_of_what_is_left() -> None:
