@@ -69,10 +69,12 @@ def load(
     options: Mapping[str, Any],
     config_file: Path | None = None,
     assignments: Sequence[Mapping[str, Any]] = (),
+    output: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Put together the options given, the `--config` file, and `duck_label.toml` in this folder.
 
-    `options` maps dotted keys (`run.chunk`) to values, `assignments` are those of `--set`.
+    `options` maps dotted keys (`run.chunk`) to values, `assignments` are those of `--set`, and what
+    nobody says is as the `output` has it.
 
     Raises:
         ConfigError: naming the key, the mistake, and the file or option that made it.
@@ -80,6 +82,7 @@ def load(
     layers = [(path, _read(path)) for path in (LOCAL_FILE, config_file) if path is not None]
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    _lay(merged, origins, [(key, value, "the output") for key, value in (output or {}).items()])
     for path, values in layers:
         _lay(merged, origins, [(*item, str(path)) for item in _dotted(values)])
     _lay(merged, origins, [(*item, "--set") for a in assignments for item in _dotted(a)])

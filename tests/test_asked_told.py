@@ -205,6 +205,32 @@ def test_explain_says_which_files_it_did_not_look_at(bars: Path, tmp_path: Path)
     )
 
 
+def test_explain_finds_files_from_anywhere_and_where_a_project_was_moved(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "project"
+    (project / "signals").mkdir(parents=True)
+    times = pa.table({"timestamp": [START + timedelta(minutes=1)]})
+    pq.write_table(times, project / "signals" / "events.parquet")
+    monkeypatch.chdir(project)
+    events = {"file": "signals/events.parquet"}
+    label(bars, Path("out"), details=True, **{**CONFIG, "events": events})
+    monkeypatch.chdir(tmp_path)
+
+    def doubts(output: Path) -> list[str]:
+        return [doubt for doubt in told(output, 0, 1).doubts if "the file of" in doubt]
+
+    assert doubts(project / "out") == []
+    moved = project.rename(tmp_path / "moved")
+    assert doubts(moved / "out") == []
+    refused = told(moved / "out", 0, 2)
+    assert f"no event of {moved}/signals/events.parquet" in str(refused.trade.reason)
+    # Where both are gone, the first is named.
+    (moved / "signals" / "events.parquet").unlink()
+    (doubt,) = doubts(moved / "out")
+    assert doubt.startswith(f"the file of events is gone: {project}/signals/events.parquet")
+
+
 @pytest.mark.parametrize(
     ("config", "reason"),
     [

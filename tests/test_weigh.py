@@ -380,3 +380,26 @@ def test_labels_of_options_are_weighed_by_options_of_weights_alone(
         ended = CliRunner().invoke(main, command)
         assert ended.exit_code == 0, ended.stderr
     assert read(tmp_path / "out").equals(read(tmp_path / "fresh"))
+
+
+def test_weighing_knows_from_the_output_that_there_is_uniqueness(
+    bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And needs no side of the bars where a file of events tells it."""
+    monkeypatch.chdir(tmp_path)
+    times = pq.read_table(bars)["timestamp"][::7]
+    pq.write_table(pa.table({"timestamp": times, "side": [1] * len(times)}), "events.parquet")
+    how = ["--mode", "a:side:2:3", "--details", "--events", "events.parquet"]
+    factors = ["--set", 'weights.factors=["decay", "uniqueness"]']
+    for command in (
+        ["run", str(bars), "-o", "out", *how, "--uniqueness"],
+        ["weigh", "out", *factors],
+        ["run", str(bars), "-o", "fresh", *how, "--uniqueness", *factors],
+        ["run", str(bars), "-o", "without", *how],
+    ):
+        ended = CliRunner().invoke(main, command)
+        assert ended.exit_code == 0, ended.stderr
+    assert read(tmp_path / "out").equals(read(tmp_path / "fresh"))
+    refused = CliRunner().invoke(main, ["weigh", "without", *factors])
+    assert refused.exit_code == 2
+    assert "set uniqueness = true" in refused.stderr

@@ -19,8 +19,10 @@ def configuration(command: Command) -> Command:
     return command
 
 
-def settings_of(values: Mapping[str, Any]) -> Settings:
+def settings_of(values: Mapping[str, Any], output: Mapping[str, Any] | None = None) -> Settings:
     """The configuration in force, given the values of the options of `configuration`.
+
+    What neither these nor files set is as the `output` has it.
 
     Raises:
         ConfigError: naming the option, or the file and key, that is wrong.
@@ -44,4 +46,4 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         session = settings.parse_session(values["session"])
         options |= {f"session.{key}": value for key, value in session.items()}
     assignments = [settings.parse_assignment(text) for text in values["assignments"]]
-    return settings.load(options, values["config_file"], assignments)
+    return settings.load(options, values["config_file"], assignments, output)

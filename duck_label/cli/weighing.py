@@ -39,9 +39,9 @@ def weigh(
     """
     from duck_label.cli.progress import TerminalProgress, summary_text
     from duck_label.profile import Profile
-    from duck_label.run.weigh import weigh
+    from duck_label.run.weigh import factors_there, weigh
 
-    config = settings_of(configuration).config
+    config = settings_of(configuration, factors_there(output)).config
     steps = Profile() if profile else None
     with TerminalProgress(quiet=quiet, verbose=verbose, show_bar=not no_progress) as progress:
         summary = weigh(output, config, progress, steps)

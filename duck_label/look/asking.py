@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from duck_label.bars.asked import open_events, open_sessions
@@ -54,15 +56,21 @@ class Asking:
         if recorded is None:
             self.doubts.append(f"no record tells where the file of {what} was")
             return None
-        path = str(recorded[0])
-        try:
-            now = [path, *fingerprint(path)]
-        except InputError:
+        path, size, version, *from_output = recorded
+        written, places = [size, version], [str(path)]
+        # A project that was moved as a whole has it where the output saw it.
+        places += [Path(self._output.folder, str(n)).resolve().as_posix() for n in from_output]
+        found = {}
+        for place in places:
+            with suppress(InputError):
+                found[place] = [*fingerprint(place)]
+        if not found:
             self.doubts.append(f"the file of {what} is gone: {path} was not looked at")
             return None
-        if now != list(recorded):
-            self.doubts.append(f"the file of {what} has changed since: {path}")
-        return path
+        place = next((one for one in found if found[one] == written), next(iter(found)))
+        if found[place] != written:
+            self.doubts.append(f"the file of {what} has changed since: {place}")
+        return place
 
     def of(self, bars: Sequence[Bar], signal: int, symbol: str, row: Mapping[str, Any]) -> Asked:
         """What is asked of a bar, of those of its symbol around it; `row` are its columns."""

@@ -125,7 +125,7 @@ class Checked:
     latest_month: int
     rounded: Sequence[Rounded] = ()
     repeated: int = 0
-    # Path, size and version of the files of events and sessions.
+    # Path, size, version and path from the output of the files of events and sessions.
     asking: Sequence[Sequence[str | int]] = ()
 
     @property

@@ -127,7 +127,7 @@ def admit(
     if latest is None:
         raise InputError("there is no good bar in the input")
     _refuse_emptiness(database, source, context, everything, wanted)
-    asking = asking_files(config)
+    asking = asking_files(config, ledger.output)
     if before is None or before.asking != asking:
         refuse_events(database, config, context)
     # From here on nothing in the input stands against labeling it.
@@ -145,7 +145,7 @@ def admit(
     otherwise: Sequence[ChunkRecord] = ()
     if before is not None:
         asked = Asked(database, source, config, context)
-        otherwise = asked.otherwise(ledger.chunks(), before)
+        otherwise = asked.otherwise(ledger.chunks(), before, asking)
         ledger.withdraw(otherwise)
     files = input_files(given, before)
     of_weights = weight_identity(config), month
@@ -241,7 +241,7 @@ def finished(
     return replace(
         checked,
         files=files,
-        asking=asking_files(config),
+        asking=asking_files(config, ledger.output),
         weights=weight_identity(config),
         reference_month=month,
     )
@@ -251,7 +251,8 @@ def _asked_otherwise(
     database: Database, source: Source, config: LabelingConfig, ledger: Ledger, checked: Checked
 ) -> list[ChunkRecord]:
     """The finished chunks that events and sessions as they are now ask otherwise."""
-    if checked.asking == asking_files(config):
+    asking = asking_files(config, ledger.output)
+    if checked.asking == asking:
         return []
     context = source.context(config)
     database.run(
@@ -259,7 +260,7 @@ def _asked_otherwise(
         {**queries.parameters(config, source.bars), "files": source.paths},
     )
     keep_sessions(database, source, config, context)
-    return Asked(database, source, config, context).otherwise(ledger.chunks(), checked)
+    return Asked(database, source, config, context).otherwise(ledger.chunks(), checked, asking)
 
 
 def lasting(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from duck_label.bars.asked import events_parameters
@@ -13,18 +16,32 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.queries import render
 from duck_label.records.ledger import Checked, ChunkRecord, Reach
-from duck_label.storage.names import settled
+from duck_label.storage.folders import Folder
+from duck_label.storage.names import is_url, settled
 
 
-def asking_files(config: LabelingConfig) -> list[list[str | int]]:
-    """Path, size and version of the files that say which bars are asked.
+def asking_files(config: LabelingConfig, output: Folder) -> list[list[str | int]]:
+    """Where the files lie that say which bars are asked, and their size and version.
+
+    The path is absolute; one from the output's folder follows, where there is one, as a project may
+    be moved as a whole.
 
     Raises:
         InputError: if one cannot be read.
     """
     tables = (config.events, config.session)
     paths = [settled(table.file) for table in tables if table is not None and table.file]
-    return [[path, *fingerprint(path)] for path in paths]
+    return [_found_by(path, output.address()) for path in paths]
+
+
+def _found_by(path: str, output: str) -> list[str | int]:
+    if is_url(path):
+        return [path, *fingerprint(path)]
+    absolute = Path(path).resolve()
+    by: list[str | int] = [absolute.as_posix(), *fingerprint(path)]
+    with suppress(ValueError):  # there is no way from one drive of Windows to another
+        by += [] if is_url(output) else [Path(os.path.relpath(absolute, output)).as_posix()]
+    return by
 
 
 @dataclass(frozen=True)
@@ -77,12 +94,17 @@ class Asked:
             for name, reach in zip(names, reaches, strict=True)
         ]
 
-    def otherwise(self, done: Sequence[ChunkRecord], before: Checked) -> list[ChunkRecord]:
+    def otherwise(
+        self,
+        done: Sequence[ChunkRecord],
+        before: Checked,
+        asking: Sequence[Sequence[str | int]],
+    ) -> list[ChunkRecord]:
         """The finished chunks that are asked otherwise than they were.
 
-        Nothing is read where the files are those that were read `before`.
+        Nothing is read where the files that are `asking` are those that were read `before`.
         """
-        if before.asking == asking_files(self.config):
+        if before.asking == asking:
             return []
         known = [one for one in done if one.file is not None and one.reach is not None]
         now = self.told([(one.start, one.end, one.reach) for one in known if one.reach])

@@ -9,6 +9,7 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
@@ -98,6 +99,17 @@ def weigh(
                 summary.finish(watch.monitor.finish_monitoring(), watch.manager)
                 ledger.append("runs", {"event": "end", **summary.to_json()})
     return summary
+
+
+def factors_there(output: str | Path) -> dict[str, Any]:
+    """What an output has beside the details that a weight may be made of, as the configuration.
+
+    Raises:
+        ConfigError, OutputError: for a store that cannot be read.
+    """
+    load([output])
+    checked = Ledger(output).checked()
+    return {"uniqueness": True} if checked is not None and checked.config["uniqueness"] else {}
 
 
 def _labeled(ledger: Ledger) -> Checked:
