@@ -59,8 +59,6 @@ BLOCK_BARS = 64
 _TRAIL_BARS = 16
 # Its powers of two: what lies within twice as many bars is told by what lies within so many.
 _TRAIL_STEPS = tuple(2**power for power in range(_TRAIL_BARS.bit_length()))
-# How far back or ahead DuckDB's windows look while rows pass by.
-_STREAMED_BARS = 2_000
 # How far a price may lie from its level, in increments; or, relative to the level, how far one step
 # of a DOUBLE and the two roundings of the division may take it.
 _NEAR, _PRECISION = "1e-6", "4.5e-16"
@@ -239,7 +237,6 @@ def context(
         "longest_horizon": lambda table="": _longest_horizon(trades, table),
         "trail_bars": _TRAIL_BARS,
         "trail_steps": _TRAIL_STEPS,
-        "streamed_bars": _STREAMED_BARS,
         "enters_at_close": config.entry == "close",
         "tie": config.tie,
         "breaks_ties_by_open": config.tie == "open" and trades.may_tie,

@@ -13,11 +13,8 @@
 -- `is_wanted` is a bar of the chunk, `is_asked` one of those that a trade is asked for, and `is_late` one whose entry
 -- bar stands too late, in another session or in none. Sessions never overlap: one is known by when it closes.
 {%- from "label/asked.sql" import events_of_the_chunk, sessions_of_the_series %}
+{%- from "label/volatility.sql" import totals_and_volatility %}
 {%- set volatilities = trades.volatilities %}
-{#- Windows run while rows pass by if all of them reach back a few bars alone. -#}
-{%- set reaches_far = volatilities | selectattr("1.kind", "equalto", "range") | list
-    or volatilities | selectattr("1.bars", "gt", streamed_bars) | list %}
-{%- set before = "over (order by bar)" if reaches_far else "over ()" %}
 {%- set horizons_in_bars = trades.horizons | selectattr("in_bars") | list %}
 {%- set is_told = asking is not none and asking.every_seconds is none %}
 {%- set has_own_side = trades.has_sides and side is not none %}
@@ -200,68 +197,7 @@ bars_with_their_neighbours as (
 )
 {%- if volatilities %},
 
-bars_with_their_totals as (
-    select
-        *
-        {%- for _, volatility in volatilities %}
-        {%- if volatility.kind == "atr" %},
-        sum(true_range) over so_far as total_{{ loop.index }}
-        {%- elif volatility.kind == "std" %},
-        sum(change) over so_far as total_{{ loop.index }},
-        sum(change::hugeint * case when not coalesce(jumps, false) then change end) over so_far as squares_{{ loop.index }}
-        {%- endif %}
-        {%- endfor %},
-        max(case when jumps then bar end) over so_far as last_jump
-    from bars_with_their_neighbours
-    window so_far as (rows between unbounded preceding and current row) -- noqa: PRS
-),
-
--- A change over which the close jumps is no volatility: the window that holds it has none.
-bars_with_their_volatility as (
-    select
-        * exclude (
-            change, true_range, last_jump
-            {%- for _, volatility in volatilities %}
-            {{- ", total_%d" % loop.index if volatility.kind != "range" }}
-            {{- ", squares_%d" % loop.index if volatility.kind == "std" }}
-            {%- endfor %}
-        )
-        {%- for _, volatility in volatilities %}
-        {%- set length = volatility.bars %}
-        {%- set first = length if volatility.kind == "std" else length - 1 %}
-        {%- set total = "(total_%d - coalesce(lag(total_%d, %d) %s, 0))" % (loop.index, loop.index, length, before) %},
-        case
-            when
-                lag(series, {{ first }}) {{ before }} = series
-                and coalesce(last_jump <= bar - {{ length }}, true)
-                then
-                    {%- if volatility.kind == "atr" %}
-                    {{ total }}
-                    {%- elif volatility.kind == "range" %}
-                    (max(high) over last_{{ loop.index }} - min(low) over last_{{ loop.index }})::hugeint
-                    {%- else %}
-                    {%- set squares = "squares_%d" % loop.index %}
-                    sqrt(
-                        (
-                            {{ length }}::hugeint
-                            * ({{ squares }} - coalesce(lag({{ squares }}, {{ length }}) {{ before }}, 0))
-                            - {{ total }}
-                            * {{ total }}
-                        )::double
-                        / ({{ length }} * ({{ length }} - 1))::double
-                    )
-                    {%- endif %}
-        end as volatility_{{ loop.index }}
-        {%- endfor %}
-    from bars_with_their_totals
-    {%- if volatilities | selectattr("1.kind", "equalto", "range") | list %}
-    window
-        {%- for _, volatility in volatilities %}
-        last_{{ loop.index }} as (order by bar rows between {{ volatility.bars - 1 }} preceding and current row)
-        {{- "," if not loop.last }}
-        {%- endfor %}
-    {%- endif %}
-)
+{{ totals_and_volatility(volatilities) }}
 {%- endif %}
 {%- set bars_so_far = "bars_with_their_volatility" if volatilities else "bars_with_their_neighbours" %}
 {%- if trades.own %},
