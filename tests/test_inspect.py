@@ -80,11 +80,12 @@ def test_labels_long_is_a_row_for_every_bar_and_mode(finished: Path) -> None:
     expected = golden.expected("symbols_unsorted")
     with Output(finished) as output:
         found = output.sql(
-            "select mode, count(*), sum(label), sum(mae_ticks), count(touch_time) "
-            "from labels_long group by mode"
+            "select mode, count(*), sum(label), sum(mae_ticks), count(touch_time), "
+            "count(uniqueness) + count(attribution) from labels_long group by mode"
         ).fetchall()
     assert len(found) == 6
-    for mode, bars, winners, mae_ticks, touches in found:
+    for mode, bars, winners, mae_ticks, touches, worths in found:
+        assert worths == 0, "nobody asked for what labels are worth"
         assert bars == len(expected)
         assert winners == pc.sum(expected[f"label_{mode}"]).as_py()
         assert mae_ticks == pc.sum(expected[f"mae_ticks_{mode}"]).as_py()

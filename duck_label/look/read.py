@@ -191,7 +191,7 @@ def read(
     with Output(output, means) as opened:
         config, theirs = opened.config, opened.columns()
         chosen = _modes(config, _listed(modes))
-        taken = _columns(opened, theirs, chosen, _listed(columns))
+        taken = _columns(opened, config, theirs, chosen, _listed(columns))
         if unresolved == "null" and config.unresolved == "zero" and not config.details:
             raise QueryError(
                 f"{opened.folder}: does not tell unresolved trades: label with --details, or with "
@@ -231,16 +231,17 @@ def _modes(config: LabelingConfig, asked: list[str] | None) -> list[str]:
 
 def _columns(
     opened: Output,
+    config: LabelingConfig,
     theirs: Mapping[str, str],
     modes: Sequence[str],
     asked: list[str] | None,
 ) -> list[str]:
     """The columns that are asked for, or all that the output has but for `utc`."""
     known = [name for name, *_ in opened.sql("describe labels_long").fetchall()]
-    lacks = _lacking(opened.config, theirs, modes)
+    lacks = _lacking(config, theirs, modes)
     held = [name for name in known if name not in lacks]
     if asked is None:
-        aside = left_aside(opened.config, theirs)
+        aside = left_aside(config, theirs)
         if aside:
             warnings.warn(
                 f"{opened.folder}: columns of the bars that are called as those of labels stay "
@@ -250,7 +251,7 @@ def _columns(
         return [name for name in held if name != "utc"]
     if not asked:
         raise QueryError("columns is empty: leave it out for all")
-    own = {opened.config.column(ours): ours for ours in BAR_COLUMNS}
+    own = {config.column(ours): ours for ours in BAR_COLUMNS}
     own |= {f"{name}_{mode}": name for name in held for mode in modes}
     for name in asked:
         if asked.count(name) > 1:
