@@ -9,6 +9,8 @@ from hypothesis import Phase, settings
 IS_QUICK = settings.get_current_profile_name() == "quick"
 # Examples of a test whose every example labels, and the most bars that each has of a symbol.
 EXAMPLES, BARS = (4, 10) if IS_QUICK else (settings().max_examples, 40)
+# Examples of a test of what another such test has in sight too.
+FEW = 2 if IS_QUICK else EXAMPLES
 # Such a test shows the example that failed; to look for a smaller one would take minutes.
 AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
 

@@ -23,6 +23,7 @@ from duck_label.run.results import RunSummary
 from labeling import label, read
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
+BY_DAY = {"chunk": "1d"}
 MODES = [{"name": "m", "direction": "long", "stop": 12, "target": 18}]
 
 
@@ -46,7 +47,7 @@ def events_at(path: Path, times: list[datetime], **columns: Any) -> str:
 
 
 def run(bars: Path, output: Path, **config: Any) -> RunSummary:
-    config = {"modes": MODES, "details": True, "run": {"chunk": "1d"}, **config}
+    config = {"modes": MODES, "details": True, **config}
     return WeightedLabelingEngine(LabelingConfig(**config)).process_files(bars, output)
 
 
@@ -62,10 +63,10 @@ def test_events_that_join_label_their_own_chunks_again(bars: Path, tmp_path: Pat
     output, hour = tmp_path / "out", START + timedelta(hours=15)
     first = [hour + timedelta(days=day, seconds=12 * n) for day in (0, 4) for n in (3, 40, 41)]
     file = events_at(tmp_path / "events.parquet", first)
-    run(bars, output, events={"file": file})
+    run(bars, output, events={"file": file}, run=BY_DAY)
     later = [hour + timedelta(days=1, seconds=12 * n) for n in (5, 6)]
     events_at(tmp_path / "events.parquet", [*later, *first[::-1], *first])
-    assert run(bars, output, events={"file": file}).chunks_stale == 1
+    assert run(bars, output, events={"file": file}, run=BY_DAY).chunks_stale == 1
     assert starts(Ledger(output).chunks()) == [1]
     asked = read(output).filter(pc.is_valid(read(output)["label_m"]))["timestamp"].to_pylist()
     assert asked == sorted([*first, *later])
@@ -86,10 +87,10 @@ def test_sessions_that_change_label_again_what_they_reach(bars: Path, tmp_path: 
 
     output, session = tmp_path / "out", {"file": str(path)}
     write([50, 50, 50, 50, 50])
-    run(bars, output, session=session)
+    run(bars, output, session=session, run=BY_DAY)
     write([50, 50, 50, 50, 20])
     # The last bar of the day before enters there.
-    assert run(bars, output, session=session).chunks_stale == 2
+    assert run(bars, output, session=session, run=BY_DAY).chunks_stale == 2
     assert starts(Ledger(output).chunks()) == [4, 5]
     run(bars, tmp_path / "whole", session=session)
     assert read(output).equals(read(tmp_path / "whole"))
@@ -116,7 +117,8 @@ def test_rows_that_are_asked_are_all_that_is_written(bars: Path, tmp_path: Path)
     times = [hour + timedelta(days=day, seconds=12 * n) for day in (0, 5) for n in (3, 40, 41)]
     events = {"file": events_at(tmp_path / "events.parquet", times)}
     run(bars, tmp_path / "all", events=events)
-    run(bars, tmp_path / "asked", events=events, rows="asked")
+    asked_alone: dict[str, Any] = {"events": events, "rows": "asked", "run": BY_DAY}
+    run(bars, tmp_path / "asked", **asked_alone)
     everything, asked = read(tmp_path / "all"), read(tmp_path / "asked")
     assert asked["timestamp"].to_pylist() == times
     chosen = pc.is_in(everything["timestamp"], asked["timestamp"])
@@ -125,7 +127,7 @@ def test_rows_that_are_asked_are_all_that_is_written(bars: Path, tmp_path: Path)
     # A chunk without an asked bar has a part for its tally.
     rows = [(one.bars, one.rows) for one in Ledger(tmp_path / "asked").chunks() if one.file]
     assert sorted(rows) == [(300, 0), (300, 0), (300, 0), (300, 3), (300, 3)]
-    assert run(bars, tmp_path / "asked", events=events, rows="asked").chunks_labeled == 0
+    assert run(bars, tmp_path / "asked", **asked_alone).chunks_labeled == 0
 
 
 def test_events_at_which_no_bar_stands_are_told(bars: Path, tmp_path: Path) -> None:

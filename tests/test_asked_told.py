@@ -35,26 +35,49 @@ CONFIG: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def bars(tmp_path: Path) -> Path:
+def bars_in(folder: Path) -> Path:
     times = [
         (day, START + timedelta(days=day, minutes=minute)) for day in DAYS for minute in MINUTES
     ]
     prices = {name: [100.0] * len(times) for name in ("open", "high", "low", "close")}
     table = {"timestamp": [time for _, time in times], **prices}
-    pq.write_table(
-        pa.table({**table, "is_event": [day != 1 for day, _ in times]}), tmp_path / "bars.parquet"
-    )
-    return tmp_path / "bars.parquet"
+    is_event = [day != 1 for day, _ in times]
+    pq.write_table(pa.table({**table, "is_event": is_event}), folder / "bars.parquet")
+    return folder / "bars.parquet"
 
 
-@pytest.mark.parametrize("rows", ["all", "asked"])
-@pytest.mark.parametrize("details", [True, False])
-def test_statistics_know_which_bars_are_asked(
-    rows: str, details: bool, bars: Path, tmp_path: Path
-) -> None:
-    label(bars, tmp_path / "out", rows=rows, details=details, **CONFIG)
-    found = statistics(tmp_path / "out", "session")
+@pytest.fixture
+def bars(tmp_path: Path) -> Path:
+    return bars_in(tmp_path)
+
+
+@pytest.fixture(scope="module", params=["all", "asked"])
+def rows(request: pytest.FixtureRequest) -> str:
+    """Which rows are written."""
+    written: str = request.param
+    return written
+
+
+@pytest.fixture(scope="module")
+def detailed(rows: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output with details, which no test changes."""
+    folder = tmp_path_factory.mktemp("detailed")
+    label(bars_in(folder), folder / "out", rows=rows, details=True, **CONFIG)
+    return folder / "out"
+
+
+def test_statistics_know_which_bars_are_asked(detailed: Path) -> None:
+    told_right(detailed)
+
+
+@pytest.mark.long
+def test_statistics_without_details_know_it_too(rows: str, bars: Path, tmp_path: Path) -> None:
+    label(bars, tmp_path / "out", rows=rows, **CONFIG)
+    told_right(tmp_path / "out")
+
+
+def told_right(out: Path) -> None:
+    found = statistics(out, "session")
     (mode,) = found.total.modes
     assert (found.total.bars, found.total.asked_bars, mode.asked_bars) == (18, 6, 6)
     assert {name: bars for name, bars in mode.outcomes.items() if bars} == {
@@ -89,12 +112,8 @@ def test_a_null_too_many_is_found_where_only_asked_bars_are_written(
     assert failed == {"nulls": 4, "tallies": 4, "win_rate": 0}
 
 
-@pytest.mark.parametrize("rows", ["all", "asked"])
-def test_stats_and_report_tell_of_bars_that_are_asked(
-    rows: str, bars: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "out"
-    label(bars, out, rows=rows, **CONFIG)
+def test_stats_and_report_tell_of_bars_that_are_asked(detailed: Path, tmp_path: Path) -> None:
+    out = detailed
     said = CliRunner().invoke(main, ["stats", str(out), "--by", "session"]).stdout
     assert "6 of 18 bars are asked" in said
     assert "3 days with a session (15:01-15:04 UTC), 9 bars outside" in said
@@ -122,7 +141,7 @@ def test_no_bar_is_asked_at_all(bars: Path, tmp_path: Path) -> None:
     table = pq.read_table(bars)
     none = table.set_column(5, "is_event", pa.array([False] * len(table)))
     pq.write_table(none, bars)
-    label(bars, tmp_path / "out", rows="asked", **CONFIG)
+    label(bars, tmp_path / "out", **{**CONFIG, "rows": "asked", "run": {}})
     found = statistics(tmp_path / "out", "month")
     assert (found.total.asked_bars, found.weights["m"].mean) == (0, None)
     (failed,) = [check for check in found.checks if check.status == "fail"]
@@ -140,10 +159,8 @@ def told(folder: Path, day: int, minute: int) -> Any:
     return story
 
 
-@pytest.mark.parametrize("rows", ["all", "asked"])
-def test_explain_says_why_a_bar_has_no_trade(rows: str, bars: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    label(bars, out, rows=rows, details=True, **CONFIG)
+def test_explain_says_why_a_bar_has_no_trade(rows: str, detailed: Path, tmp_path: Path) -> None:
+    out = detailed
     reasons = {
         (0, 0): "the bar is not asked: it lies in no session (15:01-15:04 UTC)",
         (0, 3): "the entry bar lies in no session",
@@ -167,7 +184,7 @@ def test_explain_says_why_a_bar_has_no_trade(rows: str, bars: Path, tmp_path: Pa
 
 
 def test_explain_says_when_the_bars_that_are_not_asked_are_gone(bars: Path, tmp_path: Path) -> None:
-    label(bars, tmp_path / "out", rows="asked", **CONFIG)
+    label(bars, tmp_path / "out", **{**CONFIG, "rows": "asked", "run": {}})
     bars.unlink()
     with pytest.raises(InputError, match=r"has only the bars that are asked.*bars.parquet"):
         told(tmp_path / "out", 0, 1)

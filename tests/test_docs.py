@@ -167,7 +167,8 @@ def test_everything_on_a_page_runs(page: str, labeled: Path, tmp_path: Path) -> 
         assert (labeled / "trade.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("page", long_but(PAGES_FROM_NOTHING[1:], PAGES_FROM_NOTHING))
+@pytest.mark.long
+@pytest.mark.parametrize("page", PAGES_FROM_NOTHING)
 def test_commands_of_the_pages(page: str, tmp_path: Path) -> None:
     """Typed one after another in an empty folder, as a reader would; then what is Python."""
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -67,6 +67,7 @@ def test_a_symbol_with_one_bar(tmp_path: Path) -> None:
     assert labeled["outcome_low_vol_long"][-1].as_py() == "none"
 
 
+@pytest.mark.long
 def test_a_file_of_no_rows_among_others(tmp_path: Path) -> None:
     table = walk(500)
     files = write(tmp_path / "bars", [table[:0], table[:200], table[:0], table[200:]])
@@ -88,6 +89,7 @@ def test_a_range_without_bars_is_bad_input(tmp_path: Path) -> None:
             label(bars, tmp_path / "out", how={"start": start})
 
 
+@pytest.mark.long
 def test_a_range_may_be_written_as_text(tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [walk(300)])
     middle = START + timedelta(seconds=100)
@@ -118,7 +120,7 @@ def test_fifty_modes(tmp_path: Path) -> None:
 HOSTILE = ('quote"s', "it's", "semi;colon", "a b", "Ünïcode ✓", "select", "--", "$files", "{{ x }}")
 
 
-@pytest.mark.parametrize("name", long_but(HOSTILE[:4], HOSTILE))
+@pytest.mark.parametrize("name", long_but(HOSTILE[:2], HOSTILE))
 def test_hostile_names_of_columns_modes_and_files(name: str, tmp_path: Path) -> None:
     """The timestamp, the symbol, a column that travels through, a mode and the file have it."""
     table = walk(200, symbol=["A"] * 200)
@@ -193,7 +195,7 @@ def test_files_folders_and_globs_may_be_mixed_and_repeated(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("unit", long_but(["ms"], ["s", "ms", "us", "ns"]))
-@pytest.mark.parametrize("zone", long_but([None, ZONE], [None, "UTC", ZONE]))
+@pytest.mark.parametrize("zone", long_but([ZONE], [None, "UTC", ZONE]))
 def test_timestamps_of_any_precision_and_zone(unit: str, zone: str | None, tmp_path: Path) -> None:
     table = walk(300)
     kind = pa.timestamp(unit, zone)
@@ -224,7 +226,7 @@ def test_daily_bars(tmp_path: Path) -> None:
 PRICE_TYPES = (pa.int32(), pa.uint64(), pa.float32(), pa.decimal128(18, 4))
 
 
-@pytest.mark.parametrize("kind", long_but(PRICE_TYPES[1::2], PRICE_TYPES))
+@pytest.mark.parametrize("kind", long_but(PRICE_TYPES[1:2], PRICE_TYPES))
 def test_prices_of_any_numeric_type(kind: pa.DataType, tmp_path: Path) -> None:
     table = walk(200)
     whole = pa.types.is_integer(kind)
@@ -253,7 +255,7 @@ def test_negative_prices_where_allowed(tmp_path: Path) -> None:
     agree(table, tmp_path, allow_nonpositive_prices=True)
 
 
-@pytest.mark.parametrize("price", long_but([1.7e308, NAN], [1.7e308, -1.7e308, 2.0**60, INF, NAN]))
+@pytest.mark.parametrize("price", long_but([1.7e308], [1.7e308, -1.7e308, 2.0**60, INF, NAN]))
 def test_prices_at_the_edge_of_a_double(price: float, tmp_path: Path) -> None:
     """They are bad bars, not overflows; without them the rest is labeled."""
     table = walk(100)
@@ -344,7 +346,7 @@ BREAKAGES = {
 }
 
 
-@pytest.mark.parametrize("rule", long_but(["null_price", "duplicate"], BREAKAGES))
+@pytest.mark.parametrize("rule", long_but(["duplicate"], BREAKAGES))
 def test_every_rule_stops_a_run_or_sets_bars_aside(rule: str, tmp_path: Path) -> None:
     """One bar is broken. It is named; nothing is labeled; set aside, the rest is labeled."""
     table = walk(200, volume=[1.0] * 200, symbol=["A"] * 200)
@@ -512,6 +514,7 @@ def test_a_price_that_rounds_to_zero_is_not_above_it(tmp_path: Path) -> None:
         label(write(tmp_path / "bars", [table]), tmp_path / "out")
 
 
+@pytest.mark.long
 def test_duplicates_across_files_and_symbols(tmp_path: Path) -> None:
     """The same second in two symbols is fine, twice in one symbol it is not."""
     a, b = walk(100, symbol=["A"] * 100), walk(100, symbol=["B"] * 100)
@@ -567,6 +570,7 @@ def test_rows_of_one_time_that_differ_anywhere_stay_bad(tmp_path: Path) -> None:
     assert golden.differences(labeled, scan(rest, Rules())) == []
 
 
+@pytest.mark.long
 def test_a_download_that_joins_brings_only_what_is_new(tmp_path: Path) -> None:
     table = downloads()
     config: dict[str, Any] = {"on_duplicates": "first", "details": True}
@@ -848,7 +852,7 @@ def test_a_file_of_another_format_is_told_for_what_it_is(
 
 
 @pytest.mark.parametrize(
-    "make", long_but(["csv", "feather"], ["csv", "json", "feather", "stream", "workbook"])
+    "make", long_but(["csv"], ["csv", "json", "feather", "stream", "workbook"])
 )
 def test_the_way_from_another_format_leads_to_parquet(make: str, tmp_path: Path) -> None:
     bars, path = golden.bars("tiny"), str(tmp_path / "bars.x")

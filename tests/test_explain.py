@@ -115,7 +115,7 @@ def stories(output: Output, rows: list[dict[str, Any]]) -> list[Story]:
     return [story for row in rows for story in explain(output, row["timestamp"], row.get("symbol"))]
 
 
-@pytest.mark.parametrize("case", long_but(["rolls", "tiny"], golden.CASES))
+@pytest.mark.parametrize("case", long_but(["tiny"], golden.CASES))
 def test_the_walk_agrees_with_the_labels(case: str, tmp_path: Path) -> None:
     """For bars all over the input, the first and the last ones among them."""
     folder = labeled(tmp_path, case, details=True, chunk_size=2000)
@@ -136,6 +136,7 @@ def test_the_walk_agrees_with_the_labels(case: str, tmp_path: Path) -> None:
         assert {story.trade.outcome for story in told} >= {"roll", "target", "stop"}
 
 
+@pytest.mark.long
 def test_it_works_without_details_and_with_the_last_run_dead(tmp_path: Path) -> None:
     folder = labeled(tmp_path, "months")
     records = folder / "_duck_label" / "runs.jsonl"
@@ -276,6 +277,7 @@ def test_pictures_show_entry_barriers_and_touch(
     assert "<script src=" not in page
 
 
+@pytest.mark.long
 def test_no_name_ends_the_script_of_a_page(tmp_path: Path) -> None:
     name = "a</script><b>"
     mode = {"name": name, "direction": "long", "stop": 4, "target": 4}

@@ -118,9 +118,7 @@ def batch(table: pa.Table) -> pa.RecordBatch:
     return pa.record_batch([c.combine_chunks() for c in table.columns], schema=table.schema)
 
 
-@pytest.mark.parametrize(
-    "case", long_but(["months_as_of", "symbols_unsorted", "one"], golden.CASES)
-)
+@pytest.mark.parametrize("case", long_but(["symbols_unsorted"], golden.CASES))
 def test_golden_case_in_pandas(case: str) -> None:
     bars = shuffled(golden.bars(case)).to_pandas()
     bars.index = pd.Index(bars.index[::-1] // 2, name="any")
@@ -132,7 +130,7 @@ def test_golden_case_in_pandas(case: str) -> None:
     assert golden.differences(in_order(arrow(labeled)), golden.expected(case)) == []
 
 
-@pytest.mark.parametrize("convert", long_but([KINDS["polars"], batch], [*KINDS.values(), batch]))
+@pytest.mark.parametrize("convert", long_but([KINDS["polars"]], [*KINDS.values(), batch]))
 def test_golden_case_in_every_kind(convert: Callable[[pa.Table], Any]) -> None:
     bars = shuffled(golden.bars("symbols_unsorted"))
     given = convert(bars)
@@ -165,6 +163,7 @@ def test_symbol_and_timestamp_as_levels_of_the_index() -> None:
     assert differences(labeled, bars) == []
 
 
+@pytest.mark.long
 def test_the_symbol_alone_as_the_index() -> None:
     bars = bars_of_three()
     assert differences(label(bars.to_pandas().set_index("symbol")), bars) == []
@@ -205,9 +204,7 @@ def test_without_details_there_are_labels_and_weights() -> None:
 
 
 @pytest.mark.parametrize("zone", long_but(["America/Chicago"], [None, "America/Chicago"]))
-@pytest.mark.parametrize(
-    ("kind", "unit"), long_but([("pandas", "ns"), ("polars", "ns"), ("table", "s")], UNITS)
-)
+@pytest.mark.parametrize(("kind", "unit"), long_but([("pandas", "ns"), ("polars", "ns")], UNITS))
 def test_every_timestamp_is_an_instant(kind: str, unit: str, zone: str | None) -> None:
     bars = bars_of_one()
     bars = with_column(bars, "timestamp", bars["timestamp"].cast(pa.timestamp(unit, zone)))
@@ -245,6 +242,7 @@ def test_zones_of_pandas(zone: Any) -> None:
     assert differences(labeled, bars) == []
 
 
+@pytest.mark.long
 def test_months_end_in_utc_whatever_the_zone() -> None:
     bars = golden.bars("months").to_pandas()
     bars["timestamp"] = bars["timestamp"].dt.tz_convert("Asia/Tokyo")
@@ -253,6 +251,7 @@ def test_months_end_in_utc_whatever_the_zone() -> None:
     assert golden.differences(in_order(labeled), golden.expected("months"), added) == []
 
 
+@pytest.mark.long
 def test_a_dictionary_of_timestamps() -> None:
     table = golden.bars("plain")
     place = table.schema.get_field_index("timestamp")
@@ -262,6 +261,7 @@ def test_a_dictionary_of_timestamps() -> None:
     assert labeled["touch_time_low_vol_long"].type == table["timestamp"].type
 
 
+@pytest.mark.long
 def test_dates() -> None:
     days = [date(2024, 3, day) for day in (4, 5, 6)]
     prices = {name: [100.0, 100.0, 100.0] for name in ("open", "low", "close")}
@@ -272,9 +272,7 @@ def test_dates() -> None:
         assert dates[:2] == [days[2], days[2]]
 
 
-@pytest.mark.parametrize(
-    "dtype", long_but(["uint16", "Float64"], ["uint16", "Int64", "float32", "Float64"])
-)
+@pytest.mark.parametrize("dtype", long_but(["uint16"], ["uint16", "Int64", "float32", "Float64"]))
 def test_price_types_of_pandas(dtype: str) -> None:
     bars = bars_of_one().drop_columns("volume")
     given = bars.to_pandas()
@@ -307,6 +305,7 @@ def test_symbols_as_categories(kind: str) -> None:
     assert differences(labeled, bars) == []
 
 
+@pytest.mark.long
 def test_symbols_as_an_enum_of_polars() -> None:
     bars = bars_of_three()
     frame = pl.DataFrame(pl.from_arrow(bars))
@@ -610,10 +609,8 @@ bars = golden.bars("tiny")
 ABSENT = (("pandas", ""), ("polars", ".to_pandas()"), ("pandas polars", ""))
 
 
-@pytest.mark.parametrize(
-    ("absent", "end"),
-    long_but(ABSENT[-1:], ABSENT),
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("absent", "end"), ABSENT)
 def test_other_libraries_are_not_needed(absent: str, end: str) -> None:
     tests = Path(__file__).parent
     script = _START.format(absent=absent.split(), paths=[str(tests.parent), str(tests)])
@@ -624,7 +621,7 @@ def test_other_libraries_are_not_needed(absent: str, end: str) -> None:
     assert (ended.stdout, ended.stderr) == ("2\n", "")
 
 
-@pytest.mark.parametrize("library", ["pandas", "arrow"])
+@pytest.mark.parametrize("library", long_but(["pandas"], ["pandas", "arrow"]))
 def test_sides_and_columns_of_a_table(library: str) -> None:
     """What trades are read from is taken along, and labels may be null by configuration alone."""
     bars = bars_of_one()

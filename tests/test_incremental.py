@@ -190,6 +190,7 @@ def test_symbols_that_ended_are_left_alone(
     assert read(tmp_path / "out").equals(at_once(bars, tmp_path / "whole", **PINNED))
 
 
+@pytest.mark.long
 def test_older_bars_may_come_later(bars: Path, pieces: list[pa.Table], tmp_path: Path) -> None:
     os.rename(bars / "2024-02.parquet", tmp_path / "2024-02.parquet")
     pq.write_table(pieces[1], bars / "2024-03.parquet")
@@ -335,7 +336,8 @@ def test_files_that_were_moved_or_touched_are_the_same(
         run(moved, tmp_path / "out", **PINNED)
 
 
-@pytest.mark.parametrize("on_bad_rows", long_but(["quarantine"], ["quarantine", "fail"]))
+@pytest.mark.long
+@pytest.mark.parametrize("on_bad_rows", ["quarantine", "fail"])
 def test_a_repaired_file_has_its_bars_back(
     on_bad_rows: str, bars: Path, pieces: list[pa.Table], tmp_path: Path
 ) -> None:
@@ -365,8 +367,9 @@ DEATHS = (
 )
 
 
-@pytest.mark.parametrize("call", long_but([1], [1, 3]))
-@pytest.mark.parametrize(("module", "function", "when"), long_but([DEATHS[1]], DEATHS))
+@pytest.mark.long
+@pytest.mark.parametrize("call", [1, 3])
+@pytest.mark.parametrize(("module", "function", "when"), DEATHS)
 def test_killed_while_new_bars_are_labeled(
     module: str,
     function: str,
@@ -422,6 +425,7 @@ def test_records_say_what_labels_depend_on(bars: Path, tmp_path: Path) -> None:
         assert reach.last == round(last.timestamp() * 1e6) + 1
 
 
+@pytest.mark.long
 def test_lines_of_the_records_are_whole(bars: Path, pieces: list[pa.Table], tmp_path: Path) -> None:
     run(bars, tmp_path / "out")
     pq.write_table(pieces[1], bars / "2024-03.parquet")

@@ -533,6 +533,7 @@ def test_results_stream_to_a_reader_that_leaves(finished: Path) -> None:
         assert b"Traceback" not in ended.stderr.read()
 
 
+@pytest.mark.long
 def test_a_long_query_is_interrupted(finished: Path, tmp_path: Path) -> None:
     spill = tmp_path / "spill"
     spill.mkdir()
@@ -574,6 +575,7 @@ def test_completion_prints_a_script(shell: str) -> None:
     assert "_DUCK_LABEL_COMPLETE" in rows_of(result)
 
 
+@pytest.mark.long
 def test_bash_completes_a_saved_query_where_it_is_typed(tmp_path: Path) -> None:
     """In an interactive shell, which splits words its own way."""
     pty = pytest.importorskip("pty")

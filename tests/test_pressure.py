@@ -29,6 +29,7 @@ from duck_label.records.ledger import FOLDER
 from duck_label.run import schedule, watch
 from duck_label.sample import write_sample
 from labeling import label, read, write
+from lengths import long_but
 
 GB = 10**9
 
@@ -139,7 +140,7 @@ def test_work_that_passes_the_critical_line_is_interrupted_and_tried_with_one_th
     assert kinds == ["critical", "recovered", "retry"]
 
 
-@pytest.mark.parametrize("error", ["critical", "out of memory"])
+@pytest.mark.parametrize("error", long_but(["critical"], ["critical", "out of memory"]))
 def test_what_does_not_fit_is_done_in_halves(
     error: str,
     bars: Path,

@@ -59,6 +59,7 @@ def of_other_types(line: bytes) -> bytes:
     return json.dumps({key: [[value]] for key, value in json.loads(line).items()}).encode()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("foreign", long_but(["all"], ["all", *FOREIGN, "other types"]))
 def test_a_foreign_line_counts_for_nothing(place: Path, bars: Path, foreign: str) -> None:
     for name in ("runs.jsonl", "chunks.jsonl", "snapshots/0001.jsonl"):

@@ -27,6 +27,7 @@ from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.runs import read_runs
 from labeling import label, write
+from lengths import long_but
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
 HOSTILE = "a</script><b>&\"'"
@@ -301,7 +302,7 @@ def browser(tmp_path: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", long_but(["dark"], ["light", "dark"]))
 def test_a_browser_without_a_network_draws_every_chart(
     scheme: str, browser: list[str], output: Path, page: Page
 ) -> None:

@@ -84,7 +84,7 @@ KEYS: dict[By | None, Any] = {
 }
 
 
-@pytest.mark.parametrize("case", long_but(["rolls", "symbols_unsorted"], CASES))
+@pytest.mark.parametrize("case", long_but(["symbols_unsorted"], CASES))
 def test_tallies_equal_the_details(case: str, tmp_path: Path) -> None:
     config = golden.config_overrides(case) | {"run": {"chunk": "1000"}}
     bars = write(tmp_path / "bars", [golden.bars(case)])
@@ -148,7 +148,7 @@ def test_weights_are_those_of_the_columns(tmp_path: Path) -> None:
         assert told.standard_deviation == pytest.approx(exact.std(), rel=1e-9)
 
 
-@pytest.mark.parametrize("unresolved", ["zero", "null"])
+@pytest.mark.parametrize("unresolved", long_but(["null"], ["zero", "null"]))
 def test_the_win_rate_is_that_of_the_labels(unresolved: str, tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [golden.bars("rolls")])
     labels = label(bars, tmp_path / "out", unresolved=unresolved)
@@ -175,7 +175,8 @@ engine.process_files([sys.argv[1]], sys.argv[2])
 """
 
 
-@pytest.mark.parametrize("step", long_but(["label/9_part"], ["label/9_part", watch.OVER]))
+@pytest.mark.long
+@pytest.mark.parametrize("step", ["label/9_part", watch.OVER])
 def test_tallies_survive_kill_and_the_labeling_of_a_range_anew(step: str, tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [golden.bars("months")])
     label(bars, tmp_path / "whole")
@@ -196,7 +197,7 @@ def test_tallies_survive_kill_and_the_labeling_of_a_range_anew(step: str, tmp_pa
 KINDS = [["us", None], ["ns", None], ["ns", "UTC"], ["ms", "UTC"], "date"]
 
 
-@pytest.mark.parametrize("kind", long_but([["ns", "UTC"], "date"], KINDS))
+@pytest.mark.parametrize("kind", long_but(["date"], KINDS))
 def test_any_kind_of_time_is_tallied(kind: Any, tmp_path: Path) -> None:
     times = [datetime(2024, 1, 31, tzinfo=UTC) + timedelta(days=day) for day in range(3)]
     if kind != "date":

@@ -783,6 +783,7 @@ def test_the_extension_of_duckdb_reads_where_it_is_there(
     assert not httpfs.serves(Connection(is_installed=True), "s3")  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_a_weighing_killed_in_the_store_goes_on(
     server: Server, place: str, bars: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from duck_label.cli import main
 from duck_label.look.stats import statistics
 from duck_label.look.tallies import ModeTally
 from labeling import label
+from lengths import long_but
 
 
 def labeled(case: str, folder: Path, **more: Any) -> tuple[pa.Table, dict[str, ModeTally]]:
@@ -44,7 +45,9 @@ def test_the_share_that_the_tie_rule_decides_is_the_same_whatever_the_rule(tmp_p
             assert others[name].tied_share == nobody_knows / mode.touched
 
 
-@pytest.mark.parametrize("case", ["label_sign", "trailing_sign", "side"])
+@pytest.mark.parametrize(
+    "case", long_but(["trailing_sign"], ["label_sign", "trailing_sign", "side"])
+)
 def test_labels_and_returns_are_those_of_the_details(case: str, tmp_path: Path) -> None:
     table, modes = labeled(case, tmp_path)
     for name, mode in modes.items():

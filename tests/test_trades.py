@@ -3,6 +3,7 @@
 
 import re
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,14 @@ def files_of(case: str, folder: Path) -> tuple[Path, dict[str, Any], pa.Table]:
     return path, config, expected
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("chunk", ["auto", "2d", "333", "101"])
+CHUNKS = ("auto", "2d", "333", "101")
+CUT_UP = [("everything", "333")]
+
+
+@pytest.mark.parametrize(
+    ("case", "chunk"),
+    long_but([(case, "auto") for case in CASES] + CUT_UP, product(CASES, CHUNKS)),
+)
 def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
     path, config, expected = files_of(case, tmp_path)
     config = {**config, "uniqueness": True, "run": {"chunk": chunk}}
@@ -379,7 +386,7 @@ def test_a_distance_farther_than_prices_go_is_unknown(tmp_path: Path) -> None:
 # What explain walks, which is the product's own, agrees with what is stored.
 
 
-@pytest.mark.parametrize("case", long_but(["atr", "trailing", "tie_open", "side"], CASES))
+@pytest.mark.parametrize("case", long_but(["trailing", "side"], CASES))
 def test_explain_agrees_with_golden_case(case: str, tmp_path: Path) -> None:
     path, config, _ = files_of(case, tmp_path)
     weights = {"factors": ["quality", "velocity", "decay", "uniqueness"]}
