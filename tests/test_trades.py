@@ -46,7 +46,7 @@ def files_of(case: str, folder: Path) -> tuple[Path, dict[str, Any], pa.Table]:
 
 
 CHUNKS = ("auto", "2d", "333", "101")
-CUT_UP = [("everything", "333")]
+CUT_UP = [("entry_gap", "333"), ("session_bars", "333")]
 
 
 @pytest.mark.parametrize(
