@@ -297,6 +297,12 @@ def test_a_threshold_that_is_none(text: str) -> None:
         Threshold.read(text)
 
 
+def test_a_fraction_is_no_threshold_of_ticks() -> None:
+    with pytest.raises(ConfigError, match="of what\\? '2%' is of log differences"):
+        Threshold.read("0.02")
+    assert str(Threshold.read("0.5 ticks")) == "0.5 ticks"
+
+
 START = datetime(2024, 3, 4, 15, tzinfo=UTC)
 ROLL = 400
 

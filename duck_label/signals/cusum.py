@@ -55,6 +55,12 @@ class Threshold:
             raise ConfigError(f"--cusum {text!r}: write '20 ticks', '1.5 points' or '0.1%'")
         unit = match[2] if match[2] == "%" else f"{(match[2] or 'tick').rstrip('s')}s"
         number = Decimal(match[1])
+        # As others write fractions: less than a tick is hardly meant.
+        if not match[2] and 0 < number < 1:
+            raise ConfigError(
+                f"--cusum {text!r}: of what? '{(100 * number).normalize():f}%' is of log "
+                f"differences, '{text.strip()} ticks' less than a price moves at least"
+            )
         if not 0 < number <= _MOST[unit]:
             raise ConfigError(
                 f"--cusum {text!r}: must be above 0, and no more than {_MOST[unit]:,} of {unit}"
