@@ -150,6 +150,14 @@ def freqtrade(folder: Path) -> None:
         frame.assign(volume=1.5).to_parquet(path)
 
 
+def nautilus(folder: Path) -> None:
+    """What the recipe makes of the bars of a catalog."""
+    nanoseconds = [int(time.timestamp()) * 1_000_000_000 for time in times(timedelta(minutes=1))]
+    kinds = {"type": ["Bar"] * BARS, "bar_type": ["ESM5.GLBX-1-MINUTE-LAST-EXTERNAL"] * BARS}
+    clocks = {"ts_event": nanoseconds, "ts_init": nanoseconds}
+    write(folder / "bars.parquet", {**kinds, **prices(), "volume": [1.0] * BARS, **clocks})
+
+
 def labels(folder: Path) -> None:
     plain(folder / "bars.parquet")
     assert CliRunner().invoke(main, shlex.split("run bars.parquet -o labels")).exit_code == 0
@@ -170,6 +178,12 @@ LABEL: dict[str, Made] = {
     "label Polygon (Massive) files": (polygon, 2 * BARS, {"AAPL", "SPY"}, START),
     "label Lean (QuantConnect) files": (lean, BARS, {"SPY"}, START),
     "label what yfinance downloads": (yfinance, BARS, {None}, START),
+    "label a NautilusTrader catalog": (
+        nautilus,
+        BARS,
+        {"ESM5.GLBX-1-MINUTE-LAST-EXTERNAL"},
+        START,
+    ),
     "label what freqtrade downloads": (freqtrade, 2 * BARS, {"BTC_USDT", "ETH_USDT"}, START),
 }
 # The mode of a recipe, and all that its labels are.
