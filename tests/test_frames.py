@@ -416,6 +416,7 @@ def test_nothing_but_bad_bars() -> None:
     [
         ({"open": "Open"}, {}, r"no column 'open' for the open; .*\{'open': NAME\}.* 'Open'\?"),
         ({"timestamp": "x"}, {}, "no column 'timestamp' for the timestamp; .*: known are: x, open"),
+        ({"open": "o", "low": "l"}, {}, r"no column 'open' .*\n.*no column 'low' for the low; "),
         (
             {},
             {"volume": "vol"},

@@ -397,6 +397,11 @@ def test_a_configuration_is_not_overwritten_unless_forced(here: Path) -> None:
     refused = command("validate", "bars", "--write-config")
     assert refused.exit_code == 2
     assert "--force" in refused.stderr
+    (bars,) = (here / "bars").iterdir()
+    before = bars.read_bytes()
+    refused = command("validate", "bars", "--force", "--write-config", str(bars))
+    assert (refused.exit_code, bars.read_bytes()) == (2, before)
+    assert "is no configuration file: name the input first" in refused.stderr
     assert command("validate", "bars", "--write-config", "--force").exit_code == 0
     # What the file had set is in force, and kept.
     assert tomllib.loads(path.read_text())["tick_size"] == 0.005

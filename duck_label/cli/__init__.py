@@ -299,8 +299,11 @@ def validate(
     from duck_label.cli.validation_tables import tables
     from duck_label.tables import show
     from duck_label.validation import validation
-    from duck_label.validation.comments import is_taken
+    from duck_label.validation.comments import is_taken, is_text
 
+    # What follows the option is the file to write, and may have been meant as bars.
+    if write_config is not None and not is_text(write_config):
+        raise ConfigError(f"{write_config}: is no configuration file: name the input first")
     if write_config is not None and is_taken(write_config) and not force:
         raise ConfigError(
             f"{write_config}: exists already and sets keys: pass --force to replace it"

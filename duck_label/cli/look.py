@@ -16,6 +16,7 @@ from duck_label.cli.values import HomePath, Moment, Place
 from duck_label.cli.writing import FORMATS
 from duck_label.errors import ConfigError, LabelMismatchError, OutputError, QueryError
 from duck_label.storage.names import settled
+from duck_label.tables import counted
 
 # While bash completes names of hosts, it ends a word at @, and never asks for a saved query's name.
 _WHOLE_WORDS = {"bash": "shopt -u hostcomplete\n"}
@@ -201,7 +202,8 @@ def check(folder: str | Path, as_json: bool) -> None:
         click.echo(json.dumps(found.to_json()))
     else:
         told = f", beside others ({', '.join(found.foreign)})" if found.foreign else ""
-        click.echo(f"{found.parts:,} part files are as they were written{told}")
+        are = "is as it was" if found.parts == 1 else "are as they were"
+        click.echo(f"{counted(found.parts, 'part file')} {are} written{told}")
     refuse(found)
 
 

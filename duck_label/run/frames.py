@@ -203,6 +203,7 @@ def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
     if config.events is not None and config.events.column is not None:
         wanted["event"] = config.events.column
     wanted |= {f"barrier {name!r}": name for name in config.columns_of_barriers}
+    missing = []
     for ours, name in wanted.items():
         if names.count(name) > 1:
             raise InputError(f"{table}: has several columns {name!r}: rename all but one")
@@ -212,7 +213,9 @@ def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
             except pa.ArrowException as error:
                 raise InputError(f"{table}: column {name!r} cannot be read: {error}") from error
         elif ours in config.columns or ours not in ("volume", "symbol"):
-            raise InputError(_missing(table, ours, name, [*names, *config.volatility]))
+            missing.append(_missing(table, ours, name, [*names, *config.volatility]))
+    if missing:
+        raise InputError("\n".join(missing))
     return columns
 
 

@@ -8,6 +8,15 @@ from pathlib import Path
 from typing import Any
 
 
+def is_text(path: Path) -> bool:
+    """Whether a file may be a configuration, and not bars: those are not read whole for it."""
+    if not path.is_file():
+        return True
+    with path.open("rb") as file:
+        begin = file.read(4096)
+    return b"\0" not in begin and not begin.startswith(b"PAR1")
+
+
 def is_taken(path: Path) -> bool:
     """Whether a file of this name says something that a suggestion would replace."""
     try:

@@ -75,7 +75,7 @@ def write_starter(folder: Path, *, force: bool) -> list[Path]:
     present = [path for path in paths if path.exists()]
     if present and not force:
         names = ", ".join(path.name for path in present)
-        raise ConfigError(f"{folder}: has {names} already: pass --force to replace them")
+        raise ConfigError(f"{folder}: has {names} already: pass --force to write anew")
     texts = (_configuration(folder / "bars"), _template("Makefile"), _template("gitignore"))
     try:
         (folder / "bars").mkdir(parents=True, exist_ok=True)
