@@ -382,6 +382,20 @@ def test_help_and_version_do_not_wait_for_heavy_imports() -> None:
     assert run("--version").stdout.startswith("duck-label 0.1.0 (DuckDB 2.")
 
 
+def test_a_command_is_not_searched_for_garbage_while_it_starts_and_ends() -> None:
+    script = (
+        "import atexit, gc; from duck_label.__main__ import main; "
+        "atexit.register(lambda: print(gc.get_stats()[0]['collections'], gc.get_freeze_count())); "
+        "import sys; sys.argv = ['duck-label', 'config', '--json']; before = gc.get_stats(); "
+        "atexit.register(lambda: print(before[0]['collections'])); main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    *_, before, after = ended.stdout.decode().splitlines()
+    collections, frozen = map(int, after.split())
+    assert collections == int(before)
+    assert frozen > 10_000
+
+
 # Takes long to load, and is for terminals, stores, tables of Python or crews.
 SELDOM = (
     *("rich", "tomlkit", "prompt_toolkit", "pygments", "prometheus_client", "matplotlib"),
