@@ -105,8 +105,6 @@ class Database:
             "threads": self.threads,
             "temp_directory": str(self.temp_dir),
             "autoinstall_known_extensions": False,
-            # Else DuckDB compresses every temporary table once these add up to 16 MB.
-            "checkpoint_threshold": "1TB",
         }
         if self._max_temp_size is not None:
             settings["max_temp_directory_size"] = self._max_temp_size
