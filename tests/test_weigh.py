@@ -64,7 +64,7 @@ def bars_over_two_months(seed: int, increment: float) -> pa.Table:
     return bars.set_column(0, "timestamp", pa.array(times))
 
 
-@settings(max_examples=max(4, EXAMPLES // 3), phases=AS_FOUND)
+@settings(max_examples=max(2, EXAMPLES // 3), phases=AS_FOUND)
 @given(
     config=configurations(),
     seed=st.integers(0, 2**32 - 1),
@@ -324,6 +324,7 @@ def test_a_new_month_labels_what_is_new_and_weighs_the_rest(tmp_path: Path) -> N
     assert "--details" in told
 
 
+@pytest.mark.long
 def test_without_a_decay_a_new_month_changes_no_weight(tmp_path: Path) -> None:
     table = days_of_bars(date(2024, 2, 27), 5)
     inputs = write(tmp_path / "bars", [table[:300]])
