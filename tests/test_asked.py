@@ -16,9 +16,16 @@ import pytest
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.asking import Sessions
-from duck_label.errors import ConfigError, DuckLabelError, InputError, OutputConflictError
+from duck_label.errors import (
+    ConfigError,
+    DuckLabelError,
+    InputError,
+    OutputConflictError,
+    OutputError,
+)
 from duck_label.records.ledger import ChunkRecord, Ledger
 from duck_label.run.asked import Asked
+from duck_label.run.given import given
 from duck_label.run.results import RunSummary
 from labeling import label, read
 
@@ -371,6 +378,38 @@ def test_events_and_sessions_come_as_tables_too(
     )
     assert summary.rows_labeled == len(table)
     assert read(tmp_path / "out")["label_m"].equals(labeled["label_m"])
+
+
+def test_a_table_keeps_rows_that_are_not_asked_and_says_what_they_are(bars: Path) -> None:
+    config = LabelingConfig(modes=MODES, details=True, rows="asked")
+    table = pq.read_table(bars)[:20]
+    events = table.select(["timestamp"])[::10]
+    labeled = WeightedLabelingEngine(config).process_dataframe(table, events=events)
+    skipped = [outcome == "skipped" for outcome in labeled["outcome_m"].to_pylist()]
+    assert skipped == [row % 10 > 0 for row in range(20)]
+
+
+def test_a_plan_takes_tables_as_a_run_does(bars: Path, tmp_path: Path) -> None:
+    engine = WeightedLabelingEngine(LabelingConfig(modes=MODES, run=BY_DAY))
+    events = pq.read_table(bars, columns=["timestamp"])
+    engine.process_files(bars, tmp_path / "out", events=events[::100])
+    assert engine.plan_files(bars, tmp_path / "out", events=events[::100]).chunks == ()
+    # Another event of the last day.
+    more = pa.concat_tables([events[::100], events[-2:-1]])
+    (chunk,) = engine.plan_files(bars, tmp_path / "out", events=more).chunks
+    assert chunk.rows == 300
+
+
+def test_no_error_names_the_file_that_a_table_was_written_to(bars: Path) -> None:
+    events = pq.read_table(bars, columns=["timestamp"])
+
+    def fail() -> None:
+        with given(LabelingConfig(), events, None) as config:
+            assert config.events is not None
+            raise OutputError(f"{config.events.file}: nobody can read it")
+
+    with pytest.raises(OutputError, match=r"^the table of events: nobody can read it$"):
+        fail()
 
 
 def test_tables_that_ask_twice_or_are_none_are_refused(bars: Path) -> None:

@@ -38,6 +38,8 @@ class WeightedLabelingEngine:
         end: Moment = None,
         resume: bool = True,
         overwrite: bool = False,
+        events: Any = None,
+        sessions: Any = None,
     ) -> RunPlan:
         """What `process_files` would do; nothing is written or checked.
 
@@ -46,16 +48,19 @@ class WeightedLabelingEngine:
         Raises:
             InputError, OutputConflictError, ConfigError, MemoryBudgetError: as `process_files`.
         """
-        with Job.open(
-            self.config,
-            inputs,
-            output,
-            start=start,
-            end=end,
-            resume=resume,
-            overwrite=overwrite,
-            profile=self._profile,
-        ) as job:
+        with (
+            given(self.config, events, sessions) as config,
+            Job.open(
+                config,
+                inputs,
+                output,
+                start=start,
+                end=end,
+                resume=resume,
+                overwrite=overwrite,
+                profile=self._profile,
+            ) as job,
+        ):
             return job.plan()
 
     def process_files(
@@ -124,5 +129,7 @@ class WeightedLabelingEngine:
         from duck_label.run.frames import label  # loads pyarrow, which files can do without
 
         with given(self.config, events, sessions) as config:
+            # A table keeps all of its rows: those that are not asked say so in their outcome.
+            config = config.model_copy(update={"rows": "all"})
             engine = type(self)(config, self._progress, self._profile)
             return label(df, config, engine.process_files)

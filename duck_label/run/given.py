@@ -9,7 +9,7 @@ from typing import Any
 
 from duck_label.asking import Events, Sessions
 from duck_label.config import LabelingConfig
-from duck_label.errors import ConfigError, InputError
+from duck_label.errors import ConfigError, DuckLabelError, InputError
 from duck_label.storage.scratch import scratch
 
 
@@ -42,7 +42,7 @@ def given(config: LabelingConfig, events: Any, sessions: Any) -> Iterator[Labeli
             changes["session"] = Sessions(file=file, **others)
         try:
             yield config.model_copy(update=changes)
-        except InputError as error:
+        except DuckLabelError as error:
             told = str(error).replace(f"{folder}/", "the table of ").replace(".parquet", "")
             raise (type(error)(told) if str(folder) in str(error) else error) from None
 
