@@ -54,8 +54,11 @@ def _written(table: Any, path: Path) -> str:
     try:
         parquet.write_table(pa.table(table), path)
     except (pa.ArrowException, TypeError, ValueError) as error:
+        columns = (
+            '"timestamp": times' if path.stem == "events" else '"open": opens, "close": closes'
+        )
         raise InputError(
             f"{path.stem}: is no table that can be written as Parquet ({error}): pass one of "
-            "pandas, Polars or Arrow"
+            f"pandas, Polars or Arrow, such as pandas.DataFrame({{{columns}}})"
         ) from error
     return str(path)
