@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from duck_label.look.means import Means
+    from duck_label.look.resources import Resources
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,7 +63,7 @@ def resources(command: Command) -> Command:
     return command
 
 
-def resources_of(memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Means:
+def resources_of(memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Resources:
     """What looking may use, given the options of `resources`.
 
     What `duck_label.toml` says of threads and spilling holds here too; its memory limit is a run's.
@@ -72,10 +72,10 @@ def resources_of(memory_limit: str | None, threads: int | None, temp_dir: str | 
         ConfigError: naming the option, or the file and key, that is wrong.
     """
     from duck_label import settings
-    from duck_label.look.means import MEMORY_LIMIT, Means
+    from duck_label.look.resources import MEMORY_LIMIT, Resources
 
     options = {"run.threads": threads, "run.temp_dir": temp_dir}
     run = settings.load(
         {key: value for key, value in options.items() if value is not None}
     ).config.run
-    return Means(memory_limit or MEMORY_LIMIT, run.threads, run.temp_dir, run.max_temp_size)
+    return Resources(memory_limit or MEMORY_LIMIT, run.threads, run.temp_dir, run.max_temp_size)

@@ -77,7 +77,7 @@ class Asking:
         bar = bars[signal]
         entry = bars[signal + 1] if signal + 1 < len(bars) else None
         before = bars[signal - 1] if signal else None
-        with self._output.means.database(self._output.folder) as database:
+        with self._output.resources.database(self._output.folder) as database:
             events = self._events(database, bar, symbol)
             sessions = self._sessions(database, bars, symbol)
         refusal = self._no_event(row, bar, before, events)

@@ -26,8 +26,8 @@ from duck_label.database_errors import of_a_store, reason_of
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, QueryError
 from duck_label.fields import unknown
 from duck_label.identity import config_of
-from duck_label.look.means import MEMORY_LIMIT, Means
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
+from duck_label.look.resources import MEMORY_LIMIT, Resources
 from duck_label.queries import render, sql_folder
 from duck_label.records.ledger import FOLDER, Checked, ChunkRecord, Ledger
 from duck_label.records.views import label_views, record_views
@@ -82,8 +82,8 @@ class Output:
         MemoryBudgetError: if the memory limit is too small.
     """
 
-    def __init__(self, folder: str | Path, means: Means | None = None) -> None:
-        self.means = means or Means()
+    def __init__(self, folder: str | Path, resources: Resources | None = None) -> None:
+        self.resources = resources or Resources()
         self._ledger = Ledger(folder)
         self.folder = str(self._ledger.output)
         self._address = self._ledger.output.address()
@@ -97,7 +97,7 @@ class Output:
         self._connection = duckdb.connect(
             ":memory:",
             config={
-                **self.means.settings(held.enter_context(scratch(self.means.temp_dir))),
+                **self.resources.settings(held.enter_context(scratch(self.resources.temp_dir))),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_persistent_secrets": False,
@@ -282,8 +282,8 @@ class Output:
             )
         if isinstance(error, duckdb.OutOfMemoryException):
             return MemoryBudgetError(
-                f"the query does not fit in {self.means.memory_limit}: {reason_of(error)}. Pass "
-                "a larger --memory-limit, fewer --threads, or a --temp-dir with more room"
+                f"the query does not fit in {self.resources.memory_limit}: {reason_of(error)}. "
+                "Pass a larger --memory-limit, fewer --threads, or a --temp-dir with more room"
             )
         if not self._has_labels and re.search(r"Table with name labels(_long)? ", reason):
             return QueryError(f"{self.folder}: holds no labels yet: no chunk is finished")
@@ -385,7 +385,7 @@ def open_output(
         OutputError: if there is nowhere to spill to.
         MemoryBudgetError: if the memory limit is too small.
     """
-    return Output(folder, Means(memory_limit, threads, temp_dir))
+    return Output(folder, Resources(memory_limit, threads, temp_dir))
 
 
 def _refuse_mismatch(statements: list[duckdb.Statement], given: Mapping[str, Any]) -> None:

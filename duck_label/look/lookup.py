@@ -193,7 +193,7 @@ def lookups(output: Output, config: LabelingConfig) -> Iterator[tuple[BarLookup,
         yield labels, labels
         return
     checked = output.checked
-    with output.means.database(output.folder) as database:
+    with output.resources.database(output.folder) as database:
         try:
             source = open_source(database, [file.path for file in checked.files], plain)
         except InputError as error:

@@ -25,7 +25,7 @@ from duck_label.errors import ConfigError, DuckLabelError, InputError, MemoryBud
 from duck_label.fields import unknown
 from duck_label.look.inspect import Output
 from duck_label.look.lookup import EPOCH, MICROSECOND
-from duck_label.look.means import MEMORY_LIMIT, Means
+from duck_label.look.resources import MEMORY_LIMIT, Resources
 from duck_label.queries import render
 from duck_label.records.views import left_aside
 from duck_label.run.opened import Moment, clock_of
@@ -62,7 +62,7 @@ class Labels:
     modes: tuple[str, ...]
     columns: tuple[str, ...]
     _asked: str = field(repr=False)
-    _means: Means = field(repr=False)
+    _means: Resources = field(repr=False)
 
     def batches(self, rows: int = _ROWS) -> pa.RecordBatchReader:
         """Arrow batches of at most so many rows, out of core: the whole is never in memory.
@@ -187,8 +187,8 @@ def read(
         OutputError: if there is nowhere to spill to.
         MemoryBudgetError: if the memory limit is too small.
     """
-    means = Means(memory_limit, threads, temp_dir)
-    with Output(output, means) as opened:
+    resources = Resources(memory_limit, threads, temp_dir)
+    with Output(output, resources) as opened:
         config, theirs = opened.config, opened.columns()
         chosen = _modes(config, _listed(modes))
         taken = _columns(opened, config, theirs, chosen, _listed(columns))
@@ -210,7 +210,9 @@ def read(
             "symbols": _symbols(opened, theirs, _listed(symbols)),
             **_range(start, end),
         }
-    return Labels(opened.folder, tuple(chosen), tuple(taken), render("read/asked", context), means)
+    return Labels(
+        opened.folder, tuple(chosen), tuple(taken), render("read/asked", context), resources
+    )
 
 
 def _listed(names: str | Sequence[str] | None) -> list[str] | None:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from duck_label.columns import identifier
 from duck_label.errors import ConfigError
-from duck_label.look.means import Means
+from duck_label.look.resources import Resources
 from duck_label.look.stats import Statistics, statistics_of
 from duck_label.queries import render
 from duck_label.records.ledger import Ledger
@@ -29,7 +29,7 @@ _BINS = 20
 _FEWEST_MONTHS = 3
 
 
-def write_report(output: str | Path, path: Path, means: Means | None = None) -> int:
+def write_report(output: str | Path, path: Path, resources: Resources | None = None) -> int:
     """Write the report on an output folder into a file, whole or not at all; returns its size.
 
     Raises:
@@ -44,24 +44,24 @@ def write_report(output: str | Path, path: Path, means: Means | None = None) -> 
         raise ConfigError(
             "the report needs the charts of bokeh: pip install 'duck-label[report]'"
         ) from None
-    text = _page(Ledger(output), means or Means()).encode()
+    text = _page(Ledger(output), resources or Resources()).encode()
     with whole(path) as file:
         file.write(text)
     return len(text)
 
 
-def _page(ledger: Ledger, means: Means) -> str:
+def _page(ledger: Ledger, resources: Resources) -> str:
     from bokeh.embed import components
     from bokeh.resources import Resources
 
     from duck_label.look import report_parts, report_runs
     from duck_label.look.report_parts import MOMENT, Section
 
-    labels, runs = statistics_of(ledger, "month", means), read_runs(ledger)
+    labels, runs = statistics_of(ledger, "month", resources), read_runs(ledger)
     if len(labels.groups) < _FEWEST_MONTHS:
-        labels = statistics_of(ledger, "session", means)
-    symbols = statistics_of(ledger, "symbol", means) if len(labels.symbols) > 1 else None
-    edges, spread = _weights(ledger, labels, means)
+        labels = statistics_of(ledger, "session", resources)
+    symbols = statistics_of(ledger, "symbol", resources) if len(labels.symbols) > 1 else None
+    edges, spread = _weights(ledger, labels, resources)
     sections = [
         Section("Checks", [report_parts.checks(labels)]),
         Section("Labels", list(report_parts.labels(labels, edges, spread, symbols))),
@@ -108,14 +108,14 @@ def _title(ledger: Ledger) -> str:
 
 
 def _weights(
-    ledger: Ledger, labels: Statistics, means: Means
+    ledger: Ledger, labels: Statistics, resources: Resources
 ) -> tuple[list[float], dict[str, list[int]]]:
     """The edges of bins, and for each mode how many winners have a weight in each."""
     top = max((weights.max or 0.0 for weights in labels.weights.values()), default=0.0) or 1.0
     width = top / _BINS
     files = ledger.part_files(ledger.chunks())
     spread = {}
-    with means.database(ledger.output) as database:
+    with resources.database(ledger.output) as database:
         for mode in labels.weights:
             names = {kind: identifier(f"{kind}_{mode}") for kind in ("label", "weight")}
             rows = database.rows(

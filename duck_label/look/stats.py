@@ -15,8 +15,8 @@ from duck_label import outcomes
 from duck_label.columns import identifier
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.look.means import Means
 from duck_label.look.quality import Check, Evidence, judge, worst
+from duck_label.look.resources import Resources
 from duck_label.look.tallies import By, Group, ModeTally, groups
 from duck_label.queries import render
 from duck_label.records.ledger import ChunkRecord, Ledger, Rounded
@@ -89,7 +89,9 @@ class Statistics:
         }
 
 
-def statistics(output: str | Path, by: By | None = None, means: Means | None = None) -> Statistics:
+def statistics(
+    output: str | Path, by: By | None = None, resources: Resources | None = None
+) -> Statistics:
     """Read the numbers of the labels in an output folder, grouped on request.
 
     Raises:
@@ -97,10 +99,10 @@ def statistics(output: str | Path, by: By | None = None, means: Means | None = N
         OutputError: if there is nowhere to spill to.
         MemoryBudgetError: if the memory limit is too small.
     """
-    return statistics_of(Ledger(output), by, means or Means())
+    return statistics_of(Ledger(output), by, resources or Resources())
 
 
-def statistics_of(ledger: Ledger, by: By | None, means: Means) -> Statistics:
+def statistics_of(ledger: Ledger, by: By | None, resources: Resources) -> Statistics:
     """See `statistics`: of an output whose records are open."""
     ledger.refuse_other_format()
     chunks = [chunk for chunk in ledger.chunks() if chunk.file is not None]
@@ -108,7 +110,7 @@ def statistics_of(ledger: Ledger, by: By | None, means: Means) -> Statistics:
         raise InputError(
             f"{ledger.output}: there are no labels in this folder: name the output of a run"
         )
-    with means.database(ledger.output) as database:
+    with resources.database(ledger.output) as database:
         return _statistics(database, ledger, chunks, by)
 
 

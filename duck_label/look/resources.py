@@ -22,7 +22,7 @@ MEMORY_LIMIT = "1GB"
 
 
 @dataclass(frozen=True)
-class Means:
+class Resources:
     """The budget of the whole process, a size, a fraction of the machine, or auto; and the rest.
 
     `threads` are all processors where None, `temp_dir` is the system's folder for temporary files,
@@ -44,7 +44,7 @@ class Means:
         return MemoryBudget.resolve(self.memory_limit)
 
     def settings(self, spill: Path) -> dict[str, str | int]:
-        """The settings of a DuckDB that keeps to these means and spills to a folder."""
+        """The settings of a DuckDB that keeps to these and spills to a folder."""
         most = {} if self.max_temp_size is None else {"max_temp_directory_size": self.max_temp_size}
         return {
             "memory_limit": f"{self.budget().duckdb}B",

@@ -9,14 +9,14 @@ import duck_label
 import golden
 from duck_label.cli import main
 from duck_label.errors import MemoryBudgetError
-from duck_label.look.means import Means
+from duck_label.look.resources import Resources
 from labeling import label, write
 from lengths import long_but
 
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("means")
+    folder = tmp_path_factory.mktemp("resources")
     label(write(folder / "bars", [golden.bars("tiny")]), folder / "out")
     return folder / "out"
 
@@ -47,7 +47,7 @@ def test_every_command_spills_where_it_is_told_to(
         assert "taken: cannot hold spilled data" in result.stderr
 
 
-def test_a_query_has_the_means_that_it_was_given(output: Path, tmp_path: Path) -> None:
+def test_a_query_has_the_resources_that_it_was_given(output: Path, tmp_path: Path) -> None:
     spill = tmp_path / "new" / "spill"
     asked = "select current_setting('threads'), current_setting('temp_directory')"
     with duck_label.open(output, memory_limit="256MB", threads=1, temp_dir=str(spill)) as opened:
@@ -61,9 +61,9 @@ def test_a_query_has_the_means_that_it_was_given(output: Path, tmp_path: Path) -
     assert list(spill.iterdir()) == []
 
 
-def test_statistics_have_the_means_that_they_were_given(tmp_path: Path) -> None:
-    means = Means("300MB", 1, str(tmp_path / "spill"), "1GB")
-    with means.database("out") as database:
+def test_statistics_have_the_resources_that_they_were_given(tmp_path: Path) -> None:
+    resources = Resources("300MB", 1, str(tmp_path / "spill"), "1GB")
+    with resources.database("out") as database:
         assert database.temp_dir.parent == tmp_path / "spill"
         assert database.budget.limit == 300_000_000
         assert database.row("select current_setting('threads')") == (1,)
@@ -78,7 +78,7 @@ def test_statistics_have_the_means_that_they_were_given(tmp_path: Path) -> None:
         (["--threads", "0"], 2, "--threads"),
     ],
 )
-def test_means_that_cannot_be(output: Path, option: list[str], code: int, message: str) -> None:
+def test_resources_that_cannot_be(output: Path, option: list[str], code: int, message: str) -> None:
     for command in commands(output)[:4]:
         result = CliRunner().invoke(main, [*command, *option])
         assert result.exit_code == code, result.stderr
