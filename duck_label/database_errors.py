@@ -7,7 +7,7 @@ import re
 
 import duckdb
 
-from duck_label.database import Database
+from duck_label.connection import Connection
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, OutputError, SpillError
 from duck_label.memory.budget import format_bytes
 
@@ -15,7 +15,7 @@ from duck_label.memory.budget import format_bytes
 _SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
 
 
-def explain(error: duckdb.Error, doing: str, database: Database) -> DuckLabelError:
+def explain(error: duckdb.Error, doing: str, database: Connection) -> DuckLabelError:
     """One of our errors for an error of DuckDB's, naming the step in which it happened."""
     reason = reason_of(error)
     if isinstance(error, duckdb.HTTPException) or of_a_store(error):

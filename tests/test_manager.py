@@ -1,6 +1,7 @@
 """What is done about memory: told by readings that the tests set, never by allocating."""
 
 import itertools
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -215,3 +216,24 @@ def test_a_snapshot_tells_what_this_process_really_uses() -> None:
     assert snapshot.rss_mb == snapshot.rss_bytes / MB
     assert snapshot.available_mb > 0
     assert 0 < snapshot.percent_used < 100
+
+
+def test_each_thread_is_at_a_place_of_its_own_and_others_see_all() -> None:
+    manager = Process(100).manager()
+    manager.place = ("2024-03-04", "label/4_touches")
+    seen: list[tuple[str | None, str | None]] = [manager.place]
+
+    def other() -> None:
+        seen.append(manager.place)
+        manager.place = ("2024-03-05", None)
+        manager.report("retry", "of this thread", 1, 1)
+        seen.append(manager.place)
+        manager.place = (None, None)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    ours, theirs = ("2024-03-04", "label/4_touches"), ("2024-03-05", None)
+    assert seen == [ours, ours, theirs]
+    assert (manager.events[-1].chunk, manager.events[-1].step) == theirs
+    assert manager.place == ours

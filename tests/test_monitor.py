@@ -110,17 +110,21 @@ def test_lows_of_any_number_take_bounded_room() -> None:
     watched.stop()
 
 
-def test_peaks_are_kept_between_marks_and_in_all() -> None:
-    watched = monitor(10, 50, 20, 30, 5)
+def test_peaks_are_those_of_each_stretch_and_of_all() -> None:
+    watched = monitor(10, 20, 50, 40, 30, 5)
     watched.start_monitoring()
-    watched.sample()
-    watched.sample()
-    assert watched.mark() == (50 * MB, 0)
-    watched.sample()
-    assert watched.mark() == (30 * MB, 0)
-    watched.sample()
-    assert watched.mark() == (5 * MB, 0)
-    assert watched.mark() == (0, 0)
+    with watched.stretch() as first:
+        watched.sample()
+        with watched.stretch() as inside, watched.stretch() as beside:
+            watched.sample()
+            watched.sample()
+        watched.sample()
+    with watched.stretch() as after:
+        watched.sample()
+    with watched.stretch() as empty:
+        pass
+    peaks = [one.rss_bytes for one in (first, inside, beside, after, empty)]
+    assert peaks == [50 * MB, 50 * MB, 50 * MB, 5 * MB, 0]
     assert watched.finish_monitoring().peak_memory_mb == 50
 
 

@@ -212,7 +212,7 @@ def test_memory_that_nobody_holds_makes_duckdb_start_anew(
         gauge.share = 0.4 if chunk == 5 else 0.1
 
     at_step(monkeypatch, LABEL_STEPS[0], fragment)
-    engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "500"}))
+    engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "500", "threads": 1}))
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)
     assert summary.chunks_labeled > 6

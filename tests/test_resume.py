@@ -55,7 +55,7 @@ def last_call(*arguments, **keywords):
     return result
 
 module.{function} = last_call
-config = LabelingConfig(run={{"chunk": "{chunk}"}}, details=True)
+config = LabelingConfig(run={{"chunk": "{chunk}", "threads": 2}}, details=True)
 WeightedLabelingEngine(config).process_files([sys.argv[1]], sys.argv[2])
 """
 

@@ -18,7 +18,7 @@ FLOORS = (
     ("identity", "settings", "columns", "trades", "queries", "sample"),
     ("memory",),
     ("storage",),
-    ("profile", "database", "database_errors"),
+    ("profile", "connection", "database", "database_errors"),
     ("bars",),
     ("records",),
     ("run", "look", "validation", "signals"),

@@ -119,7 +119,8 @@ def run(
         summary = engine.process_files(inputs, output, **where)
     progress.note(summary_text(summary))
     if steps is not None:
-        progress.note(steps.table(summary.seconds * summary.workers))
+        whole = summary.seconds * summary.workers
+        progress.note(steps.table(None if summary.chunks_in_flight > 1 else whole))
     if as_json:
         click.echo(json.dumps(summary.to_json()))
 

@@ -17,7 +17,7 @@ from duck_label.bars.sessions import session_parameters, session_step
 from duck_label.bars.source import Source
 from duck_label.columns import literal
 from duck_label.config import LabelingConfig
-from duck_label.database import PREPARATION
+from duck_label.connection import PREPARATION
 from duck_label.queries import LABEL_STEPS, label_steps, parameters, render
 
 STEPS = ("input/grids", "input/spans", *LABEL_STEPS)

@@ -86,11 +86,28 @@ class MemoryManager:
         self._release: Callable[[], object] = _nothing
         self._interrupt: Callable[[], object] = _nothing
         self._lock = threading.RLock()
+        self._cleaning = threading.RLock()
         self._level = 0
         self._was_critical = False
         self._futile_below = 0
         self._collects_from = 0.0
-        self.place: tuple[str | None, str | None] = (None, None)
+        self._places: dict[int, tuple[str | None, str | None]] = {}
+
+    @property
+    def place(self) -> tuple[str | None, str | None]:
+        """The chunk and the step that this thread is at; for one at none, those of all threads."""
+        own = self._places.get(threading.get_ident())
+        places = [*self._places.values()] if own is None else [own]
+        chunks = [chunk for chunk, _ in places if chunk is not None]
+        steps = [step for _, step in places if step is not None]
+        return ", ".join(chunks) or None, ", ".join(steps) or None
+
+    @place.setter
+    def place(self, place: tuple[str | None, str | None]) -> None:
+        if place == (None, None):
+            self._places.pop(threading.get_ident(), None)
+        else:
+            self._places[threading.get_ident()] = place
 
     def govern(self, release: Callable[[], object], interrupt: Callable[[], object]) -> None:
         """Say how memory is released and how the work in hand is interrupted, from any thread."""
@@ -112,8 +129,13 @@ class MemoryManager:
         """Clean up if the RSS is above the cleanup line, or if told to.
 
         Returns whether it did, and the RSS before and after in megabytes. A callback that raises
-        is reported and does not keep the others from running.
+        is reported and does not keep the others from running. Of several threads one cleans up,
+        and the others see what came of it.
         """
+        with self._cleaning:
+            return self._clean_up(force)
+
+    def _clean_up(self, force: bool) -> tuple[bool, float, float]:
         before = self.read_rss()
         is_due = self._is_above(0, before) and before >= self._futile_below
         if not (force or is_due):

@@ -63,6 +63,14 @@ class PerformanceMetrics:
         return total_rows / rate if rate > 0 else float("inf")
 
 
+@dataclass(eq=False)
+class Peaks:
+    """The highest RSS and the most spilled, in bytes."""
+
+    rss_bytes: int = 0
+    spill_bytes: int = 0
+
+
 class PerformanceMonitor:
     """Measures work while it goes on: a run of the engine, or any code of yours.
 
@@ -94,6 +102,8 @@ class PerformanceMonitor:
         self._interval = interval
         self._thread: threading.Thread | None = None
         self._helpers: dict[int, PerformanceMetrics] = {}
+        self._timing = threading.Lock()
+        self._sampling = threading.Lock()
         self._reset(0)
 
     def _reset(self, total_rows: int) -> None:
@@ -101,8 +111,8 @@ class PerformanceMonitor:
         self._began = self._ended = self._stage_began = time.perf_counter()
         self.total_rows = total_rows
         self._rows = self._updates = 0
-        self._peak = self._peak_since_mark = 0
-        self._peak_spill = self._peak_spill_since_mark = 0
+        self._peak = self._peak_spill = 0
+        self._stretches: list[Peaks] = []
         self._held_when_warm = self._fragmentation = 0
         self._stages: dict[str, float] = {}
         self._lows: list[tuple[float, int]] = []
@@ -176,7 +186,8 @@ class PerformanceMonitor:
             yield
         finally:
             self._manager.place = (chunk, None)
-            self._stages[step] = self._stages.get(step, 0.0) + time.perf_counter() - began
+            with self._timing:
+                self._stages[step] = self._stages.get(step, 0.0) + time.perf_counter() - began
 
     def get_memory_manager(self) -> MemoryManager:
         """What cleans up and remembers the events."""
@@ -189,24 +200,32 @@ class PerformanceMonitor:
         self._sampled = time.perf_counter()
         self._manager.observe(rss)
         duckdb, spill = self.probe() or (None, None)
-        chunk, step = self._manager.place
-        snapshot = MemorySnapshot.take(
-            rss, duckdb_bytes=duckdb, spill_bytes=spill, chunk=chunk, step=step
-        )
-        self._peak = max(self._peak, rss)
-        self._peak_since_mark = max(self._peak_since_mark, rss)
-        self._peak_spill = max(self._peak_spill, spill or 0)
-        self._peak_spill_since_mark = max(self._peak_spill_since_mark, spill or 0)
-        with suppress(OSError):  # a full disk ends the record, not the work
-            self._series.add(snapshot)
+        with self._sampling:
+            chunk, step = self._manager.place
+            snapshot = MemorySnapshot.take(
+                rss, duckdb_bytes=duckdb, spill_bytes=spill, chunk=chunk, step=step
+            )
+            self._peak = max(self._peak, rss)
+            self._peak_spill = max(self._peak_spill, spill or 0)
+            for stretch in self._stretches:
+                stretch.rss_bytes = max(stretch.rss_bytes, rss)
+                stretch.spill_bytes = max(stretch.spill_bytes, spill or 0)
+            with suppress(OSError):  # a full disk ends the record, not the work
+                self._series.add(snapshot)
         self._observe(snapshot)
         return snapshot
 
-    def mark(self) -> tuple[int, int]:
-        """The highest RSS and the most spilled since the last mark, in bytes; a stretch begins."""
-        peaks = self._peak_since_mark, self._peak_spill_since_mark
-        self._peak_since_mark = self._peak_spill_since_mark = 0
-        return peaks
+    @contextmanager
+    def stretch(self) -> Iterator[Peaks]:
+        """The peaks inside a `with` block, of all that the process does meanwhile."""
+        peaks = Peaks()
+        with self._sampling:
+            self._stretches.append(peaks)
+        try:
+            yield peaks
+        finally:
+            with self._sampling:
+                self._stretches.remove(peaks)
 
     def note_low(self) -> MemorySnapshot:
         """Take a reading right after a cleanup: from these lows, growth and leaks are told."""

@@ -65,8 +65,9 @@ class ChunkRecord:
 
     `file` is None for a range that turned out to hold no bar; else `digest` is the SHA-256 of its
     content. Of the `bars`, those that are asked may be all that it has as `rows`. `lone_events` are
-    those in its range at which no bar stands. `weighing` tells what its
-    weights were made of (`LabelingConfig.weighing`).
+    those in its range at which no bar stands. `bars_in_flight` are the most that were labeled at a
+    time while it was, its own among them: they share the peak. `weighing` tells what its weights
+    were made of (`LabelingConfig.weighing`).
     """
 
     start: int
@@ -83,6 +84,7 @@ class ChunkRecord:
     attempts: int = 1
     run: int = 0
     bars: int = 0
+    bars_in_flight: int = 0
     lone_events: int = 0
     steps: dict[str, float] = field(default_factory=dict)
     reach: Reach | None = None

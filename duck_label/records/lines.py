@@ -153,6 +153,7 @@ class Chunk(Line):
     peak_rss_bytes: int
     seconds: float
     predicted_peak_bytes: NotRequired[int]
+    bars_in_flight: NotRequired[int]
     floor_rss_bytes: NotRequired[int]
     spill_bytes: NotRequired[int]
     attempts: NotRequired[int]

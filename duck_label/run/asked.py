@@ -13,7 +13,7 @@ from duck_label.bars.asked import events_parameters
 from duck_label.bars.footers import fingerprint
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
-from duck_label.database import Database
+from duck_label.connection import Connection
 from duck_label.queries import render
 from duck_label.records.ledger import Checked, ChunkRecord, Reach
 from duck_label.storage.folders import Folder
@@ -51,7 +51,7 @@ class Asked:
     The table `session_times` must be there, where the configuration names sessions.
     """
 
-    database: Database
+    database: Connection
     source: Source
     config: LabelingConfig
     context: Mapping[str, Any]

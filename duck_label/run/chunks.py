@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import duckdb
 from duck_label.bars.plan import Chunk
 from duck_label.columns import MILLISECONDS
 from duck_label.config import LabelingConfig
-from duck_label.database import Database
+from duck_label.connection import Connection
 from duck_label.database_errors import explain
 from duck_label.errors import DuckLabelError
 from duck_label.memory.budget import MemorySnapshot
@@ -34,20 +35,20 @@ _WIDER = 8
 
 
 class ChunkLabeler:
-    """Labels the chunks of one run, one at a time.
+    """Labels chunks of one run with one connection, one at a time.
 
     `unfinished` says where a part file of some name is written.
     """
 
     def __init__(
         self,
-        database: Database,
+        connection: Connection,
         bars: Bars,
         config: LabelingConfig,
         unfinished: Callable[[str], Path],
         watch: Watch,
     ) -> None:
-        self._database = database
+        self._connection = connection
         self._bars = bars
         self._unfinished = unfinished
         self._watch = watch
@@ -56,7 +57,7 @@ class ChunkLabeler:
         self._steps = {
             step: render(step, bars.context) for step in label_steps(bars.context["trades"])
         }
-        self._files = Asked(database, bars.source, config, bars.context)
+        self._files = Asked(connection, bars.source, config, bars.context)
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
         # A horizon in bars is first looked for as if they were a second apart.
@@ -66,19 +67,24 @@ class ChunkLabeler:
         self._before = config.bars_before * 1_000_000 + horizon * config.uniqueness
         self._after = horizon * (1 + config.uniqueness)
 
-    def label(self, chunk: Chunk, predicted_peak: int) -> ChunkRecord:
+    def label(self, chunk: Chunk, predicted_peak: int, *, alone: bool = True) -> ChunkRecord:
         """Label a chunk and write its part file, whole or not at all.
 
-        What memory fails is tried once more with one thread.
+        `alone`: no other chunk is labeled in this process meanwhile. Then what memory fails is
+        tried once more with one thread.
 
         Raises:
             MemoryBudgetError: if a step does not fit in the budget.
             OutputError: if the part cannot be written, or is not what was to be written.
         """
         began = time.perf_counter()
-        self._watch.monitor.mark()
-        (part, low), attempts = self._watch.attempt(chunk.name, lambda: self._attempt(chunk))
-        peak, spill = self._watch.monitor.mark()
+        attempts = 1
+        with self._watch.monitor.stretch() as peaks:
+            if alone:
+                work = partial(self._attempt, chunk, alone=True)
+                (part, low), attempts = self._watch.attempt(chunk.name, work)
+            else:
+                part, low = self._attempt(chunk, alone=False)
         return ChunkRecord(
             start=chunk.start,
             end=chunk.end,
@@ -89,9 +95,9 @@ class ChunkLabeler:
             size_bytes=0 if part is None else part.size_bytes,
             predicted_rows=chunk.rows,
             predicted_peak_bytes=predicted_peak,
-            peak_rss_bytes=peak,
+            peak_rss_bytes=peaks.rss_bytes,
             floor_rss_bytes=low.rss_bytes,
-            spill_bytes=spill,
+            spill_bytes=peaks.spill_bytes,
             seconds=round(time.perf_counter() - began, 3),
             steps={step: round(seconds, 3) for step, seconds in self._seconds.items()},
             attempts=attempts,
@@ -99,14 +105,14 @@ class ChunkLabeler:
             reach=Reach(chunk.start, chunk.end - 1) if part is None else part.reach,
         )
 
-    def _attempt(self, chunk: Chunk) -> tuple[_Part | None, MemorySnapshot]:
+    def _attempt(self, chunk: Chunk, *, alone: bool) -> tuple[_Part | None, MemorySnapshot]:
         self._seconds.clear()
         try:
             part = self._labeled_part(chunk)
         except duckdb.Error as error:
-            raise explain(error, chunk.name, self._database) from error
+            raise explain(error, chunk.name, self._connection) from error
         finally:
-            low = self._watch.give_back(chunk.name)
+            low = self._watch.give_back(self._connection, chunk.name, alone=alone)
         return part, low
 
     def _labeled_part(self, chunk: Chunk) -> _Part | None:
@@ -130,13 +136,13 @@ class ChunkLabeler:
                 continue
             self._run(step, chunk, values)
         if self._bars.context["leaves_out"]:
-            (rows,) = self._database.row("select coalesce(sum(asked), 0)::bigint from tally")
+            (rows,) = self._connection.row("select coalesce(sum(asked), 0)::bigint from tally")
         return replace(self._check(part, chunk, rows, reach), bars=bars)
 
     def _count(self, chunk: Chunk, values: Mapping[str, Any]) -> int:
         """The bars of the chunk."""
         self._run(_COUNT, chunk, {**values, **self._bars.between(chunk.start, chunk.end)})
-        (bars,) = self._database.row("select coalesce(sum(bars), 0) from symbols")
+        (bars,) = self._connection.row("select coalesce(sum(bars), 0) from symbols")
         return int(bars)
 
     def _find_margins(self, chunk: Chunk, values: Mapping[str, Any]) -> Reach:
@@ -154,7 +160,7 @@ class ChunkLabeler:
             }
             self._run(_FIND_MARGINS, chunk, searched)
             clock = self._bars.context["clock"]
-            incomplete, read_from, read_to, *opens = self._database.row(
+            incomplete, read_from, read_to, *opens = self._connection.row(
                 f"select count_if(not is_complete), min({clock('read_from')}), "
                 f"max({clock('read_to')}), "
                 "list(symbol::varchar order by series) filter (is_open_before), "
@@ -173,16 +179,16 @@ class ChunkLabeler:
             return 0
         between = self._bars.between(chunk.start, chunk.end)
         query = render("label/lone_events", self._bars.context)
-        (lone,) = self._database.row(query, {**values, **between})
+        (lone,) = self._connection.row(query, {**values, **between})
         return int(lone)
 
     def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
         began = time.perf_counter()
         try:
-            with self._watch.step(chunk.name, step):
-                self._database.run(self._steps[step], values, step)
+            with self._watch.step(self._connection, chunk.name, step):
+                self._connection.run(self._steps[step], values, step)
         except duckdb.Error as error:
-            raise explain(error, f"{chunk.name}: {step}", self._database) from error
+            raise explain(error, f"{chunk.name}: {step}", self._connection) from error
         finally:
             taken = time.perf_counter() - began
             self._seconds[step] = self._seconds.get(step, 0.0) + taken
@@ -190,10 +196,10 @@ class ChunkLabeler:
     def _check(self, part: Path, chunk: Chunk, expected: int, reach: Reach) -> _Part:
         """Make sure that a part holds every bar of the chunk once, with all columns."""
         written = {"part": escape(str(part))}
-        (rows,) = self._database.row(
+        (rows,) = self._connection.row(
             "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", written
         )
-        described = self._database.rows("describe from read_parquet($part)", written)
+        described = self._connection.rows("describe from read_parquet($part)", written)
         columns = [(name, kind) for name, kind, *_ in described]
         given = [
             (name, "TIMESTAMP" if kind == MILLISECONDS else kind)

@@ -19,7 +19,7 @@ from duck_label.profile import Profile
 from duck_label.records.ledger import ChunkRecord
 from duck_label.run.admission import finished, lasting
 from duck_label.run.changes import refuse_conflict
-from duck_label.run.crews.choice import share
+from duck_label.run.crews.choice import most_in_flight, share
 from duck_label.run.labeling import Labeling
 from duck_label.run.opened import Inputs, Moment, Opened, opened
 from duck_label.run.results import Progress, RunPlan, RunSummary
@@ -66,20 +66,20 @@ class Job:
 
     def plan(self) -> RunPlan:
         """What `run` would do; nothing is written or checked."""
-        config, source, budget = self.opened.config, self.opened.source, self.opened.database.budget
+        config, source, database = self.opened.config, self.opened.source, self.opened.database
+        budget, threads = database.budget, database.threads
         self.opened.ledger.refuse_foreign_files()
         self._refuse_conflict()
         done, lacking = self._lasting()
-        schedule = Schedule(
-            self.opened, source, done, share(config, budget), manager(config, budget)
-        )
+        each, most = share(config, budget), most_in_flight(config, threads)
+        schedule = Schedule(self.opened, source, done, each, most, manager(config, budget))
         return RunPlan(
             chunks=tuple(schedule.chunks()),
             input_files=len(source.files),
             input_rows=source.rows,
             rows_done=sum(record.bars for record in done),
             memory_limit_bytes=budget.limit,
-            threads=self.opened.database.threads,
+            threads=threads,
             chunks_to_weigh=len(lacking),
             rows_to_weigh=sum(record.rows for record in lacking),
         )

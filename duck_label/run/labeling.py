@@ -120,7 +120,8 @@ class Labeling:
         done = self.opened.ledger.chunks()
         self.summary.resume(done)
         weighing = weighing_of(self.opened.config, bars.parameters["reference_month"])
-        schedule = Schedule(self.opened, bars.source, done, members.budget, watch.manager)
+        most = members.room if members.shares_memory else 1
+        schedule = Schedule(self.opened, bars.source, done, members.budget, most, watch.manager)
         for doubt in schedule.doubts:
             self.summary.warnings.append(doubt)
             self.progress.note(f"warning: {doubt}")
@@ -146,6 +147,7 @@ class Labeling:
         finally:
             self.summary.memory_factor = round(schedule.predictor.factor, 4)
             self.summary.next_chunk_rows = schedule.rows_per_chunk
+            self.summary.chunks_in_flight = schedule.most_in_flight
 
     def _tell_lone_events(self, bars: Bars) -> None:
         """Say how many events stand at no bar, in the chunks and outside of the input."""

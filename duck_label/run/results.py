@@ -108,6 +108,8 @@ class RunSummary:
     memory_limit_bytes: int = 0
     threads: int = 0
     workers: int = 1
+    # The most that this process labeled at a time.
+    chunks_in_flight: int = 1
     workers_lost: int = 0
     reference_month: str = ""
     growth_bytes_per_minute: float = 0.0

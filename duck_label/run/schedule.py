@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from duck_label.bars.density import counted
 from duck_label.bars.hours import left_out_days
@@ -27,10 +27,28 @@ from duck_label.run.opened import Opened
 SMALLEST_ROWS = 1_000
 # Peaks scatter: who aims at a line is beyond it half the time.
 _AIM = 0.95
-# The part of an automatic chunk that a run begins with, to see what a bar needs.
+# The part of an automatic chunk that a run begins with, to see what a bar needs; and how many times
+# what is predicted must fit in the budget, for that not to be worth while.
 _CALIBRATION = 8
+_AMPLE = 3
+# Chunks are labeled beside others only where each can have so many bars. Measured: smaller ones
+# cost more than two at a time gain.
+LEAST_IN_FLIGHT = 150_000
+# By so much more than fits a chunk, or all in flight, may be.
+_A_LITTLE = 1.2
+# Cuts at round times make some chunks larger than others, by this at most.
+_UNEVEN = 9 / 8
 # A chunk that as many workers died over, or took too long over, is not tried again.
 MOST_LOSSES = 3
+
+
+@dataclass
+class _Flight:
+    """A chunk that a crew has: the most bars in flight meanwhile, and how many chunks might be."""
+
+    bars: int
+    most: int
+    alone: bool
 
 
 class Schedule:
@@ -38,7 +56,7 @@ class Schedule:
 
     The bars are read from `source`. `done` are the chunks that were finished here before: they tell
     what is left, and, with what the last run learned, what a bar needs. `budget` is that of each of
-    those who label.
+    those who label, and `most` how many chunks at most share it at a time.
     """
 
     def __init__(
@@ -47,6 +65,7 @@ class Schedule:
         source: Source,
         done: Sequence[ChunkRecord],
         budget: MemoryBudget,
+        most: int,
         manager: MemoryManager,
     ) -> None:
         config, factor = opened.config, opened.ledger.memory_factor()
@@ -57,19 +76,48 @@ class Schedule:
         self._density = counted(opened.database, source, config, self._left)
         self.predictor = PeakPredictor(
             bytes_per_row(config, opened.source.row_width),
-            ((record.bars, record.peak_rss_bytes) for record in done),
+            ((record.bars_in_flight or record.bars, record.peak_rss_bytes) for record in done),
             factor,
             budget.held,
         )
         # Sized by us, a chunk keeps well inside the budget; sized by the user, just inside.
         is_automatic = config.run.chunk == "auto"
-        self._most = int(_AIM * budget.comfortable) if is_automatic else budget.limit
-        self._knows = bool(done) or factor != 1.0
+        self._comfortable = int(_AIM * budget.comfortable)
+        self._most_bytes = self._comfortable if is_automatic else budget.limit
+        self._most = most
+        self._rows_left = sum(self._density.between(*one) for one in self._left)
+        # The most that one process labeled at a time so far.
+        self.most_in_flight = 1
+        self._flights: dict[Chunk, _Flight] = {}
+        # What did not fit beside others.
+        self._alone: set[Chunk] = set()
+        self._knows = bool(done) or factor != 1.0 or self._has_ample_memory()
 
     @property
     def rows_per_chunk(self) -> int:
-        """The bars of an automatic chunk, from what was learned so far."""
-        return min(MOST_ROWS, max(SMALLEST_ROWS, self.predictor.rows_within(self._most)))
+        """The bars of an automatic chunk, from what was learned so far.
+
+        As many as are best in flight at a time are divided among the chunks in flight; and there
+        are as many chunks as keep all of them busy to the end.
+        """
+        at_a_time = self._at_a_time
+        fitting = self.predictor.rows_within(self._comfortable) // at_a_time
+        rows = min(fitting, max(MOST_ROWS // at_a_time, LEAST_IN_FLIGHT))
+        if at_a_time > 1:
+            rounds = -(-self._rows_left // (rows * at_a_time))
+            rows = min(fitting, int(_UNEVEN * self._rows_left / (rounds * at_a_time)) + 1)
+        return max(SMALLEST_ROWS, rows)
+
+    @property
+    def _at_a_time(self) -> int:
+        """How many chunks of an automatic size are in flight, from what was learned so far."""
+        fitting = self.predictor.rows_within(self._comfortable)
+        return max(1, min(self._most, min(fitting, self._rows_left) // LEAST_IN_FLIGHT))
+
+    def _has_ample_memory(self) -> bool:
+        """Whether what would be in flight fits, however much the prediction is off."""
+        rows = min(self._rows_left, self._at_a_time * self.rows_per_chunk)
+        return _AMPLE * rows <= self.predictor.rows_within(self._comfortable)
 
     @property
     def doubts(self) -> list[str]:
@@ -109,14 +157,18 @@ class Schedule:
         queue = deque(chunks)
         lost: Counter[Chunk] = Counter()
         while queue or crew.busy:
-            # What a bar needs is seen on one chunk before others are begun.
-            while queue and crew.busy < (crew.room if self._knows else 1):
-                self._submit(queue, crew)
+            for task in self._ready(queue, crew):
+                crew.submit(task)
             result = crew.next()
+            flight = self._flights.pop(result.chunk)
             if isinstance(result, Failed) and isinstance(result.error, WorkerLostError):
                 lost[result.chunk] += 1
                 if lost[result.chunk] == MOST_LOSSES:
                     raise _given_up(result.error)
+                queue.appendleft(result.chunk)
+                continue
+            if isinstance(result, Failed) and not flight.alone:
+                self._land(result, flight)
                 queue.appendleft(result.chunk)
                 continue
             if isinstance(result, Failed):
@@ -124,21 +176,65 @@ class Schedule:
                 note(f"warning: {result.error}; going on with smaller chunks")
                 continue
             record = result.record
-            record = replace(record, attempts=record.attempts + lost[result.chunk])
-            self.predictor.learn(record.bars, record.peak_rss_bytes)
+            more = lost[result.chunk] + (result.chunk in self._alone)
+            bars = flight.bars - result.chunk.rows + record.bars
+            record = replace(record, attempts=record.attempts + more, bars_in_flight=bars)
+            self.predictor.learn(bars, record.peak_rss_bytes)
             self._knows = True
             yield result.chunk, record, len(queue) + crew.busy
 
-    def _submit(self, queue: deque[Chunk], crew: Crew) -> None:
-        """Give the first chunk to the crew, or leave it in pieces that fit."""
-        chunk = queue.popleft()
-        fitting = max(self.predictor.rows_within(self._most), SMALLEST_ROWS)
+    def _ready(self, queue: deque[Chunk], crew: Crew) -> list[Task]:
+        """The chunks to begin now: as many as the crew has room for, and as fit in the budget."""
+        ready: list[Chunk] = []
+        # What a bar needs is seen on one chunk before others are begun.
+        room = crew.room if self._knows else 1
+        while queue and crew.busy + len(ready) < room:
+            chunk = queue.popleft()
+            if len(pieces := self._pieces(chunk)) > 1:
+                queue.extendleft(reversed(pieces))
+            elif crew.shares_memory and not self._fit([*self._flights, *ready, chunk]):
+                queue.appendleft(chunk)
+                break
+            else:
+                ready.append(chunk)
+        if not crew.shares_memory:
+            self._flights |= {chunk: _Flight(chunk.rows, 1, alone=True) for chunk in ready}
+            return [Task(chunk, self.predictor.peak(chunk.rows)) for chunk in ready]
+        flying = [*self._flights, *ready]
+        bars, alone = sum(chunk.rows for chunk in flying), len(flying) == 1
+        self.most_in_flight = max(self.most_in_flight, len(flying))
+        for flight in self._flights.values():
+            flight.bars = max(flight.bars, bars)
+        self._flights |= {chunk: _Flight(bars, self._most, alone) for chunk in ready}
+        return [Task(chunk, self.predictor.peak(bars), alone) for chunk in ready]
+
+    def _pieces(self, chunk: Chunk) -> list[Chunk]:
+        """The chunk in pieces that fit; itself if it does."""
+        fitting = self.predictor.rows_within(self._most_bytes)
+        if self._run.chunk == "auto":
+            fitting //= self._at_a_time
+        fitting = max(fitting, SMALLEST_ROWS)
         # A chunk that is only a little too large is more work in two than in one.
-        pieces = split(self._density, chunk, fitting) if chunk.rows > 1.2 * fitting else [chunk]
-        if len(pieces) > 1:
-            queue.extendleft(reversed(pieces))
-        else:
-            crew.submit(Task(chunk, self.predictor.peak(chunk.rows)))
+        too_large = chunk.rows > _A_LITTLE * fitting
+        return split(self._density, chunk, fitting) if too_large else [chunk]
+
+    def _fit(self, chunks: Sequence[Chunk]) -> bool:
+        """Whether chunks may be in flight at the same time; one alone may."""
+        if len(chunks) == 1:
+            return True
+        return (
+            len(chunks) <= self._most
+            and self._alone.isdisjoint(chunks)
+            and sum(chunk.rows for chunk in chunks)
+            <= _A_LITTLE * self.predictor.rows_within(self._comfortable)
+        )
+
+    def _land(self, failed: Failed, flight: _Flight) -> None:
+        """Memory failed a chunk beside others: it is tried alone, and fewer are in flight."""
+        self._alone.add(failed.chunk)
+        self._most = min(self._most, max(1, flight.most // 2))
+        rss = self._manager.read_rss()
+        self._manager.report("retry", f"{failed.chunk.name} alone: {failed.error}", rss, rss)
 
     def _halves(self, chunk: Chunk, error: Exception) -> list[Chunk]:
         if not isinstance(error, MemoryBudgetError | SpillError):

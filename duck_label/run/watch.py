@@ -13,6 +13,7 @@ from typing import Self, TypeVar
 
 from duck_label.bars.plan import Chunk
 from duck_label.config import LabelingConfig
+from duck_label.connection import Connection
 from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError
 from duck_label.memory import budget as memory
@@ -34,7 +35,7 @@ _FRAGMENTED_BYTES = 64 * MB
 OVER = "over"
 
 
-def on_step(database: Database, chunk: str, step: str) -> None:
+def on_step(connection: Connection, chunk: str, step: str) -> None:
     """Does nothing. Called before every step of a chunk, and when an attempt at it is over.
 
     Tests put in its place what is to happen there: death, pressure, a query without end.
@@ -60,7 +61,7 @@ class Watch:
     ) -> None:
         self._database = database
         self.manager = manager(config, budget)
-        self.manager.govern(database.spill, database.interrupt)
+        self.manager.govern(database.spill, database.interrupt_all)
         self.manager.listen(reporter.event)
         self.monitor = PerformanceMonitor(
             enable_auto_cleanup=config.memory.cleanup_threshold > 0,
@@ -100,13 +101,13 @@ class Watch:
         self.monitor.probe = probe
 
     @contextmanager
-    def step(self, chunk: str, name: str) -> Iterator[None]:
-        """Watch a step: memory is cleaned up before it where need be.
+    def step(self, connection: Connection, chunk: str, name: str) -> Iterator[None]:
+        """Watch a step of a connection: memory is cleaned up before it where need be.
 
         Raises:
             MemoryBudgetError: if memory stays above the critical line.
         """
-        on_step(self._database, chunk, name)
+        on_step(connection, chunk, name)
         self.manager.place = (chunk, None)
         self.manager.check_memory_and_cleanup()
         if self.manager.is_critical():
@@ -114,11 +115,11 @@ class Watch:
                 f"{chunk}: {name}: the process holds {format_bytes(self.manager.read_rss())} "
                 f"of {format_bytes(self.manager.limit_bytes)} before the step begins"
             )
-        with self.monitor.stage(chunk, name), self._database.interruptible():
+        with self.monitor.stage(chunk, name), connection.interruptible():
             yield
 
     def attempt(self, what: str, work: Callable[[], Result]) -> tuple[Result, int]:
-        """Do some work; where memory fails it, once more with one thread.
+        """Do some work, and nothing beside it; where memory fails it, once more with one thread.
 
         Returns what came of it and the number of attempts.
 
@@ -135,11 +136,17 @@ class Watch:
         with self._database.one_thread():
             return work(), 2
 
-    def give_back(self, chunk: str) -> MemorySnapshot:
+    def give_back(
+        self, connection: Connection, chunk: str, *, alone: bool = True
+    ) -> MemorySnapshot:
         """After an attempt at a chunk: give memory back, and see what is left."""
-        on_step(self._database, chunk, OVER)
-        self._database.drop_tables()
+        on_step(connection, chunk, OVER)
+        connection.drop_tables()
         self._database.release()
+        return self.settle() if alone else self.monitor.sample()
+
+    def settle(self) -> MemorySnapshot:
+        """Where no chunk is in hand: see what is held, and get rid of what nobody holds."""
         low = self.monitor.note_low()
         lost = self.monitor.fragmentation_bytes
         if lost > max(_FRAGMENTED * self.manager.limit_bytes, _FRAGMENTED_BYTES):

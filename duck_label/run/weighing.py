@@ -122,17 +122,16 @@ class Weigher:
         for done, record in enumerate(records, start=1):
             chunk = chunk_of(record)
             began = time.perf_counter()
-            self._watch.monitor.mark()
             work = partial(self._weighed, record)
-            weighed, attempts = self._watch.attempt(chunk.name, work)
-            peak, spill = self._watch.monitor.mark()
+            with self._watch.monitor.stretch() as peaks:
+                weighed, attempts = self._watch.attempt(chunk.name, work)
             seconds = round(time.perf_counter() - began, 3)
             self._ledger.finish_weighing(weighed, seconds)
             taken = replace(
                 weighed,
                 seconds=seconds,
-                peak_rss_bytes=peak,
-                spill_bytes=spill,
+                peak_rss_bytes=peaks.rss_bytes,
+                spill_bytes=peaks.spill_bytes,
                 attempts=attempts,
             )
             yield chunk, taken, len(records) - done
@@ -145,7 +144,7 @@ class Weigher:
         try:
             self._refuse_damage(old, record)
             values = {**self._values, "files": exactly([str(old)]), "part": str(part)}
-            with self._watch.step(chunk, _STEP):
+            with self._watch.step(self._database, chunk, _STEP):
                 self._database.run(self._query, values, _STEP)
             self._refuse_loss(old, part)
         except duckdb.Error as error:
@@ -154,7 +153,7 @@ class Weigher:
         finally:
             if old.parent == self._database.temp_dir:
                 old.unlink(missing_ok=True)
-            self._watch.give_back(chunk)
+            self._watch.give_back(self._database, chunk)
         size, digest = sealed(part)
         return replace(record, size_bytes=size, digest=digest, weighing=self._weights.weighing)
 

@@ -9,7 +9,7 @@ recorded_lines as (
     select *
     {{ records([
         ("event", "varchar"), ("run", "bigint"), ("start", "bigint"), ("end", "bigint"), ("file", "varchar"), ("rows", "bigint"),
-        ("bars", "bigint"), ("lone_events", "bigint"),
+        ("bars", "bigint"), ("bars_in_flight", "bigint"), ("lone_events", "bigint"),
         ("size_bytes", "bigint"), ("predicted_rows", "bigint"), ("predicted_peak_bytes", "bigint"),
         ("peak_rss_bytes", "bigint"), ("floor_rss_bytes", "bigint"), ("spill_bytes", "bigint"),
         ("seconds", "double"), ("attempts", "bigint"), ("steps", "map(varchar, double)"),
@@ -57,6 +57,7 @@ select
     file,
     "rows",
     bars,
+    bars_in_flight,
     lone_events,
     coalesce(recorded_parts.size_bytes, 0) as size_bytes,
     predicted_rows,

@@ -9,6 +9,7 @@ from glob import escape
 from typing import TYPE_CHECKING
 
 from duck_label.config import LabelingConfig
+from duck_label.connection import Connection
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, parse_size
 from duck_label.records.ledger import FOLDER
@@ -31,6 +32,11 @@ def share(config: LabelingConfig, budget: MemoryBudget) -> MemoryBudget:
     if not config.run.has_workers:
         return budget
     return budget.shared(config.run.workers, memory.rss_bytes())
+
+
+def most_in_flight(config: LabelingConfig, threads: int) -> int:
+    """How many chunks may share the memory of a process that labels."""
+    return 1 if config.run.has_workers or config.run.engine == "ray" else threads
 
 
 @contextmanager
@@ -57,8 +63,12 @@ def crew(opened: Opened, bars: Bars, watch: Watch) -> Iterator[Crew]:
             watch.oversee(workers.rss_bytes, workers.buffers_and_spill)
             yield workers
     else:
-        labeler = ChunkLabeler(database, bars, config, opened.ledger.unfinished, watch)
-        yield Alone(labeler, database.budget)
+
+        def labeler(connection: Connection) -> ChunkLabeler:
+            return ChunkLabeler(connection, bars, config, opened.ledger.unfinished, watch)
+
+        with Alone(database, labeler, watch) as alone:
+            yield alone
 
 
 def _cluster(opened: Opened, bars: Bars, watch: Watch) -> RayCrew:

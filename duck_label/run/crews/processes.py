@@ -60,6 +60,8 @@ class ProcessCrew:
     A context manager, at whose end they are gone.
     """
 
+    shares_memory = False
+
     work: Work
     budget: MemoryBudget
     room: int

@@ -54,6 +54,8 @@ class RayCrew:
         ConfigError: if Ray is not installed, does not answer, or has no node that could hold one.
     """
 
+    shares_memory = False
+
     work: Work
     budget: MemoryBudget
     most: int | None
