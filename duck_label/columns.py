@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from duck_label.config import PRICES
 from duck_label.fields import has_offset
@@ -31,6 +32,11 @@ _SHIFTS = (30, 60, 120)
 def identifier(name: str) -> str:
     """Quote a name so that DuckDB takes it for a column, whatever characters it is made of."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def is_named(symbol: str, pattern: str) -> bool:
+    """Whether a symbol is called so, or matches: a name may look like a pattern, as BTC[perp]."""
+    return symbol == pattern or fnmatchcase(symbol, pattern)
 
 
 def literal(text: str) -> str:

@@ -350,9 +350,9 @@ def _asked(bars: BarColumns, symbols: Sequence[str]) -> str:
         return _files(bars)
     symbol = f"{_symbol_of(bars, 'source')}::varchar"
     # DuckDB holds a name against the statistics of row groups, and a pattern only where it is one.
-    tests = [
-        f"{symbol} {'glob' if set(text) & set('*?[') else '='} {literal(text)}" for text in symbols
-    ]
+    # What may be a pattern may also be a name: BTC[perp].
+    tests = [f"{symbol} = {literal(text)}" for text in symbols]
+    tests += [f"{symbol} glob {literal(text)}" for text in symbols if set(text) & set("*?[")]
     return f"(select source.* from {_files(bars)} as source where {' or '.join(tests)})"
 
 

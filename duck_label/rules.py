@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Iterable
@@ -40,7 +41,13 @@ _BARRIER = re.compile(
 )
 _NUMBERS: TypeAdapter[Decimal] = TypeAdapter(Ticks)
 _LIKE_A_NUMBER = re.compile(r"[-+]?[.\d]")
-_LIKE_UNITS = ("t", "tick", "ticks", "p", "pt", "pts", "point", "points")
+# What people write for a unit, and what that stands for.
+_LIKE_UNITS = {
+    **dict.fromkeys(("t", "tick", "ticks"), "{} ticks"),
+    **dict.fromkeys(("p", "pt", "pts", "point", "points"), "{} points"),
+    **dict.fromkeys(("percent", "pct"), "{}%"),
+}
+_NEAR = 0.75  # "tics" is near to ticks, "pips" to nothing
 _WAYS = '6, "1.5 points", "0.05%", "2 * NAME" of a volatility or a column, or "none"'
 
 
@@ -133,12 +140,10 @@ def _mistake(text: str) -> str:
     number, rest = match.groups()
     if float(number) <= 0:
         return "expected a number above zero"
-    units = {"t": f"{number} ticks", "p": f"{number} points"}
-    meant = units.get(rest[:1].lower()) if rest.lower() in _LIKE_UNITS else f"{number} * {rest}"
-    if rest.lower() in ("percent", "pct"):
-        meant = f"{number}%"
-    if meant is None or _BARRIER.fullmatch(meant) is None:
+    if not rest.isidentifier():
         return f"expected {_WAYS}"
+    near = difflib.get_close_matches(rest.lower(), _LIKE_UNITS, n=1, cutoff=_NEAR)
+    meant = _LIKE_UNITS[near[0]].format(number) if near else f"{number} * {rest}"
     return f'did you mean "{meant}"? Expected {_WAYS}'
 
 

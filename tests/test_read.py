@@ -5,11 +5,12 @@ import pickle
 import shutil
 import sys
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -172,6 +173,31 @@ def test_times_have_the_type_of_the_output_and_choose_bars(
     assert touched == [datetime(2024, 3, 4, 15, 0, second, tzinfo=UTC) for second in (2, 3)]
 
 
+@pytest.mark.parametrize("kind", ["ns", "us"])
+def test_ends_may_lie_beyond_all_times_of_the_output(kind: str, tmp_path: Path) -> None:
+    """Nanoseconds tell times from 1677 to 2262 alone; a zone moves an end out of Python's years."""
+    times = BARS["ts_event"].slice(0, 4).cast(pa.timestamp(kind, "UTC"))
+    bars = BARS.slice(0, 4).set_column(0, "timestamp", times)
+    label(write(tmp_path / "bars", [bars]), tmp_path / "out", modes=CONFIG["modes"][1:])
+
+    def rows(start: Any, end: Any) -> int:
+        return len(duck_label.read(tmp_path / "out", start=start, end=end).to_arrow())
+
+    assert rows(date.min, date.max) == 4
+    assert rows(None, datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))) == 4
+    assert rows("2300-01-01", None) == rows(None, "1600-01-01") == 0
+
+
+def test_symbols_are_called_by_names_that_look_like_patterns_and_by_numbers(tmp_path: Path) -> None:
+    named = pa.array(["BTC[perp]"] * 4 + ["ETH"] * 4)
+    cases: list[tuple[pa.Array, Any]] = [(named, "BTC[perp]"), (pa.array([7] * 8), [7])]
+    for number, (symbols, asked) in enumerate(cases):
+        bars = BARS.set_column(1, "symbol", symbols).slice(0, 4)
+        output = tmp_path / f"out{number}"
+        label(write(tmp_path / f"bars{number}", [bars]), output, **CONFIG)
+        assert duck_label.read(output, symbols=asked, modes="fixed").to_arrow().num_rows == 3
+
+
 def test_days_and_symbols_choose_bars(out: Path) -> None:
     def features(**asked: Any) -> list[int]:
         read = duck_label.read(out, columns=["feature"], modes="fixed", **asked)
@@ -197,6 +223,9 @@ MISTAKES: list[tuple[dict[str, Any], type[DuckLabelError], str]] = [
     ({"symbols": "C*"}, InputError, "no symbol is or matches 'C"),
     ({"symbols": []}, QueryError, "symbols is empty"),
     ({"start": "yesterday"}, ConfigError, "is no date or time"),
+    ({"start": pd.NaT}, ConfigError, "NaT is no date or time"),
+    ({"end": np.datetime64("2024-03-04")}, ConfigError, "is no date or time: pass a date"),
+    ({"start": 1709564400}, ConfigError, "1709564400 is no date or time"),
     ({"start": "2024-03-05", "end": "2024-03-05"}, QueryError, "is not before end"),
     ({"memory_limit": "10MB"}, MemoryBudgetError, "too small"),
 ]

@@ -120,7 +120,8 @@ def test_bars_without_symbols_have_none_to_choose_from(tmp_path: Path) -> None:
         label(bars, tmp_path / "out", symbols=["ES"])
 
 
-def test_a_name_with_quotes_is_a_name(tmp_path: Path) -> None:
-    bars = pa.concat_tables([walk(50, symbol=["O'X"] * 50), walk(50, symbol=["OX"] * 50)])
-    labeled = label(write(tmp_path / "bars", [bars]), tmp_path / "out", symbols=["O'X"])
-    assert labeled["symbol"].to_pylist() == ["O'X"] * 50
+@pytest.mark.parametrize("name", ["O'X", "BTC[perp]"])
+def test_a_name_with_quotes_or_brackets_is_a_name(name: str, tmp_path: Path) -> None:
+    bars = pa.concat_tables([walk(50, symbol=[name] * 50), walk(50, symbol=["OX"] * 50)])
+    labeled = label(write(tmp_path / "bars", [bars]), tmp_path / "out", symbols=[name])
+    assert labeled["symbol"].to_pylist() == [name] * 50

@@ -433,6 +433,8 @@ def test_barriers_as_they_are_written(written: Any, barrier: Barrier) -> None:
         ("6tick", 'did you mean "6 ticks"'),
         ("1.5 atr20", 'did you mean "1.5 * atr20"'),
         ("5 pct", 'did you mean "5%"'),
+        ("6tics", 'did you mean "6 ticks"'),
+        ("1,5 points", "stop of 'm': expected 6, \"1.5 points\""),
         ("5 foo bar", 'expected 6, "1.5 points"'),
         (True, "expected 6"),
     ],

@@ -5,9 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
-from duck_label.columns import BarColumns
+from duck_label.columns import BarColumns, is_named
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
@@ -62,7 +61,7 @@ def left_out(
     )
     names = sorted(name for name, _ in found if name is not None)
     for pattern in config.symbols:
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(is_named(name, pattern) for name in names):
             near = difflib.get_close_matches(pattern.rstrip("*?"), names, n=_SHOWN, cutoff=0.5)
             which = f"near ones are {', '.join(near)}" if near else f"there are {_some(names)}"
             raise InputError(
@@ -70,7 +69,7 @@ def left_out(
             )
 
     def is_asked(name: str | None) -> bool:
-        return name is not None and any(fnmatchcase(name, one) for one in config.symbols)
+        return name is not None and any(is_named(name, one) for one in config.symbols)
 
     others = [(name, count) for name, count in found if not is_asked(name)]
     nameless = sum(count for name, count in others if name is None)

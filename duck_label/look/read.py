@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from duck_label import outcomes
-from duck_label.columns import identifier
+from duck_label.columns import identifier, is_named
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.database_errors import reason_of
 from duck_label.errors import ConfigError, DuckLabelError, InputError, MemoryBudgetError, QueryError
@@ -33,6 +33,11 @@ from duck_label.run.opened import Moment, clock_of
 _ROWS = 100_000
 # Times that compare with a moment as they are, so that row groups can be passed over.
 _PLAIN = ("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+# The first and the last moment that times in nanoseconds tell, and those that Python tells.
+_NANOSECONDS = (-(2**63 // 1000), 2**63 // 1000)
+_MICROSECONDS = tuple(
+    (moment.replace(tzinfo=UTC) - EPOCH) // MICROSECOND for moment in (datetime.min, datetime.max)
+)
 # What an output has only where it was labeled with details, or with uniqueness.
 _DETAILS = (
     *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
@@ -160,7 +165,7 @@ def read(
     modes: str | Sequence[str] | None = None,
     start: Moment = None,
     end: Moment = None,
-    symbols: str | Sequence[str] | None = None,
+    symbols: str | Sequence[str | int] | None = None,
     unresolved: Literal["null"] | None = None,
     memory_limit: str = MEMORY_LIMIT,
     threads: int | None = None,
@@ -208,16 +213,16 @@ def read(
             "time": "timestamp" if is_plain else "utc",
             "time_type": kind if is_plain else "timestamp",
             "symbols": _symbols(opened, theirs, _listed(symbols)),
-            **_range(start, end),
+            **_range(start, end, kind),
         }
     return Labels(
         opened.folder, tuple(chosen), tuple(taken), render("read/asked", context), resources
     )
 
 
-def _listed(names: str | Sequence[str] | None) -> list[str] | None:
-    """A text is one name, not the letters of it."""
-    return [names] if isinstance(names, str) else None if names is None else list(names)
+def _listed(names: str | Sequence[str | int] | None) -> list[str] | None:
+    """A text is one name, not the letters of it; symbols may be whole numbers."""
+    return [names] if isinstance(names, str) else None if names is None else list(map(str, names))
 
 
 def _modes(config: LabelingConfig, asked: list[str] | None) -> list[str]:
@@ -303,22 +308,28 @@ def _symbols(
     rows = opened.sql(render("read/symbols", {"symbol": identifier(column)})).fetchall()
     known = [str(name) for (name,) in rows]
     for pattern in asked:
-        if not any(fnmatchcase(name, pattern) for name in known):
+        if not any(is_named(name, pattern) for name in known):
             raise InputError(
                 f"{opened.folder}: no symbol is or matches {pattern!r}: {_hint(pattern, known)}"
             )
     if not asked:
         raise QueryError("symbols is empty: leave it out for all")
-    return [name for name in known if any(fnmatchcase(name, one) for one in asked)]
+    return [name for name in known if any(is_named(name, one) for one in asked)]
 
 
-def _range(start: Moment, end: Moment) -> dict[str, str | None]:
-    """Both ends in UTC, as text that a query reads."""
+def _range(start: Moment, end: Moment, kind: str) -> dict[str, str | None]:
+    """Both ends in UTC, as text that a query reads as times of the output's type.
+
+    No bar lies beyond the first and the last time that the type holds.
+    """
     clocks = [None if moment is None else clock_of(moment) for moment in (start, end)]
     if clocks[0] is not None and clocks[1] is not None and clocks[0] >= clocks[1]:
         raise QueryError(f"start={start} is not before end={end}, which is not read itself")
+    first, last = _NANOSECONDS if kind.endswith("_NS") else _MICROSECONDS
     times = [
-        None if clock is None else f"{EPOCH + clock * MICROSECOND:%Y-%m-%d %H:%M:%S.%f}"
+        None
+        if clock is None
+        else f"{EPOCH + min(max(clock, first), last) * MICROSECOND:%Y-%m-%d %H:%M:%S.%f}"
         for clock in clocks
     ]
     return dict(zip(("start", "end"), times, strict=True))

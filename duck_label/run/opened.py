@@ -92,7 +92,7 @@ def clock_of(moment: date | datetime | str) -> int:
     """A moment in microseconds since 1970; without a time zone it is in UTC.
 
     Raises:
-        ConfigError: for a text that is no moment.
+        ConfigError: for what is no moment.
     """
     if isinstance(moment, str):
         try:
@@ -101,6 +101,12 @@ def clock_of(moment: date | datetime | str) -> int:
             raise ConfigError(
                 f"{moment!r} is no date or time: write 2024-03-04 or 2024-03-04T14:30:05"
             ) from error
+    # Others can be handed over in Python; NaT counts as a datetime.
+    if not isinstance(moment, date) or str(moment) == "NaT":
+        raise ConfigError(
+            f"{moment!r} is no date or time: pass a date, a datetime or text, such as "
+            "2024-03-04T14:30:05"
+        )
     if not isinstance(moment, datetime):
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
