@@ -31,8 +31,8 @@ _AIM = 0.95
 # what is predicted must fit in the budget, for that not to be worth while.
 _CALIBRATION = 8
 _AMPLE = 3
-# Chunks are labeled beside others only where each can have so many bars. Measured: smaller ones
-# cost more than two at a time gain.
+# Bars are cut for several chunks at a time only where each has so many. Measured: two of that size
+# take a twelfth less time than one of twice the size. Smaller ones were not measured.
 LEAST_IN_FLIGHT = 150_000
 # By so much more than fits a chunk, or all in flight, may be.
 _A_LITTLE = 1.2
