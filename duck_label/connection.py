@@ -162,6 +162,14 @@ class Connection:
         (row,) = self.rows(query, parameters)
         return row
 
+    def named_rows(
+        self, query: str, parameters: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows of a query of one statement, each by the names of its columns."""
+        rows = self.rows(query, parameters)
+        names = [name for name, *_ in self._connection.description]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
     def _statements(self, query: str) -> list[duckdb.Statement]:
         if query not in self._parsed:
             self._parsed[query] = self._connection.extract_statements(query)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -405,17 +406,27 @@ SELDOM = (
 )
 
 
-def test_a_plain_run_loads_nothing_that_it_does_without(here: Path) -> None:
+def loaded(*arguments: str) -> set[str]:
+    """Which of these a command has loaded when it is over."""
+    script = (
+        "import sys; from duck_label.cli import main; "
+        f"main({list(arguments)}, standalone_mode=False); "
+        f"print('loaded', *[m for m in {SELDOM} if m in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    return set(ended.stdout.decode().splitlines()[-1].split()[1:])
+
+
+def test_commands_load_nothing_that_they_do_without(here: Path) -> None:
     query = f"copy (select * replace (timestamp::timestamptz as timestamp) from '{BARS}') to $path"
     duckdb.execute(query, {"path": str(here / "zoned.parquet")})
-    for bars in (BARS, "zoned.parquet"):
-        script = (
-            "import sys; from duck_label.cli import main; "
-            f"main(['run', {bars!r}, '-o', 'out', '--overwrite'], standalone_mode=False); "
-            f"print([m for m in {SELDOM} if m in sys.modules])"
-        )
-        ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
-        assert ended.stdout.strip() == b"[]"
+    assert loaded("run", BARS, "-o", "plain") == set()
+    assert loaded("run", "zoned.parquet", "-o", "zoned") == set()
+    assert loaded("stats", "zoned") == {"rich"}
+    (first,) = duckdb.execute("select min(epoch_us(timestamp)) from 'zoned.parquet'").fetchall()[0]
+    at = f"{datetime.fromtimestamp(first / 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}"
+    arrow = {"numpy", "pandas", "pyarrow", "polars", "pytz"}
+    assert loaded("explain", "zoned", "--at", at).isdisjoint(arrow)
 
 
 # Says when a run is in the middle of its third chunk: by then one of two in flight is finished.

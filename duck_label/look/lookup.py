@@ -35,14 +35,15 @@ _WIDTH, _WIDER = _DAY, 30
 class BarLookup:
     """Bars of files, by symbol and time.
 
-    `read` answers a query with an Arrow table, `files` are the values that all queries have, and
-    `covered` the ranges of time that lack no bar. `place` is where the bars are, in words.
+    `read` answers a query with rows by the names of their columns, `files` are the values that all
+    queries have, and `covered` the ranges of time that lack no bar. `place` is where the bars are,
+    in words.
     """
 
     config: LabelingConfig
     columns: BarColumns
     names: Mapping[str, Any]
-    read: Callable[[str, Mapping[str, Any]], Any]
+    read: Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
     files: Mapping[str, Any]
     covered: Sequence[tuple[datetime, datetime]]
     place: str
@@ -64,7 +65,7 @@ class BarLookup:
             raise InputError(f"there are no symbols in {self.place}: omit --symbol")
         time, moment = self.columns.time("source"), self.names["moment"]
         within = self.names["within"]("source", "start", "end")
-        rows: list[dict[str, Any]] = self.read(
+        rows = self.read(
             f"select source.* from {self.names['source']} as source "
             f"where {time} >= {moment('start')} and {time} < {moment('end')}{within}",
             {
@@ -72,7 +73,7 @@ class BarLookup:
                 "start": self._parameter(at),
                 "end": self._parameter(at + MICROSECOND),
             },
-        ).to_pylist()
+        )
         if column is not None and symbol is not None:
             rows = [row for row in rows if str(row[column]) == symbol]
         return rows
@@ -100,7 +101,7 @@ class BarLookup:
         query = (
             f"select distinct {symbol}::varchar as symbol from {self.names['source']} order by 1"
         )
-        found = self.read(query, self.files).to_pylist()
+        found = self.read(query, self.files)
         return ", ".join(str(row["symbol"]) for row in found)
 
     def around(self, at: datetime, symbol: Any) -> tuple[list[Bar], int, bool]:
@@ -148,7 +149,7 @@ class BarLookup:
             "bars": count,
             **({"symbol": symbol} if self.columns.symbol else {}),
         }
-        return [Bar(**row) for row in self.read(text, values).to_pylist()]
+        return [Bar(**row) for row in self.read(text, values)]
 
     def bounds(self) -> tuple[datetime, datetime]:
         """From the first bar until after the last."""
@@ -157,7 +158,7 @@ class BarLookup:
             f"select {clock(f'min({time})')} as first, {clock(f'max({time})')} as last "
             f"from {self.names['source']} as source",
             self.files,
-        ).to_pylist()
+        )
         return self.time(row["first"]), self.time(row["last"]) + MICROSECOND
 
     def time(self, clock: int) -> datetime:
@@ -184,7 +185,7 @@ def lookups(output: Output, config: LabelingConfig) -> Iterator[tuple[BarLookup,
         config,
         columns,
         context(plain, columns, list(types), has_quarantine=False),
-        lambda query, values: output.sql(query, **values).to_arrow_table(),
+        lambda query, values: _named(output.sql(query, **values)),
         {"files": output.part_files},
         [(EPOCH + a * MICROSECOND, EPOCH + b * MICROSECOND) for a, b in covered],
         output.folder,
@@ -209,12 +210,18 @@ def lookups(output: Output, config: LabelingConfig) -> Iterator[tuple[BarLookup,
             config,
             source.bars,
             source.admitted_context(plain, has_quarantine=checked.bad_bars > 0),
-            database.table,
+            database.named_rows,
             files,
             [(EPOCH + first * MICROSECOND, EPOCH + (last + 1) * MICROSECOND)],
             "the input",
         )
         yield bars, labels
+
+
+def _named(relation: Any) -> list[dict[str, Any]]:
+    """The rows of a query by name; not through Arrow, as pandas comes with it and takes a while."""
+    names = relation.columns
+    return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
 
 
 def _ends(groups: Sequence[Any]) -> Iterator[tuple[Callable[[list[int]], int], list[int]]]:
