@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from duck_label import open as open_output
 from duck_label.cli import main
-from duck_label.cli.telling import tell
+from duck_label.cli.story import tell
 from duck_label.errors import InputError
 from duck_label.look.explain import explain
 from duck_label.look.inspect import Output

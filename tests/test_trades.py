@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import golden
 from duck_label import LabelingConfig, queries
-from duck_label.cli.telling import tell
+from duck_label.cli.story import tell
 from duck_label.connection import PREPARATION
 from duck_label.errors import ConfigError, InputError
 from duck_label.look.explain import explain

@@ -222,12 +222,12 @@ def _fitting_increment(
     who = "" if grid.pattern == "*" else f"for {grid.pattern!r}, "
     are_floats = wide == 0
     # Every FLOAT lies on a grid that is fine enough: that says nothing of the prices.
-    telling = {
+    judged = {
         candidate: count
         for candidate, *count in zip(candidates, as_doubles, as_floats, strict=True)
         if not are_floats or largest < candidate * LEVELS_OF_FLOAT
     }
-    step = next((step for step in _STEPS if step in telling and not telling[step][has_floats]), 0)
+    step = next((step for step in _STEPS if step in judged and not judged[step][has_floats]), 0)
     (bars_off,) = database.row(
         f"select count(*) from ({render('checks/judged_bars', context)}) as source "
         f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
@@ -235,7 +235,7 @@ def _fitting_increment(
         {"files": source.paths, "pattern": grid.pattern},
     )
     if len(PRICES) * 2 * bars_off > all_prices and 0 < step < largest:
-        divisor = next((d for d in divisors if d in telling and not telling[d][has_floats]), 0)
+        divisor = next((d for d in divisors if d in judged and not judged[d][has_floats]), 0)
         nevertheless = (
             f"; only if {float(tick_size):g} points are a tick all the same, price_increment = "
             f"{float(divisor):.15g} would fit"
@@ -248,7 +248,7 @@ def _fitting_increment(
             f"{nevertheless if divisor else ''}"
         )
     for candidate in (current, *divisors):
-        count = telling.get(candidate, (1, 1))
+        count = judged.get(candidate, (1, 1))
         if count[has_floats] == 0:
             return f"{who}price_increment = {float(candidate):.15g} would fit"
         if are_floats and count[1] == 0:

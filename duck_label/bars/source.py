@@ -147,42 +147,23 @@ def open_source(
         ConfigError: where an output column would take the name of an input column.
     """
     found = find_files(inputs)
-    paths = found.paths
     events = open_events(database, config)
     has_patterns = open_sessions(database, config)
-    # A file of this machine need not be opened to see that it is as it was.
-    prints = {path: told for path in paths if known and (told := stat(path)) is not None}
-    old = _unchanged(found, known or {}, prints)
-    unknown = [path for path in paths if path not in old]
-    prints |= dict(zip(unknown, each(fingerprint, unknown), strict=True))
-    old = _unchanged(found, known or {}, prints)
-    new = [path for path in paths if path not in old]
+    prints, old = _told_apart(found, known or {})
+    new = [path for path in found.paths if path not in old]
     by_file = described(database, new) if new else {}
     by_file |= {path: list(file.columns) for path, file in old.items()}
-    by_file = {path: by_file[path] for path in paths}
+    by_file = {path: by_file[path] for path in found.paths}
     agreement = agreed(database, by_file)
-    paths = [path for path in paths if path not in agreement.empty]
+    paths = [path for path in found.paths if path not in agreement.empty]
     keys = keys_of(database, {path: by_file[path] for path in paths}, config)
     columns = (*agreement.columns, *((name, "VARCHAR") for name in keys.names))
     refuse_missing(columns, config, paths[0], events)
     _refuse_format(database, config)
     _refuse_numbers(database, paths, dict(columns)[config.column("timestamp")], config)
     bars = bar_columns(columns, config, paths[0], keys.names, events)
-    firsts = firsts_of({path: by_file[path] for path in paths})
-    taken = {name.casefold(): path for own, path in reversed(firsts.items()) for name, _ in own}
-    taken |= {name.casefold(): paths[0] for name in keys.names}
-    for name in config.output_columns():
-        if name.casefold() in taken:
-            raise ConfigError(
-                f"{taken[name.casefold()]}: has a column {name!r} already: leave the file out if "
-                "it is labeled, or rename the mode or the column"
-            )
-    fresh = [path for path in paths if path not in old]
-    read = footers(database, fresh, bars)
-    for path in fresh:
-        if own := read.get(path, ((), 0))[0]:
-            first, last = min(group.first for group in own), max(group.last for group in own)
-            refuse_unlikely(database, path, bars, first, last)
+    _refuse_taken_names({path: by_file[path] for path in paths}, keys.names, config)
+    read = _read_footers(database, [path for path in paths if path not in old], bars)
     read |= {path: (file.row_groups, file.uncompressed) for path, file in old.items()}
     files = [
         BarFile(
@@ -220,6 +201,53 @@ def open_source(
     others = left_out(database, source.paths, bars, keys.said, config)
     lines = others.told(config.symbols)
     return replace(source, others=others, notes=(*source.notes, *keys.told(), *lines))
+
+
+def _told_apart(
+    found: Found, known: Mapping[str, BarFile]
+) -> tuple[dict[str, tuple[int, int | str]], dict[str, BarFile]]:
+    """The size and version of every file, and those files that are as they are known."""
+    # A file of this machine need not be opened to see that it is as it was.
+    prints = {path: told for path in found.paths if known and (told := stat(path)) is not None}
+    old = _unchanged(found, known, prints)
+    unknown = [path for path in found.paths if path not in old]
+    prints |= dict(zip(unknown, each(fingerprint, unknown), strict=True))
+    return prints, _unchanged(found, known, prints)
+
+
+def _refuse_taken_names(
+    by_file: Mapping[str, list[tuple[str, str]]], keys: Iterable[str], config: LabelingConfig
+) -> None:
+    """Make sure that no column of the input has the name of one of the output.
+
+    Raises:
+        ConfigError: naming the column, and the first file that has it.
+    """
+    firsts = firsts_of(by_file)
+    taken = {name.casefold(): path for own, path in reversed(firsts.items()) for name, _ in own}
+    taken |= {name.casefold(): next(iter(by_file)) for name in keys}
+    for name in config.output_columns():
+        if name.casefold() in taken:
+            raise ConfigError(
+                f"{taken[name.casefold()]}: has a column {name!r} already: leave the file out if "
+                "it is labeled, or rename the mode or the column"
+            )
+
+
+def _read_footers(
+    database: Database, paths: Sequence[str], bars: BarColumns
+) -> dict[str, tuple[tuple[Stretch, ...], int]]:
+    """The row groups and the bytes of files, by path.
+
+    Raises:
+        InputError: for times that bars of our days do not have.
+    """
+    read = dict(footers(database, paths, bars))
+    for path in paths:
+        if own := read.get(path, ((), 0))[0]:
+            first, last = min(group.first for group in own), max(group.last for group in own)
+            refuse_unlikely(database, path, bars, first, last)
+    return read
 
 
 def _unchanged(

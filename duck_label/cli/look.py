@@ -240,7 +240,7 @@ def explain(
     duck-label explain labels --at 2024-03-04T14:30:05 --mode low_vol_long
     duck-label explain labels --at 2024-03-04T14:30:05 --symbol ES --plot trade.png
     """
-    from duck_label.cli.telling import tell, to_json
+    from duck_label.cli.story import tell, to_json
     from duck_label.look.explain import explain
     from duck_label.look.inspect import Output
 

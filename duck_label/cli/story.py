@@ -68,7 +68,7 @@ def _path(story: Story) -> Iterator[str]:
     if story.trade.mode.trailing:
         table.add_column("stop", justify="right")
     table.add_row("signal", *_bar(story, story.signal), "", "", "")
-    for step in telling_steps(story.trade.path):
+    for step in steps_to_show(story.trade.path):
         numbers: list[float | None] = [step.seconds, step.mae_ticks, step.mfe_ticks]
         if story.trade.mode.trailing:
             numbers.append(step.stop)
@@ -81,7 +81,7 @@ def _path(story: Story) -> Iterator[str]:
     yield ""
 
 
-def telling_steps(path: Sequence[Step]) -> list[Step]:
+def steps_to_show(path: Sequence[Step]) -> list[Step]:
     """The bars of a path that tell it: the first, the last, and each that went farther than all."""
     told = []
     against = in_favour = 0.0
@@ -155,7 +155,7 @@ def to_json(story: Story) -> dict[str, Any]:
         "outcome": trade.outcome,
         "reason": trade.reason,
         "path_bars": len(trade.path),
-        "path": [_step(story, step) for step in telling_steps(trade.path)],
+        "path": [_step(story, step) for step in steps_to_show(trade.path)],
         "mae_ticks": trade.mae_ticks,
         "mfe_ticks": trade.mfe_ticks,
         "seconds": trade.seconds,
