@@ -23,7 +23,8 @@ from duck_label.errors import (
     OutputConflictError,
     OutputError,
 )
-from duck_label.records.ledger import ChunkRecord, Ledger
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import Ledger
 from duck_label.run.asked import Asked
 from duck_label.run.given import given
 from duck_label.run.results import RunSummary

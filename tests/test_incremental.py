@@ -361,8 +361,8 @@ def test_a_repaired_file_has_its_bars_back(
 DEATHS = (
     ("run.admission", "changes.new_bars", "after"),  # nothing is withdrawn yet
     ("records.ledger", "Ledger.withdraw", "after"),  # withdrawn, the new input not yet noted
-    ("records.ledger", "os.fsync", "before"),
-    ("records.ledger", "os.replace", "before"),
+    ("records.journal", "os.fsync", "before"),
+    ("records.journal", "os.replace", "before"),
     ("run.watch", "on_step", "label/2_bars"),
 )
 

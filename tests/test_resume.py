@@ -97,9 +97,9 @@ def assert_whole_parts(output: Path) -> None:
 
 
 DEATHS = (
-    ("records.ledger", "os.replace", "before"),  # the chunk is recorded, its file not yet there
-    ("records.ledger", "os.replace", "after"),
-    ("records.ledger", "os.fsync", "before"),  # a record is being written
+    ("records.journal", "os.replace", "before"),  # the chunk is recorded, its file not yet there
+    ("records.journal", "os.replace", "after"),
+    ("records.journal", "os.fsync", "before"),  # a record is being written
     ("run.watch", "on_step", watch.OVER),  # the part is written, nothing is recorded
     ("run.watch", "on_step", "label/2_bars"),
 )

@@ -31,7 +31,8 @@ from duck_label.database import Database
 from duck_label.errors import BadBarsError, OutputError
 from duck_label.identity import weighing_of
 from duck_label.memory.budget import MemoryBudget
-from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.sample import write_sample
 from duck_label.storage import failures, httpfs, names, places, stores
 from duck_label.storage.copies import Copies

@@ -26,7 +26,8 @@ from duck_label.errors import DamagedOutputError, InputError, OutputConflictErro
 from duck_label.look.check import check
 from duck_label.look.explain import explain
 from duck_label.look.inspect import open_output
-from duck_label.records.ledger import ChunkRecord, Ledger
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import Ledger
 from labeling import label, read, write
 from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import folder

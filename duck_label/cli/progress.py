@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from duck_label.bars.plan import Chunk
 from duck_label.cli.console import say
 from duck_label.memory.budget import MB, MemoryBudget, format_bytes
-from duck_label.records.ledger import ChunkRecord
+from duck_label.records.chunk import ChunkRecord
 from duck_label.run.results import RunPlan, RunSummary
 from duck_label.tables import counted
 

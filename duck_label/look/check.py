@@ -11,7 +11,8 @@ from typing import Any
 
 from duck_label.errors import DamagedOutputError, InputError
 from duck_label.ranges import without
-from duck_label.records.ledger import FOLDER, ChunkRecord, Ledger
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.storage.names import is_parquet
 from duck_label.storage.places import digest_of, open_file
 

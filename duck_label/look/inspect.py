@@ -29,7 +29,9 @@ from duck_label.identity import config_of
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.look.resources import MEMORY_LIMIT, Resources
 from duck_label.queries import render, sql_folder
-from duck_label.records.ledger import FOLDER, Checked, ChunkRecord, Ledger
+from duck_label.records.checked import Checked
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import label_views, record_views
 from duck_label.storage.filesystem import READS_ONLY, StoredFiles
 from duck_label.storage.names import is_url, scheme_of

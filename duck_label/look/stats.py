@@ -19,7 +19,9 @@ from duck_label.look.quality import Check, Evidence, judge, worst
 from duck_label.look.resources import Resources
 from duck_label.look.tallies import By, Group, ModeTally, groups
 from duck_label.queries import render
-from duck_label.records.ledger import ChunkRecord, Ledger, Rounded
+from duck_label.records.checked import Rounded
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import Ledger
 from duck_label.run.admission import quarantined
 
 

@@ -9,20 +9,20 @@ lies in a store, they are written there by `storage`.
 
 from __future__ import annotations
 
-import json
-import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 from duck_label.errors import OutputConflictError, OutputError
+from duck_label.records.checked import Checked
+from duck_label.records.chunk import ChunkRecord, last_records
 from duck_label.records.inputs import InputFile, read_inputs, write_inputs
-from duck_label.records.lines import FORMAT, PART, PartLine, RunLine, lines
+from duck_label.records.journal import add_lines
+from duck_label.records.lines import FORMAT, PART, RunLine, lines
 from duck_label.storage.names import RECORDS, exactly
 from duck_label.storage.outputs import folder
 from duck_label.storage.places import digest_of, open_file
@@ -32,108 +32,6 @@ _INPUT = "input_"
 # Parquet, under an ending by which no reader of Parquet files finds it in a folder.
 _QUARANTINE = "quarantine.bars"
 _EVENTS = "memory_events"
-
-
-@dataclass(frozen=True)
-class Reach:
-    """The bars that the labels of a chunk depend on.
-
-    Those from `first` to `last` (microseconds since 1970, both included), whatever their symbol.
-    Where a symbol's data began or ended before its margin was full, any further bar of it counts
-    as well: these symbols are `open_before` and `open_after`.
-    """
-
-    first: int
-    last: int
-    open_before: tuple[str, ...] = ()
-    open_after: tuple[str, ...] = ()
-    # Digests of the events of a file that lie in the chunk, and of the sessions among its bars.
-    events: str | None = None
-    sessions: str | None = None
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Reach:
-        """What a record says of it."""
-        before, after = (tuple(values[key]) for key in ("open_before", "open_after"))
-        digests = values.get("events"), values.get("sessions")
-        return cls(values["first"], values["last"], before, after, *digests)
-
-
-@dataclass(frozen=True)
-class ChunkRecord:
-    """A finished chunk: its range (microseconds since 1970), its file, and what it took.
-
-    `file` is None for a range that turned out to hold no bar; else `digest` is the SHA-256 of its
-    content. Of the `bars`, those that are asked may be all that it has as `rows`. `lone_events` are
-    those in its range at which no bar stands. `bars_in_flight` are the most that were labeled at a
-    time while it was, its own among them: they share the peak. `weighing` tells what its weights
-    were made of (`LabelingConfig.weighing`).
-    """
-
-    start: int
-    end: int
-    file: str | None
-    rows: int
-    size_bytes: int
-    predicted_rows: int
-    peak_rss_bytes: int
-    seconds: float
-    predicted_peak_bytes: int = 0
-    floor_rss_bytes: int = 0
-    spill_bytes: int = 0
-    attempts: int = 1
-    run: int = 0
-    bars: int = 0
-    bars_in_flight: int = 0
-    lone_events: int = 0
-    steps: dict[str, float] = field(default_factory=dict)
-    reach: Reach | None = None
-    digest: str | None = None
-    weighing: str | None = None
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> ChunkRecord:
-        """A record of this or another version: what it has beside these fields is passed over."""
-        known = {field.name for field in fields(cls)}
-        record = cls(**{key: value for key, value in values.items() if key in known})
-        return replace(record, reach=Reach.read(values["reach"])) if record.reach else record
-
-
-class Rounded(TypedDict):
-    """So many prices of a symbol in a month (2024-03) that were taken for the nearest level."""
-
-    symbol: str
-    month: str
-    prices: int
-
-
-@dataclass(frozen=True)
-class Checked:
-    """An input that was found good, or its bad bars set aside: what labels were made of.
-
-    `config` is the part of the configuration that labels depend on, `weights` the part that weights
-    depend on beside; `columns` are those of the input with their types; `reference_month` (12 *
-    year + month) is the month that the decay counts from, `latest_month` that of the last bar of
-    the input. `rounded` is how many prices were taken for the nearest level, by symbol and
-    month; `repeated`, how many rows were left out that equal another one.
-    """
-
-    config: Mapping[str, Any]
-    weights: Mapping[str, Any]
-    files: Sequence[InputFile]
-    bad_bars: int
-    columns: Sequence[Sequence[str]]
-    reference_month: int
-    latest_month: int
-    rounded: Sequence[Rounded] = ()
-    repeated: int = 0
-    # Path, size, version and path from the output of the files of events and sessions.
-    asking: Sequence[Sequence[str | int]] = ()
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """The part of the configuration that labels and weights depend on."""
-        return {**self.config, **self.weights}
 
 
 class Ledger:
@@ -149,6 +47,7 @@ class Ledger:
     def __init__(self, output: str | Path, work: str | Path | None = None) -> None:
         self.output = folder(output, FOLDER, work)
         self.folder = self.output.records
+        self._chunks = self.folder / "chunks.jsonl"
         # The ordinal of the run that holds this folder.
         self.run = 0
         self._appending = threading.Lock()
@@ -221,34 +120,16 @@ class Ledger:
         None where labels were recorded in another format.
         """
         sizes = self.output.contents()
-        return [record for record in self.recorded() if _is_there(record, sizes)]
+        return [record for record in self.recorded() if record.is_there(sizes)]
 
     def recorded(self) -> list[ChunkRecord]:
         """The chunks that were finished and not withdrawn, wherever their part files are by now."""
         if self._last_check().get("format", FORMAT) != FORMAT:
             return []
-        records, waiting = self._parts()
+        records, waiting = last_records(self._chunks)
         if waiting is not None and not self._has_its_name(waiting, records):
             records[waiting.start, waiting.end] = waiting
         return [record for record in records.values() if record.size_bytes >= 0]
-
-    def _parts(self) -> tuple[dict[tuple[int, int], ChunkRecord], ChunkRecord | None]:
-        """The last record of every chunk, by its range; and one that the last line has replaced.
-
-        A part that is weighed is recorded while the one before it still has its name. Only the last
-        line can be of such a part: the next one is written when the part has its name.
-        """
-        records: dict[tuple[int, int], ChunkRecord] = {}
-        waiting = None
-        for line in lines(self.folder / "chunks.jsonl", PartLine):
-            place = line["start"], line["end"]
-            waiting = records.get(place) if line.get("event") == "weighed" else None
-            if waiting is not None:
-                values = {key: line[key] for key in ("size_bytes", "digest", "weighing")}
-                records[place] = replace(waiting, **values)
-            elif line.get("event") is None:
-                records[place] = ChunkRecord.read(line)
-        return records, waiting
 
     def _has_its_name(
         self, before: ChunkRecord, records: Mapping[tuple[int, int], ChunkRecord]
@@ -271,7 +152,7 @@ class Ledger:
 
     def _settle(self) -> None:
         """Take back the record of a part that was weighed and never got its name."""
-        records, waiting = self._parts()
+        records, waiting = last_records(self._chunks)
         if waiting is not None and not self._has_its_name(waiting, records):
             self._append_weighed(waiting, 0.0)
 
@@ -398,7 +279,7 @@ class Ledger:
         """Remove the labels of this folder and forget them."""
         # First of all: whatever is left where this is cut short is then the labels of nothing.
         self.append("runs", {"event": "anew"})
-        self.output.discard(self.folder / "chunks.jsonl")
+        self.output.discard(self._chunks)
         self.remove_unrecorded_parts()
         self.output.discard(self.quarantine)
 
@@ -411,15 +292,9 @@ class Ledger:
         if not records:
             return
         path = self.folder / f"{name}.jsonl"
-        added = [json.dumps({"time": _now(), "run": self.run, **record}) for record in records]
         with self._appending:
-            # A run that was killed may have left half a line: end it, so that only it is lost.
-            broken = path.exists() and path.stat().st_size > 0 and not _ends_a_line(path)
             try:
-                with path.open("a", encoding="utf-8") as file:
-                    file.write("\n" * broken + "".join(f"{line}\n" for line in added))
-                    file.flush()
-                    os.fsync(file.fileno())
+                add_lines(path, self.run, records)
             except OSError as error:
                 raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
         if name != _EVENTS:
@@ -430,23 +305,3 @@ class Ledger:
         self.append("chunks", asdict(record))
         if record.file is not None:
             self.output.take(self.unfinished(record.file), record.file)
-
-
-def month_name(month: int) -> str:
-    """A month as ISO 8601 writes it, from 12 * year + month."""
-    year, months = divmod(month - 1, 12)
-    return f"{year:04d}-{months + 1:02d}"
-
-
-def _is_there(record: ChunkRecord, sizes: Mapping[str, int | None]) -> bool:
-    return record.file is None or sizes.get(record.file) == record.size_bytes
-
-
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from duck_label.records.ledger import ChunkRecord, Ledger
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import Ledger
 from duck_label.records.lines import (
     FORMAT,
     ChunkLine,

@@ -22,7 +22,9 @@ from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.identity import label_identity, weighing_of, weight_identity
 from duck_label.ranges import without
-from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Rounded, month_name
+from duck_label.records.checked import Checked, Rounded, month_name
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import Ledger
 from duck_label.run import changes
 from duck_label.run.asked import Asked, asking_files
 from duck_label.run.changes import input_files, refuse_conflict

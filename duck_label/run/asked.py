@@ -15,7 +15,8 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.connection import Connection
 from duck_label.queries import render
-from duck_label.records.ledger import Checked, ChunkRecord, Reach
+from duck_label.records.checked import Checked
+from duck_label.records.chunk import ChunkRecord, Reach
 from duck_label.storage.folders import Folder
 from duck_label.storage.names import is_url, settled
 

@@ -20,8 +20,10 @@ from duck_label.errors import OutputConflictError
 from duck_label.identity import label_identity, weight_identity
 from duck_label.queries import render
 from duck_label.ranges import merged
+from duck_label.records.checked import Checked, month_name
+from duck_label.records.chunk import ChunkRecord, Reach
 from duck_label.records.inputs import Difference, InputFile, difference
-from duck_label.records.ledger import Checked, ChunkRecord, Ledger, Reach, month_name
+from duck_label.records.ledger import Ledger
 from duck_label.storage.logs import added, removed
 from duck_label.storage.names import is_url
 

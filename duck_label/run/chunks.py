@@ -21,7 +21,7 @@ from duck_label.database_errors import explain
 from duck_label.errors import DuckLabelError
 from duck_label.memory.budget import MemorySnapshot
 from duck_label.queries import LABEL_STEPS, label_steps, render
-from duck_label.records.ledger import ChunkRecord, Reach
+from duck_label.records.chunk import ChunkRecord, Reach
 from duck_label.run.admission import Bars
 from duck_label.run.asked import Asked
 from duck_label.run.watch import Watch

@@ -16,7 +16,7 @@ import duckdb
 from duck_label.config import LabelingConfig
 from duck_label.database_errors import explain
 from duck_label.profile import Profile
-from duck_label.records.ledger import ChunkRecord
+from duck_label.records.chunk import ChunkRecord
 from duck_label.run.admission import finished, lasting
 from duck_label.run.changes import refuse_conflict
 from duck_label.run.crews.choice import most_in_flight, share

@@ -17,7 +17,7 @@ from duck_label.bars.source import refuse_damaged
 from duck_label.database_errors import explain
 from duck_label.identity import weighing_of
 from duck_label.queries import render
-from duck_label.records.ledger import ChunkRecord
+from duck_label.records.chunk import ChunkRecord
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit, quarantined
 from duck_label.run.advice import advise

@@ -11,7 +11,8 @@ from duck_label.bars.plan import Chunk
 from duck_label.memory.budget import MB, MemoryBudget
 from duck_label.memory.manager import MemoryManager
 from duck_label.memory.monitor import PerformanceMetrics
-from duck_label.records.ledger import Checked, ChunkRecord, Rounded, month_name
+from duck_label.records.checked import Checked, Rounded, month_name
+from duck_label.records.chunk import ChunkRecord
 
 # Months of a symbol in a line of text.
 _SHOWN = 8

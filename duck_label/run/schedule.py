@@ -19,7 +19,7 @@ from duck_label.memory.budget import MemoryBudget, format_bytes
 from duck_label.memory.manager import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.ranges import without
-from duck_label.records.ledger import ChunkRecord
+from duck_label.records.chunk import ChunkRecord
 from duck_label.run.crews.alone import Crew, Failed, Task
 from duck_label.run.opened import Opened
 

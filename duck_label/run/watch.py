@@ -21,7 +21,7 @@ from duck_label.memory.budget import MB, SMALLEST_BUDGET, MemoryBudget, MemorySn
 from duck_label.memory.manager import MemoryManager
 from duck_label.memory.monitor import PerformanceMonitor, Probe
 from duck_label.memory.snapshots import SnapshotSeries
-from duck_label.records.ledger import ChunkRecord
+from duck_label.records.chunk import ChunkRecord
 from duck_label.run.reporter import Reporter
 
 Result = TypeVar("Result")

@@ -18,7 +18,8 @@ from duck_label.identity import config_of, label_identity, weight_identity
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
-from duck_label.records.ledger import Checked, Ledger
+from duck_label.records.checked import Checked
+from duck_label.records.ledger import Ledger
 from duck_label.run.facts import facts
 from duck_label.run.reporter import RunReporter
 from duck_label.run.results import Progress, RunSummary, Silence

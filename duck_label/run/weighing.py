@@ -23,7 +23,9 @@ from duck_label.database import Database
 from duck_label.database_errors import explain
 from duck_label.errors import DamagedOutputError, OutputError
 from duck_label.identity import weighing_of
-from duck_label.records.ledger import ChunkRecord, Ledger, month_name
+from duck_label.records.checked import month_name
+from duck_label.records.chunk import ChunkRecord
+from duck_label.records.ledger import Ledger
 from duck_label.run.watch import Watch
 from duck_label.storage.names import exactly
 from duck_label.storage.places import digest_of

@@ -17,7 +17,7 @@ from duck_label.connection import Connection
 from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory.budget import MemoryBudget
-from duck_label.records.ledger import ChunkRecord
+from duck_label.records.chunk import ChunkRecord
 from duck_label.run.chunks import ChunkLabeler
 from duck_label.run.watch import Watch
 
