@@ -196,7 +196,8 @@ class MemoryBudget:
                 f"pass --memory-limit {format_bytes(SMALLEST_BUDGET)} or more"
             )
         if limit < _SMALL:
-            most = limit - _OUTSIDE_SMALL_DUCKDB
+            # Not more than a larger budget would have.
+            most = min(limit - _OUTSIDE_SMALL_DUCKDB, _SMALL - _OUTSIDE_DUCKDB)
         else:
             most = min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB)
         left = max(limit - held - _BESIDE_HELD, SMALLEST_BUDGET - _OUTSIDE_SMALL_DUCKDB)
