@@ -8,7 +8,7 @@ waits there for the other.
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -139,14 +139,6 @@ def test_the_critical_line_interrupts_all_and_they_go_on_one_by_one(
     assert run(bars, tmp_path).chunks_retried == 2
     assert read(tmp_path).equals(expected)
     assert sorted(record["attempts"] for record in records(tmp_path, "chunks"))[-3:] == [1, 2, 2]
-
-
-@pytest.fixture
-def hears_ctrl_c() -> Iterator[None]:
-    """A shell that starts the tests in its background has them ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("hears_ctrl_c")

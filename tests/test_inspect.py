@@ -535,6 +535,7 @@ def test_results_stream_to_a_reader_that_leaves(finished: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_a_long_query_is_interrupted(finished: Path, tmp_path: Path) -> None:
     spill = tmp_path / "spill"
     spill.mkdir()

@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 PAGE = (Path(__file__).parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
@@ -68,6 +69,8 @@ def followed(
         pytest.importorskip(library, reason="the tutorial's model is not installed")
     names: dict[str, Any] = {"__name__": "tutorial"}
     folder = tmp_path_factory.mktemp("tutorial")
+    # The reader's own Python has no views of other pages; a view named as a variable comes first.
+    duckdb.set_default_connection(duckdb.connect())
     outputs = list(typed(folder, shell, names))
     names["march"] = folder / "es" / "march.parquet"
     return outputs, names
