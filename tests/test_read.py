@@ -325,6 +325,17 @@ def test_a_part_that_cannot_be_read_is_told(out: Path, tmp_path: Path) -> None:
         labels.to_arrow()
 
 
+def test_labels_of_two_times_are_not_mixed_without_a_word(out: Path, tmp_path: Path) -> None:
+    """Parts that are weighed between two batches are told, whether DuckDB reads on or not."""
+    folder = shutil.copytree(out, tmp_path / "out")
+    stream = duck_label.read(folder).batches(rows=1)
+    next(stream)
+    duck_label.weigh(folder, LabelingConfig(**CONFIG, uniqueness=True, as_of="2025-01-01"))
+    with pytest.raises(Exception, match=r"weigh has written .*\.parquet anew .* read them once"):
+        stream.read_all()
+    assert len(duck_label.read(folder, columns=["weight"]).to_arrow()) == 11
+
+
 def test_labels_are_read_from_a_store(out: Path) -> None:
     import fsspec
 

@@ -76,25 +76,41 @@ class Labels:
 
         Raises:
             QueryError: for batches of no rows.
-            InputError: if a part file cannot be read, also while batches are taken.
+            InputError: if a part file cannot be read, or another one has taken its place, also
+                while batches are taken and after the last.
             MemoryBudgetError: if the memory limit is too small.
         """
         if rows < 1:
             raise QueryError(f"rows={rows}: a batch has at least one row")
         opened = Output(self.output, self._means)
+        parts = _parts(opened)
         try:
             reader = self._query(opened, "read/rows").to_arrow_reader(rows)
         except QueryError as error:  # the query is ours: what fails are the files
             opened.close()
             raise self._told(str(error)) from error
-        return pa.RecordBatchReader.from_batches(reader.schema, self._stream(opened, reader))
+        return pa.RecordBatchReader.from_batches(reader.schema, self._stream(opened, reader, parts))
 
-    def _stream(self, opened: Output, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def _stream(
+        self, opened: Output, reader: pa.RecordBatchReader, parts: Mapping[str, str | None]
+    ) -> Iterator[pa.RecordBatch]:
         with opened:
             try:
                 yield from reader
             except (OSError, pa.ArrowException) as error:
+                self._refuse_others(opened, parts)
                 raise self._told(str(error)) from error
+            self._refuse_others(opened, parts)
+
+    def _refuse_others(self, opened: Output, parts: Mapping[str, str | None]) -> None:
+        """Make sure that all is of one time: DuckDB opens a part only as it gets to it."""
+        now = _parts(opened)
+        others = [file for file, digest in parts.items() if now.get(file) != digest]
+        if others:
+            raise InputError(
+                f"{self.output}: a run or weigh has written {others[0]} anew while labels were "
+                "read: read them once more"
+            )
 
     def _told(self, message: str) -> DuckLabelError:
         """What DuckDB complained of in the midst of a stream, which Arrow hands on as text."""
@@ -218,6 +234,11 @@ def read(
     return Labels(
         opened.folder, tuple(chosen), tuple(taken), render("read/asked", context), resources
     )
+
+
+def _parts(opened: Output) -> dict[str, str | None]:
+    """The digest of each part file, as they are recorded by now."""
+    return {str(record.file): record.digest for record in opened.chunks() if record.file}
 
 
 def _listed(names: str | Sequence[str | int] | None) -> list[str] | None:
