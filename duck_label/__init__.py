@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from duck_label.look.check import Checkup, check
     from duck_label.look.inspect import Output
     from duck_label.look.inspect import open_output as open  # noqa: A004 - `duck_label.open(OUT)`
-    from duck_label.look.read import Labels, read
+    from duck_label.look.labels import Labels
+    from duck_label.look.read import read
     from duck_label.look.stats import statistics
     from duck_label.memory.budget import MemorySnapshot
     from duck_label.memory.manager import MemoryManager
@@ -78,7 +79,8 @@ _HOMES = dict.fromkeys(__all__, "duck_label.config") | {
     "MemoryManager": "duck_label.memory.manager",
     "MemorySnapshot": "duck_label.memory.budget",
     **dict.fromkeys(("Checkup", "check"), "duck_label.look.check"),
-    **dict.fromkeys(("Labels", "read"), "duck_label.look.read"),
+    "Labels": "duck_label.look.labels",
+    "read": "duck_label.look.read",
     "Output": "duck_label.look.inspect",
     "PerformanceMonitor": "duck_label.memory.monitor",
     **dict.fromkeys(("Progress", "RunPlan", "RunSummary"), "duck_label.run.results"),

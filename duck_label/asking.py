@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from duck_label.fields import HomePath, Model, Ticks, Zone
+from duck_label.moments import MICROSECOND
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*([01]\d|2[0-3]):([0-5]\d)")
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Events(Model):
@@ -158,7 +158,7 @@ def _moment(day: date, clock: time, zone: ZoneInfo) -> datetime:
     # The clock jumped over it: before, it was behind that moment, and after, ahead of it.
     early = shown.replace(tzinfo=zone, fold=1).astimezone(UTC)
     before = early.astimezone(zone).utcoffset()
-    while moment - early > _MICROSECOND:
+    while moment - early > MICROSECOND:
         middle = early + (moment - early) // 2
         if middle.astimezone(zone).utcoffset() == before:
             early = middle

@@ -39,6 +39,11 @@ def is_named(symbol: str, pattern: str) -> bool:
     return symbol == pattern or fnmatchcase(symbol, pattern)
 
 
+def pattern_of(symbol: str) -> str:
+    """The pattern that matches a symbol and nothing else."""
+    return re.sub(r"([\[*?])", r"[\1]", symbol)
+
+
 def literal(text: str) -> str:
     """Quote a text so that DuckDB takes it for a value.
 

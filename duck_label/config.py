@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -325,6 +326,10 @@ class LabelingConfig(Model):
         scale = Fraction(self.price_scale or 1)
         barriers = [barrier for mode in self.modes for barrier in mode.barriers]
         return [Grid.of(*pattern, scale, barriers) for pattern in patterns]
+
+    def grid_of(self, symbol: str) -> Grid:
+        """The price grid of a symbol: that of the first pattern that matches it."""
+        return next(grid for grid in self.grids() if fnmatchcase(symbol, grid.pattern))
 
     def is_volatility(self, barrier: Barrier) -> bool:
         """Whether a barrier is a factor of a volatility."""

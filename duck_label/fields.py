@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -139,11 +139,16 @@ class Model(BaseModel):
 _WAY_AROUND = "docs/limits.md tells the way around"
 
 
-def unknown(name: str, known: tuple[str, ...] | list[str]) -> str:
-    """Say that a name is unknown, with the nearest one that is not."""
+def unknown(name: str, known: Sequence[str]) -> str:
+    """Say that a key is unknown, with the nearest one that is not."""
+    return f"unknown key {name!r}; {nearest(name, known)}"
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What may have been meant by an unknown name."""
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
-    return f"unknown key {name!r}; {hint}"
+    there = f"known are: {', '.join(known)}" if known else "there are none"
+    return f"did you mean {close[0]!r}?" if close else there
 
 
 def explain(

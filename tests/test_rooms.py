@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "duck_label"
 # From the ground up; what stands in one line is one floor, whose rooms may use each other.
 FLOORS = (
     ("errors", "outcomes", "tables", "ranges", "sizes"),
-    ("toml_file", "toml_writing", "whole", "fields"),
+    ("toml_file", "toml_writing", "whole", "fields", "moments"),
     ("compiled",),
     ("rules", "running", "asking"),
     ("config",),
@@ -25,6 +25,8 @@ FLOORS = (
     ("cli",),
     ("__init__", "__main__"),
 )
+# These stand on one floor, and each could go without the others.
+SIBLINGS = {"run", "look", "validation", "signals"}
 HEIGHTS = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 
 
@@ -63,6 +65,14 @@ def test_imports_run_one_way(path: Path) -> None:
     own = HEIGHTS[path.relative_to(PACKAGE).parts[0].removesuffix(".py")]
     for name in imports(path):
         assert HEIGHTS[room(name)] <= own, f"{path.relative_to(PACKAGE)} uses {name}"
+
+
+def test_who_labels_and_who_looks_know_nothing_of_each_other() -> None:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        own = path.relative_to(PACKAGE).parts[0]
+        if own in SIBLINGS:
+            others = {room(name) for name in imports(path)} & SIBLINGS
+            assert others <= {own}, path
 
 
 def test_no_modules_import_each_other() -> None:

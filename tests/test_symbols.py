@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import golden
-from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label import LabelingConfig, WeightedLabelingEngine, validate
 from duck_label.cli import main
 from duck_label.errors import InputError
 from labeling import label, read, write
@@ -125,3 +125,38 @@ def test_a_name_with_quotes_or_brackets_is_a_name(name: str, tmp_path: Path) -> 
     bars = pa.concat_tables([walk(50, symbol=[name] * 50), walk(50, symbol=["OX"] * 50)])
     labeled = label(write(tmp_path / "bars", [bars]), tmp_path / "out", symbols=[name])
     assert labeled["symbol"].to_pylist() == [name] * 50
+
+
+@pytest.mark.parametrize(
+    ("patterns", "told"),
+    [
+        (["GC*", "[EN]*"], None),
+        (["GC*", "N?"], 'instruments."N?"]: no symbol of the input takes'),
+        (["*", "NQH4"], 'instruments."NQH4"]: no symbol'),  # the first that matches holds
+    ],
+)
+def test_a_table_of_instruments_that_holds_for_nothing_is_told(
+    patterns: list[str], told: str | None, tmp_path: Path
+) -> None:
+    names = ("ES", "NQH4", "GC")
+    bars = pa.concat_tables([walk(60, seed=len(name), symbol=[name] * 60) for name in names])
+    files = write(tmp_path / "bars", [bars])
+    grid = {"tick_size": 0.5, "price_increment": 0.25}
+    config = LabelingConfig(instruments=dict.fromkeys(patterns, grid))
+    summary = WeightedLabelingEngine(config).process_files(files, tmp_path / "out")
+    warnings = [one for one in summary.warnings if "[instruments" in one]
+    assert len(warnings) == (told is not None)
+    if told:
+        assert told in warnings[0]
+        assert warnings[0].endswith(": there are ES, GC, NQH4")
+    assert warnings == [one for one in validate(files, config).oddities if "[instruments" in one]
+
+
+def test_a_name_that_looks_like_a_pattern_is_told_its_own_pattern(tmp_path: Path) -> None:
+    bars = replaced(walk(50, symbol=[""] * 50), "symbol", pa.array(["BTC[perp]"] * 50))
+    files = write(tmp_path / "bars", [bars])
+    for name, told in (("BTC[perp]", ['"BTC[[]perp]"']), ("BTC[[]perp]", [])):
+        config = LabelingConfig(instruments={name: {"tick_size": 0.5, "price_increment": 0.25}})
+        summary = WeightedLabelingEngine(config).process_files(files, tmp_path / name[3:5])
+        warnings = [one for one in summary.warnings if "[instruments" in one]
+        assert [one.rpartition(" is ")[2] for one in warnings] == told

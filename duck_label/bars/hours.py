@@ -8,13 +8,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from duck_label.asking import DAYS, Sessions
 from duck_label.bars.footers import Stretch
+from duck_label.moments import EPOCH, MICROSECOND
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Of the bars of a full session. A few odd trades on a Saturday are no session.
 _LEAST = 0.1
 
@@ -26,7 +26,7 @@ def left_out_days(rules: Sessions | None, hours: Sequence[Stretch]) -> Iterator[
     """
     if rules is None or rules.hours is None or rules.zone is None or not hours:
         return
-    first, last = (_EPOCH + timedelta(microseconds=t) for t in (hours[0].first, hours[-1].last))
+    first, last = (EPOCH + timedelta(microseconds=t) for t in (hours[0].first, hours[-1].last))
     on_days = {opens for opens, _ in rules.between(first, last)}
     every_day = rules.model_copy(update={"days": "mon-sun"}).between(first, last)
     opens = [_microseconds(session[0]) for session in every_day]
@@ -55,7 +55,7 @@ def left_out_days(rules: Sessions | None, hours: Sequence[Stretch]) -> Iterator[
 
 
 def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // MICROSECOND
 
 
 def _named(days: Iterable[int]) -> str:

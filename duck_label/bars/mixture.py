@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from duck_label.bars.keys import three_ways
@@ -63,7 +62,7 @@ def mixture(
     overlaps = list(_overlaps(source))
     if not overlaps:
         return None
-    grid = next(grid for grid in config.grids() if fnmatchcase("", grid.pattern))
+    grid = config.grid_of("")
     gap = None if grid.roll_gap is None else float(grid.roll_gap * grid.increment)
     query = render("checks/mixture", context)
     last = len(overlaps) - 1

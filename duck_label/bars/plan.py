@@ -11,11 +11,11 @@ from itertools import pairwise
 
 from duck_label.bars.density import Density
 from duck_label.bars.footers import Stretch
+from duck_label.moments import EPOCH, MICROSECOND
 
 # Measured: larger chunks are not faster.
 MOST_ROWS = 2_000_000
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
 _ROUND_TIMES = (_DAY, 3600 * _SECOND, 60 * _SECOND, _SECOND, 1)
@@ -36,7 +36,7 @@ class Chunk:
 
 
 def _name(clock: int) -> str:
-    time = _EPOCH + timedelta(microseconds=clock)
+    time = EPOCH + timedelta(microseconds=clock)
     if clock % _DAY == 0:
         return f"{time:%Y-%m-%d}"
     text = f"{time:%Y-%m-%dT%H%M%S}"
@@ -93,14 +93,14 @@ def _cuts(density: Density, spec: str, auto_rows: int, start: int, end: int) -> 
 
 
 def _by_months(count: int, start: int, end: int) -> Iterator[int]:
-    time = _EPOCH + timedelta(microseconds=start)
+    time = EPOCH + timedelta(microseconds=start)
     month = (12 * time.year + time.month - 1) // count * count
     while True:
         month += count
         if month >= 12 * MAXYEAR:
             return
         first = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
-        clock = (first - _EPOCH) // timedelta(microseconds=1)
+        clock = (first - EPOCH) // MICROSECOND
         if clock >= end:
             return
         yield clock

@@ -32,7 +32,7 @@ from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import reason_of
 from duck_label.errors import InputError
-from duck_label.fields import unknown
+from duck_label.fields import nearest
 from duck_label.storage.names import exactly
 from duck_label.storage.places import open_file
 
@@ -327,7 +327,7 @@ def refuse_missing(
         theirs = config.column(ours)
         optional = ours in ("volume", "symbol") or (ours == "side" and has_sides)
         if theirs not in kinds and not (optional and ours not in config.columns):
-            hint = unknown(theirs, list(kinds)).partition("; ")[2]
+            hint = nearest(theirs, list(kinds))
             stop = "" if hint.endswith("?") else "."
             # Where a file asks for bars, most people have their sides there.
             also = ", or give the file of events a column 'side'" * (
@@ -358,13 +358,13 @@ def _check_trades(kinds: Mapping[str, str], config: LabelingConfig, path: str) -
     for name, (mode, key, written) in config.columns_of_barriers.items():
         told = f"{path}: {key} of mode {mode!r} is {written!r}: "
         if name not in kinds:
-            hint = unknown(name, [*config.volatility, *kinds]).partition("; ")[2]
+            hint = nearest(name, [*config.volatility, *kinds])
             raise InputError(f"{told}there is neither a volatility nor a column {name!r}: {hint}")
         if not _NUMBER.fullmatch(kinds[name]):
             raise InputError(f"{told}column {name!r} is {kinds[name]}, not a number")
     asks = config.events.column if config.events is not None else None
     if asks is not None and asks not in kinds:
-        hint = unknown(asks, list(kinds)).partition("; ")[2]
+        hint = nearest(asks, list(kinds))
         raise InputError(f"{path}: no column {asks!r} to ask for bars (events.column): {hint}")
     if asks is not None and kinds[asks] != "BOOLEAN" and not _NUMBER.fullmatch(kinds[asks]):
         raise InputError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from duck_label.columns import BarColumns, is_named
+from duck_label.columns import BarColumns, is_named, pattern_of
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
@@ -81,6 +82,22 @@ def left_out(
         nameless,
         frozenset(paths),
     )
+
+
+def idle_instruments(config: LabelingConfig, symbols: Iterable[str | None]) -> list[str]:
+    """A line of the patterns of instruments that hold for no symbol: one may be mistyped."""
+    names = sorted({name or "" for name in symbols})
+    grids = config.grids()
+    held = {next(g.pattern for g in grids if fnmatchcase(name, g.pattern)) for name in names}
+    idle = [pattern for pattern in config.instruments if pattern not in held]
+    if not idle:
+        return []
+    tables = ", ".join(f'[instruments."{pattern}"]' for pattern in idle)
+    there = f"there are {_some(names)}" if any(names) else "it has no symbols"
+    told = f"{tables}: no symbol of the input takes these values: {there}"
+    # A name may look like a pattern, and then stands for others.
+    named = [f'"{pattern_of(name)}"' for name in names if name in idle and name != pattern_of(name)]
+    return [told + (f"; the pattern of that name is {', '.join(named)}" if named else "")]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import duckdb
@@ -13,10 +13,9 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import explain
 from duck_label.errors import InputError
+from duck_label.moments import EPOCH, MICROSECOND
 from duck_label.queries import render
 from duck_label.storage.names import exactly, settled
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def keep_sessions(
@@ -59,10 +58,10 @@ def session_parameters(source: Source, config: LabelingConfig) -> dict[str, Any]
         return {"sessions": exactly([settled(config.session.file)])}
     groups = source.row_groups
     first, last = min(group.first for group in groups), max(group.last for group in groups)
-    found = config.session.between(*(_EPOCH + timedelta(microseconds=t) for t in (first, last)))
+    found = config.session.between(*(EPOCH + timedelta(microseconds=t) for t in (first, last)))
     scale = source.bars.clocks_per_second // 1_000_000
     return {
-        key: [(session[n] - _EPOCH) // timedelta(microseconds=1) * scale for session in found]
+        key: [(session[n] - EPOCH) // MICROSECOND * scale for session in found]
         for n, key in enumerate(("opens", "closes"))
     }
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -23,11 +23,11 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import reason_of
 from duck_label.errors import ConfigError, InputError
+from duck_label.moments import EPOCH
 from duck_label.queries import context, key_field
 from duck_label.storage.names import exactly
 from duck_label.storage.places import Found, each, find_files, stat
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR_2100 = 4_102_444_800
 # Files as a query's parameter: the name of each, and what its path says of its bars.
 Files = list[dict[str, str | None]]
@@ -129,7 +129,7 @@ class Source:
 
     def moment(self, clock: int) -> datetime:
         """Microseconds since 1970 as a query parameter that compares with the timestamps."""
-        time = _EPOCH + timedelta(microseconds=clock)
+        time = EPOCH + timedelta(microseconds=clock)
         return time if self.bars.has_zone else time.replace(tzinfo=None)
 
 
@@ -293,7 +293,7 @@ def _refuse_numbers(
     )
     unit = coarsest_unit(latest or 0)
     try:
-        last = _EPOCH + timedelta(microseconds=(latest or 0) * 1_000_000 // PER_SECOND[unit])
+        last = EPOCH + timedelta(microseconds=(latest or 0) * 1_000_000 // PER_SECOND[unit])
         puts = f" puts the latest bar at {last:%Y-%m-%d %H:%M:%S}"
     except OverflowError:
         puts = " is the finest"

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from duck_label.columns import PER_SECOND, BarColumns
 from duck_label.database import Database
 from duck_label.errors import InputError
+from duck_label.moments import EPOCH, MICROSECOND
 from duck_label.storage.names import exactly
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The years, the last not included, whose days can be told in a datetime, or counted in nanoseconds.
 _YEARS = (1, 9999)
 _YEARS_IN_NANOSECONDS = (1678, 2262)
@@ -60,10 +60,10 @@ def _refuse_unit(database: Database, path: str, bars: BarColumns, step: int, fir
     if read_in is None or _UNITS.index(read_in) + step >= len(_UNITS):
         return
     unit = _UNITS[_UNITS.index(read_in) + step]
-    meant = _EPOCH + first * 1000**step * timedelta(microseconds=1)
+    meant = EPOCH + first * 1000**step * MICROSECOND
     told = (
         f"{path}: column {bars.timestamp!r} holds times of January 1970 alone, from "
-        f"{_EPOCH + timedelta(microseconds=first):%Y-%m-%d %H:%M:%S} on: its numbers are taken for "
+        f"{EPOCH + timedelta(microseconds=first):%Y-%m-%d %H:%M:%S} on: its numbers are taken for "
         f'"{read_in}" and are "{unit}", which puts the first bar into {meant:%B %Y}'
     )
     if bars.written is not None:
@@ -99,4 +99,4 @@ def _unit_of(database: Database, path: str, bars: BarColumns) -> str | None:
 
 
 def _clock(year: int) -> int:
-    return (datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+    return (datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND

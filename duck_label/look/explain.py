@@ -6,17 +6,17 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from duck_label.config import LabelingConfig
 from duck_label.errors import ConfigError, InputError
-from duck_label.fields import unknown
+from duck_label.fields import nearest
 from duck_label.identity import weighing_of
 from duck_label.look.asking import Asking
 from duck_label.look.inspect import Output
-from duck_label.look.lookup import EPOCH, MICROSECOND, BarLookup, lookups
+from duck_label.look.lookup import BarLookup, lookups
 from duck_label.look.walk import Asked, Bar, Trade, Walk
+from duck_label.moments import EPOCH, MICROSECOND
 from duck_label.rules import TradingMode
 
 _KINDS = (
@@ -88,7 +88,7 @@ def explain(
         asking = Asking(output, config, bars)
         asked = asking.of(around, signal, str(symbol or ""), row)
         clocks_per_second = bars.columns.clocks_per_second
-    grid = next(g for g in config.grids() if fnmatchcase(str(symbol or ""), g.pattern))
+    grid = config.grid_of(str(symbol or ""))
     worth = {one.name: stored_row.get(f"uniqueness_{one.name}") for one in chosen}
     walk = Walk(config, grid, clocks_per_second, month, around, signal, row, asked, worth)
     stories = []
@@ -121,7 +121,7 @@ def _modes(config: LabelingConfig, name: str | None) -> list[TradingMode]:
     if name is None:
         return list(known.values())
     if name not in known:
-        hint = unknown(name, list(known)).partition("; ")[2]
+        hint = nearest(name, list(known))
         raise ConfigError(f"there is no mode {name!r} in this output: {hint}")
     return [known[name]]
 

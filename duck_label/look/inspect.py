@@ -24,7 +24,7 @@ from duck_label.columns import literal
 from duck_label.config import LabelingConfig
 from duck_label.database_errors import of_a_store, reason_of
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, QueryError
-from duck_label.fields import unknown
+from duck_label.fields import nearest
 from duck_label.identity import config_of
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.look.resources import MEMORY_LIMIT, Resources
@@ -67,7 +67,7 @@ def saved_query(name: str) -> SavedQuery:
     """
     known = saved_queries()
     if name not in known:
-        hint = unknown(name, list(known)).partition("; ")[2]
+        hint = nearest(name, list(known))
         raise QueryError(f"there is no saved query @{name}: {hint}")
     return known[name]
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from duck_label.bars.schema import bar_columns
@@ -20,12 +20,11 @@ from duck_label.config import LabelingConfig
 from duck_label.errors import InputError
 from duck_label.look.inspect import Output
 from duck_label.look.walk import Bar
+from duck_label.moments import EPOCH, MICROSECOND
 from duck_label.queries import context, render
 from duck_label.ranges import merged
 from duck_label.storage.names import exactly
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 # How far a search for bars reaches at first, and how much farther the next one does.
 _WIDTH, _WIDER = _DAY, 30

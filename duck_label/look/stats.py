@@ -22,7 +22,6 @@ from duck_label.queries import render
 from duck_label.records.checked import Rounded
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
-from duck_label.run.admission import quarantined
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def _statistics(
                 in_the_entry_bar=_in_the_entry_bar(database, config, mode.mode, files),
             )
         )
-    set_aside = quarantined(database, ledger)
+    set_aside = ledger.quarantined(database)
     session_days, bars_outside = database.row(
         "select count(distinct session) filter (where session <> 'outside'), "
         "coalesce(sum(bars) filter (where session = 'outside' and mode = 1), 0) from tallies"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
 from duck_label import outcomes
 from duck_label.database import Database
+from duck_label.moments import EPOCH
 from duck_label.queries import render
 
 By = Literal["month", "symbol", "session"]
 # Of these a label is made that overlaps with no other.
 _PARTS = 2**40
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -241,4 +241,4 @@ def _returns(rows: list[_Row], trades: int) -> Returns | None:
 
 
 def _moment(clock: int, clocks_per_second: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=clock * 1_000_000 // clocks_per_second)
+    return EPOCH + timedelta(microseconds=clock * 1_000_000 // clocks_per_second)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -18,11 +18,11 @@ from typing import Any
 
 from duck_label.config import LabelingConfig
 from duck_label.look.distances import Levels, distance_of
+from duck_label.moments import EPOCH
 from duck_label.outcomes import BY_NAME
 from duck_label.rules import Barrier, Grid, TradingMode
 
 _SMALLEST_FLOAT = 1.1754943508222875e-38
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A distance that nobody knows.
 _UNKNOWN = -1
 
@@ -366,5 +366,5 @@ class Walk:
         return quality, min(w.velocity_best, max(w.floor, velocity))
 
     def _month(self, bar: Bar) -> int:
-        time = _EPOCH + timedelta(seconds=bar.clock // self.clocks_per_second)
+        time = EPOCH + timedelta(seconds=bar.clock // self.clocks_per_second)
         return 12 * time.year + time.month

@@ -13,10 +13,12 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from duck_label.database import Database
 from duck_label.errors import OutputConflictError, OutputError
 from duck_label.records.checked import Checked
 from duck_label.records.chunk import ChunkRecord, last_records
@@ -99,6 +101,16 @@ class Ledger:
     def quarantine(self) -> Path:
         """Where bad bars are set aside."""
         return self.folder / _QUARANTINE
+
+    def quarantined(self, database: Database) -> int:
+        """How many bars of the input are set aside."""
+        if not self.quarantine.exists():
+            return 0
+        (bars,) = database.row(
+            "select sum(num_rows)::bigint from parquet_file_metadata($path)",
+            {"path": escape(str(self.quarantine))},
+        )
+        return int(bars)
 
     @property
     def quarantine_name(self) -> str:

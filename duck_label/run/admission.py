@@ -15,6 +15,7 @@ from duck_label.bars.complaint import complaint
 from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces, whole_days
+from duck_label.bars.selection import idle_instruments
 from duck_label.bars.sessions import keep_sessions
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
@@ -178,8 +179,10 @@ def admit(
                 asking,
             )
         )
-    mixtures = () if mixed is None else (str(mixed),)
-    return Bars(source, context, values, new_bars, mixtures, len(otherwise))
+    doubts = [] if mixed is None else [str(mixed)]
+    symbols = (name for (name,) in database.rows("select symbol::varchar from grids"))
+    doubts += idle_instruments(config, symbols)
+    return Bars(source, context, values, new_bars, tuple(doubts), len(otherwise))
 
 
 def _refuse_emptiness(
@@ -204,7 +207,7 @@ def _refuse_emptiness(
 def known(database: Database, ledger: Ledger) -> Checked | None:
     """What this output folder was labeled from, if its bad bars are set aside."""
     checked = ledger.checked()
-    if checked is None or quarantined(database, ledger) != checked.bad_bars:
+    if checked is None or ledger.quarantined(database) != checked.bad_bars:
         return None
     return checked
 
@@ -319,14 +322,3 @@ def _check(
         if config.on_bad_rows == "fail" or most is not None:
             raise complaint(database, source, config, raw, bad, most)
     return bad
-
-
-def quarantined(database: Database, ledger: Ledger) -> int:
-    """How many bars of the input are set aside."""
-    if not ledger.quarantine.exists():
-        return 0
-    (bars,) = database.row(
-        "select sum(num_rows)::bigint from parquet_file_metadata($path)",
-        {"path": escape(str(ledger.quarantine))},
-    )
-    return int(bars)

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from duck_label.config import LabelingConfig
+from duck_label.moments import Moment
 from duck_label.profile import Profile
 from duck_label.run.given import given
 from duck_label.run.job import Job
-from duck_label.run.opened import Inputs, Moment
+from duck_label.run.opened import Inputs
 from duck_label.run.results import Progress, RunPlan, RunSummary, Silence
 
 

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from duck_label import outcomes
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.errors import ConfigError, InputError
-from duck_label.fields import unknown
+from duck_label.fields import nearest
 from duck_label.records.ledger import Ledger
 from duck_label.run.results import RunSummary
 from duck_label.storage.scratch import no_room, scratch
@@ -220,7 +220,7 @@ def _bars(frame: _Frame, config: LabelingConfig, table: str) -> dict[str, Any]:
 
 
 def _missing(table: str, ours: str, name: str, known: list[str]) -> str:
-    hint = unknown(name, known).partition("; ")[2]
+    hint = nearest(name, known)
     if ours.startswith("barrier"):
         return f"{table}: a barrier is {name!r}, and there is no such column or volatility: {hint}"
     if ours == "event":

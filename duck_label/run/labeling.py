@@ -19,7 +19,7 @@ from duck_label.identity import weighing_of
 from duck_label.queries import render
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.views import write_views
-from duck_label.run.admission import Bars, admit, quarantined
+from duck_label.run.admission import Bars, admit
 from duck_label.run.advice import advise
 from duck_label.run.crews.alone import Crew
 from duck_label.run.crews.choice import crew
@@ -76,7 +76,7 @@ class Labeling:
         """Say what was found in the input."""
         self.summary.reference_month = bars.reference_month
         ledger = self.opened.ledger
-        self.summary.rows_quarantined = count = quarantined(self.opened.database, ledger)
+        self.summary.rows_quarantined = count = ledger.quarantined(self.opened.database)
         if count:
             warning = f"{count:,} bad bars were set aside in {ledger.quarantine_name}"
             self.summary.warnings.append(warning)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 from duck_label.bars.plan import whole_days
@@ -15,14 +14,13 @@ from duck_label.database import Database
 from duck_label.errors import ConfigError, InputError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
+from duck_label.moments import Moment, clock_of
 from duck_label.profile import Profile
 from duck_label.records.ledger import Ledger
 from duck_label.run.changes import known_files
 from duck_label.storage.scratch import spill_folder
 from duck_label.storage.stores import load
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-Moment = date | datetime | str | None
 Inputs = str | Path | Sequence[str | Path]
 
 
@@ -86,28 +84,3 @@ def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
             f"{source.moment(last):%Y-%m-%d}"
         )
     return wanted_first, wanted_last
-
-
-def clock_of(moment: date | datetime | str) -> int:
-    """A moment in microseconds since 1970; without a time zone it is in UTC.
-
-    Raises:
-        ConfigError: for what is no moment.
-    """
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment)
-        except ValueError as error:
-            raise ConfigError(
-                f"{moment!r} is no date or time: write 2024-03-04 or 2024-03-04T14:30:05"
-            ) from error
-    # Others can be handed over in Python; NaT counts as a datetime.
-    if not isinstance(moment, date) or str(moment) == "NaT":
-        raise ConfigError(
-            f"{moment!r} is no date or time: pass a date, a datetime or text, such as "
-            "2024-03-04T14:30:05"
-        )
-    if not isinstance(moment, datetime):
-        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return round((moment - _EPOCH).total_seconds() * 1_000_000)

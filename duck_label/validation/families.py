@@ -10,6 +10,7 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
+from duck_label.columns import pattern_of
 from duck_label.validation.price_grids import SymbolGrid
 from duck_label.validation.survey import Move, SymbolReport
 
@@ -56,7 +57,7 @@ def families(reports: Sequence[SymbolReport]) -> list[Family]:
             roots.setdefault(contract[1], []).append(report)
     found = []
     for root, members in roots.items():
-        pattern = f"{_literal(root)}[FGHJKMNQUVXZ][0-9]*"
+        pattern = f"{pattern_of(root)}[FGHJKMNQUVXZ][0-9]*"
         strangers = [other for other in reports if other not in members]
         is_family = len({_key(member.grid) for member in members}) == 1 and not any(
             fnmatchcase(other.symbol, pattern) for other in strangers
@@ -65,7 +66,7 @@ def families(reports: Sequence[SymbolReport]) -> list[Family]:
             found.append(Family(pattern, tuple(sorted(members, key=lambda r: -r.bars))))
         else:
             alone += members
-    found += [Family(_literal(report.symbol), (report,)) for report in alone]
+    found += [Family(pattern_of(report.symbol), (report,)) for report in alone]
     return sorted(found, key=lambda family: (-family.bars, family.pattern))
 
 
@@ -80,10 +81,6 @@ def main_family(found: Sequence[Family]) -> Family:
 
 def _key(grid: SymbolGrid | None) -> tuple[Decimal, Decimal] | None:
     return None if grid is None else (grid.tick_size, grid.price_increment)
-
-
-def _literal(text: str) -> str:
-    return re.sub(r"([\[*?])", r"[\1]", text)
 
 
 def roll_gaps(

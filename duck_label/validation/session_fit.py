@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from duck_label import queries
@@ -14,9 +14,8 @@ from duck_label.bars.sessions import keep_sessions
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
+from duck_label.moments import EPOCH
 from duck_label.validation.survey import PAUSE_SECONDS
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def session_oddities(database: Database, source: Source, config: LabelingConfig) -> Iterator[str]:
@@ -79,4 +78,4 @@ def _shown(sessions: Sequence[Mapping[str, Any]], count: int, clocks: int) -> st
 
 
 def _time(clock: int, clocks_per_second: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=clock // (clocks_per_second // 1_000_000))
+    return EPOCH + timedelta(microseconds=clock // (clocks_per_second // 1_000_000))

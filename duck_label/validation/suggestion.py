@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Any
 
@@ -218,7 +217,7 @@ def ticks_under(
     steps = typical_ticks(report, surveyed, config)
     if steps is None or report.grid is None:
         return None
-    grid = next(grid for grid in config.grids() if fnmatchcase(report.symbol, grid.pattern))
+    grid = config.grid_of(report.symbol)
     tick = Fraction(grid.numerator * grid.increments_per_tick, grid.denominator)
     return float(steps * Fraction(report.grid.tick_size) / tick)
 

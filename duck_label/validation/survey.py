@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from duck_label import queries
@@ -12,9 +12,9 @@ from duck_label.bars.plan import pieces
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
+from duck_label.moments import EPOCH
 from duck_label.validation.price_grids import INCREMENTS, Fit, SymbolGrid, grid
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The market is closed, or nobody trades: longer than the daily break of futures is half an hour.
 PAUSE_SECONDS = 1800
 
@@ -146,8 +146,8 @@ def _report(row: _Row, clocks: int, grids: Mapping[str, SymbolGrid]) -> SymbolRe
     return SymbolReport(
         symbol=row.symbol,
         bars=int(row.bars),
-        first=_EPOCH + timedelta(microseconds=row.first),
-        last=_EPOCH + timedelta(microseconds=row.last),
+        first=EPOCH + timedelta(microseconds=row.first),
+        last=EPOCH + timedelta(microseconds=row.last),
         sessions=int(row.sessions),
         sunday_bars=int(row.sunday_bars),
         interval_seconds=seconds(row.interval),

@@ -16,6 +16,7 @@ from duck_label.bars.keys import folder_keys
 from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS
 from duck_label.bars.schema import common_columns
+from duck_label.bars.selection import idle_instruments
 from duck_label.bars.source import Source, open_source
 from duck_label.config import BAR_COLUMNS, LabelingConfig
 from duck_label.database import Database
@@ -212,6 +213,7 @@ class _Examination:
         note, source, config = self._oddities.append, self._given, self._suggestion.config()
         for detail in source.details:
             note(detail)
+        self._oddities += idle_instruments(self._config, (one.symbol for one in self._reports))
         overlapping = _overlapping(source)
         mixed = mixture(self._database, source, self._config, source.context(config))
         if mixed is not None:
