@@ -138,17 +138,20 @@ class Connection:
         return self._may_interrupt.is_set()
 
     def run(
-        self, query: str, parameters: Mapping[str, Any] | None = None, step: str | None = None
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        place: tuple[str, str] | None = None,
     ) -> None:
         """Execute every statement of a query, each with those of the parameters that it names.
 
-        A `step` is the name under which a profile counts them.
+        The chunk and the step of a `place` are the names under which a profile counts them.
         """
         for statement in self._statements(query):
             self._fetch(statement, parameters or {})
-            if self._common.profile is not None and step is not None:
+            if self._common.profile is not None and place is not None:
                 figures = self._connection.get_profiling_information(format="json")
-                self._common.profile.add(step, figures)
+                self._common.profile.add(*place, figures)
 
     def rows(
         self, query: str, parameters: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: what DuckDB says of every SQL step, added up over the chunks."""
+"""Where the time of a run goes: what DuckDB says of SQL, added up by step and by chunk."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ _COUNTING = threading.Lock()
 SETTINGS = "set enable_profiling = 'no_output'; set profiling_coverage = 'ALL'"
 
 
+# So many of the chunks are shown, those that took longest.
+_SHOWN = 20
+
+
 @dataclass
-class StepProfile:
-    """The sums over all runs of a step, of all threads too, and its peaks."""
+class Figures:
+    """Sums over statements, of all threads too, and the highest peak."""
 
     seconds: float = 0.0
     thread_seconds: float = 0.0
@@ -25,50 +29,66 @@ class StepProfile:
     spilled_bytes: int = 0
     peak_bytes: int = 0
 
+    def count(self, other: Figures) -> None:
+        """Count what other statements took."""
+        self.seconds += other.seconds
+        self.thread_seconds += other.thread_seconds
+        self.rows_read += other.rows_read
+        self.spilled_bytes += other.spilled_bytes
+        self.peak_bytes = max(self.peak_bytes, other.peak_bytes)
+
+    def line(self, name: str) -> str:
+        """A line of a table."""
+        spilled, peak = format_bytes(self.spilled_bytes), format_bytes(self.peak_bytes)
+        return (
+            f"{name:<34} {self.seconds:>8.2f} {self.thread_seconds:>9.2f} "
+            f"{self.rows_read:>13,} {spilled:>9} {peak:>9}"
+        )
+
 
 @dataclass
 class Profile:
-    """The steps of a run, in the order in which they first ran. Any thread may count."""
+    """The steps of a run and its chunks, in the order in which they began. Any thread may count."""
 
-    steps: dict[str, StepProfile] = field(default_factory=dict)
+    steps: dict[str, Figures] = field(default_factory=dict)
+    chunks: dict[str, Figures] = field(default_factory=dict)
 
-    def add(self, step: str, figures: str) -> None:
-        """Count one statement of a step; `figures` is DuckDB's profile of it, as JSON."""
+    def add(self, chunk: str, step: str, figures: str) -> None:
+        """Count a statement of a step of a chunk; `figures` is DuckDB's profile of it, as JSON."""
         said: dict[str, Any] = json.loads(figures)
         query, system = said["query"], said["system"]
+        taken = Figures(
+            query["total_time"],
+            query["cpu_time"],
+            query["total_rows_scanned"],
+            system["total_bytes_spilled"],
+            system["peak_buffer_memory"],
+        )
         with _COUNTING:
-            profile = self.steps.setdefault(step, StepProfile())
-            profile.seconds += query["total_time"]
-            profile.thread_seconds += query["cpu_time"]
-            profile.rows_read += query["total_rows_scanned"]
-            profile.spilled_bytes += system["total_bytes_spilled"]
-            profile.peak_bytes = max(profile.peak_bytes, system["peak_buffer_memory"])
+            self.steps.setdefault(step, Figures()).count(taken)
+            self.chunks.setdefault(chunk, Figures()).count(taken)
 
     def merge(self, other: Profile) -> None:
         """Count what another process counted."""
-        for step, theirs in other.steps.items():
-            ours = self.steps.setdefault(step, StepProfile())
-            ours.seconds += theirs.seconds
-            ours.thread_seconds += theirs.thread_seconds
-            ours.rows_read += theirs.rows_read
-            ours.spilled_bytes += theirs.spilled_bytes
-            ours.peak_bytes = max(ours.peak_bytes, theirs.peak_bytes)
+        for ours, theirs in ((self.steps, other.steps), (self.chunks, other.chunks)):
+            for name, figures in theirs.items():
+                ours.setdefault(name, Figures()).count(figures)
 
     def table(self, whole: float | None) -> str:
-        """A line per step, and one for what of so many seconds was spent outside the steps.
+        """A line per step, one for what of so many seconds was spent outside, and one per chunk.
 
         None where steps ran beside others: then no time is outside of all of them.
         """
-        lines = [
-            f"{'step':<18} {'s':>8} {'threads s':>9} {'rows read':>13} {'spilled':>9} {'peak':>9}"
-        ]
-        for step, profile in self.steps.items():
-            spilled, peak = format_bytes(profile.spilled_bytes), format_bytes(profile.peak_bytes)
-            lines.append(
-                f"{step:<18} {profile.seconds:>8.2f} {profile.thread_seconds:>9.2f} "
-                f"{profile.rows_read:>13,} {spilled:>9} {peak:>9}"
-            )
+        columns = f"{'s':>8} {'threads s':>9} {'rows read':>13} {'spilled':>9} {'peak':>9}"
+        lines = [f"{'step':<34} {columns}"]
+        lines += [figures.line(step) for step, figures in self.steps.items()]
         if whole is not None:
-            rest = whole - sum(profile.seconds for profile in self.steps.values())
-            lines.append(f"{'all else':<18} {rest:>8.2f}")
+            rest = whole - sum(figures.seconds for figures in self.steps.values())
+            lines.append(f"{'all else':<34} {rest:>8.2f}")
+        if len(self.chunks) > 1:
+            slowest = sorted(self.chunks, key=lambda chunk: -self.chunks[chunk].seconds)[:_SHOWN]
+            few = len(slowest) < len(self.chunks)
+            head = f"chunk, slowest {_SHOWN} of {len(self.chunks):,}" if few else "chunk"
+            lines.append(f"{head:<34} {columns}")
+            lines += [self.chunks[chunk].line(chunk) for chunk in self.chunks if chunk in slowest]
         return "\n".join(lines)

@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 import duck_label.run.opened
 import golden
 from duck_label.cli import main
+from duck_label.profile import Profile
 from duck_label.queries import LABEL_STEPS
 from duck_label.records.ledger import FOLDER
 from duck_label.sample import write_sample
@@ -69,6 +70,32 @@ def test_a_profile_has_a_line_for_every_step_and_reads_every_bar() -> None:
     assert int(table[LABEL_STEPS[-1]][2].replace(",", "")) >= 2 * rows
     assert all(float(seconds) >= 0 for seconds, *_ in table.values())
     assert read(Path("out")).num_rows == rows
+
+
+@pytest.mark.parametrize("crew", [("--threads", "2"), ("--workers", "2")])
+def test_a_profile_names_every_chunk(crew: tuple[str, str]) -> None:
+    result = run("run", BARS, "-o", "out", "--profile", "--chunk", "1000", *crew)
+    lines = [line.split() for line in result.stderr.splitlines()]
+    parts = sorted(part.stem for part in Path("out").glob("*.parquet"))
+    chunks = {line[0]: line[1:] for line in lines if line and line[0] in parts}
+    assert sorted(chunks) == parts
+    assert len(parts) == 4
+    steps = [line[1:] for line in lines if line and line[0].startswith("label/")]
+    whole = [sum(int(one[2].replace(",", "")) for one in some) for some in (steps, chunks.values())]
+    assert whole[0] == whole[1] > 0
+
+
+def test_a_profile_shows_the_slowest_of_many_chunks() -> None:
+    profile = Profile()
+    for number in range(30):
+        figures = {
+            "query": {"total_time": number, "cpu_time": 0, "total_rows_scanned": 1},
+            "system": {"total_bytes_spilled": 0, "peak_buffer_memory": 0},
+        }
+        profile.add(f"chunk{number}", "label/2_bars", json.dumps(figures))
+    head, *shown = profile.table(None).splitlines()[2:]
+    assert head.startswith("chunk, slowest 20 of 30 ")
+    assert [line.split()[0] for line in shown] == [f"chunk{number}" for number in range(10, 30)]
 
 
 def test_verbose_has_a_line_for_every_chunk() -> None:

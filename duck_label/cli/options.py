@@ -36,7 +36,7 @@ def narration(command: Command) -> Command:
         click.option("-q", "--quiet", is_flag=True, help="Write nothing but errors to stderr."),
         click.option("-v", "--verbose", is_flag=True, help="Write a line for every chunk."),
         click.option("--no-progress", is_flag=True, help="Show no progress bar."),
-        click.option("--profile", is_flag=True, help="Write what every SQL step took to stderr."),
+        click.option("--profile", is_flag=True, help="Write what steps and chunks took to stderr."),
     ]
     for option in reversed(options):
         command = option(command)

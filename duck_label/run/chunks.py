@@ -186,7 +186,7 @@ class ChunkLabeler:
         began = time.perf_counter()
         try:
             with self._watch.step(self._connection, chunk.name, step):
-                self._connection.run(self._steps[step], values, step)
+                self._connection.run(self._steps[step], values, (chunk.name, step))
         except duckdb.Error as error:
             raise explain(error, f"{chunk.name}: {step}", self._connection) from error
         finally:

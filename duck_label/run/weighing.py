@@ -147,7 +147,7 @@ class Weigher:
             self._refuse_damage(old, record)
             values = {**self._values, "files": exactly([str(old)]), "part": str(part)}
             with self._watch.step(self._database, chunk, _STEP):
-                self._database.run(self._query, values, _STEP)
+                self._database.run(self._query, values, (chunk, _STEP))
             self._refuse_loss(old, part)
         except duckdb.Error as error:
             part.unlink(missing_ok=True)

@@ -140,7 +140,8 @@ class Workplace:
         slim = replace(metrics, memory_snapshots=[], memory_cleanup_events=[], gc_events=[])
         profile = None
         if self._profile is not None:
-            profile, self._profile.steps = Profile(self._profile.steps), {}
+            profile = Profile(self._profile.steps, self._profile.chunks)
+            self._profile.steps, self._profile.chunks = {}, {}
         return Report(result, slim, profile)
 
     def _mine(self, part: str) -> Path:
