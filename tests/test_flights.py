@@ -96,6 +96,19 @@ def test_as_many_as_threads_are_in_flight_and_write_what_one_by_one_do(
     assert len({record["predicted_peak_bytes"] for record in done[:2]}) == 1
 
 
+def test_a_run_that_goes_on_learns_from_all_bars_that_were_in_flight(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    at_middle(monkeypatch, lambda *_: None)
+    run(bars, tmp_path)
+    learned: list[int] = []
+    monkeypatch.setattr(PeakPredictor, "learn", lambda _, rows, __: learned.append(rows))
+    WeightedLabelingEngine(LabelingConfig(details=True, run=RUN)).plan_files([bars], tmp_path)
+    done = records(tmp_path, "chunks")
+    assert sorted(learned) == sorted(record["bars_in_flight"] for record in done)
+    assert sorted(learned) != sorted(record["bars"] for record in done)
+
+
 def test_memory_that_fails_one_of_two_has_it_done_alone_and_the_others_one_by_one(
     bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from duck_label.errors import ConfigError, MemoryBudgetError
@@ -52,6 +52,7 @@ def test_too_little_says_what_would_do() -> None:
         MemoryBudget.resolve("100MB", MACHINE)
 
 
+@example(small=419_000_000, large=420_000_000)  # where DuckDB's share is reckoned otherwise
 @given(small=st.integers(SMALLEST_BUDGET, 64 * GB), large=st.integers(SMALLEST_BUDGET, 64 * GB))
 def test_shares_grow_with_the_budget_and_leave_room(small: int, large: int) -> None:
     small, large = sorted((small, large))

@@ -1,6 +1,8 @@
 # mypy: disable-error-code="import-untyped"
 """What overlapping labels are worth: many at once, and the same however bars come and are cut."""
 
+import json
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,11 @@ def test_more_labels_overlap_than_16_bits_count(tmp_path: Path) -> None:
     assert np.isnan(worth[-1])
     assert worth[-2] == (2**40 // 40_001) / 2**40 > 0
     assert labeled["attribution_m"].to_pylist() == [0.0] * (count - 1) + [None]
+    # What is summed up is the uniqueness of each in whole parts of 2^40, none of them rounded up.
+    (part,) = (tmp_path / "out").glob("*.parquet")
+    tallied = json.loads(pq.read_metadata(part).metadata[b"duck_label_tally"])["rows"]
+    worths = [row["modes"][0]["worth"] for row in tallied]
+    assert sum(worths) == sum(math.floor(one * 2**40) for one in expected)
 
 
 CONFIG: dict[str, Any] = {
