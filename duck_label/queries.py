@@ -29,17 +29,19 @@ from duck_label.config import PRICES, LabelingConfig
 from duck_label.trades import Trades
 
 LABEL_STEPS = (
-    "label/0_symbols",
-    "label/1_series",
-    "label/2_bars",
-    "label/3_crossings",
-    "label/4_touches",
-    "label/5_own_touches",
-    "label/6_outcomes",
-    "label/6_overlaps",
-    "label/7_weights",
-    "label/8_tally",
-    "label/9_part",
+    "label/01_symbols",
+    "label/02_series",
+    "label/03_bars",
+    "label/04_rolls",
+    "label/05_crossings",
+    "label/06_touches",
+    "label/07_trades",
+    "label/08_own_touches",
+    "label/09_outcomes",
+    "label/10_overlaps",
+    "label/11_weights",
+    "label/12_tally",
+    "label/13_part",
 )
 
 # The tables of an output folder; `labels_long` reads `labels`.
@@ -69,10 +71,11 @@ LEVELS_OF_FLOAT = 2**23
 def label_steps(trades: Trades) -> tuple[str, ...]:
     """The steps of a chunk that the trades of a configuration need, in order."""
     needed = {
-        "label/3_crossings": bool(trades.sides),
-        "label/4_touches": trades.has_shared,
-        "label/5_own_touches": trades.has_questions_of_a_bar,
-        "label/6_overlaps": trades.weighs_overlap,
+        "label/05_crossings": bool(trades.sides),
+        "label/06_touches": trades.has_shared,
+        "label/07_trades": trades.has_shared,
+        "label/08_own_touches": trades.has_questions_of_a_bar,
+        "label/10_overlaps": trades.weighs_overlap,
     }
     return tuple(step for step in LABEL_STEPS if needed.get(step, True))
 

@@ -62,11 +62,11 @@ def test_a_profile_has_a_line_for_every_step_and_reads_every_bar() -> None:
     lines = result.stderr.splitlines()
     table = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("label/")}
     # No barrier is a bar's own.
-    unneeded = ("label/5_own_touches", "label/6_overlaps")
+    unneeded = ("label/08_own_touches", "label/10_overlaps")
     steps = [step for step in LABEL_STEPS if step not in unneeded]
     assert list(table) == steps
     rows = len(golden.bars("plain"))
-    assert int(table["label/2_bars"][2].replace(",", "")) >= rows
+    assert int(table["label/03_bars"][2].replace(",", "")) >= rows
     assert int(table[LABEL_STEPS[-1]][2].replace(",", "")) >= 2 * rows
     assert all(float(seconds) >= 0 for seconds, *_ in table.values())
     assert read(Path("out")).num_rows == rows
@@ -92,7 +92,7 @@ def test_a_profile_shows_the_slowest_of_many_chunks() -> None:
             "query": {"total_time": number, "cpu_time": 0, "total_rows_scanned": 1},
             "system": {"total_bytes_spilled": 0, "peak_buffer_memory": 0},
         }
-        profile.add(f"chunk{number}", "label/2_bars", json.dumps(figures))
+        profile.add(f"chunk{number}", "label/03_bars", json.dumps(figures))
     head, *shown = profile.table(None).splitlines()[2:]
     assert head.startswith("chunk, slowest 20 of 30 ")
     assert [line.split()[0] for line in shown] == [f"chunk{number}" for number in range(10, 30)]
@@ -464,7 +464,7 @@ from duck_label.run import watch
 seen = []
 def on_step(database, chunk, step):
     seen.append(step)
-    if step == "label/4_touches" and seen.count(step) == 3:
+    if step == "label/06_touches" and seen.count(step) == 3:
         print("busy", file=sys.stderr, flush=True)
 watch.on_step = on_step
 main(sys.argv[1:])

@@ -59,7 +59,7 @@ def test_a_second_run_compiles_nothing(cache: Path, compiled: list[str], tmp_pat
         engine = WeightedLabelingEngine(LabelingConfig(as_of="2024-03-12"))
         engine.process_files(bars, tmp_path / output)
         texts[output] = list(compiled)
-    assert "label/2_bars.sql" in texts["first"]
+    assert "label/03_bars.sql" in texts["first"]
     assert texts["second"] == []
     assert len(kept(cache)) == len(set(texts["first"]))
 

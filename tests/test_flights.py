@@ -34,7 +34,7 @@ from test_pressure import GB, Gauge, falling_gauge, gauge, records
 __all__ = ["falling_gauge", "gauge"]  # fixtures
 
 RUN = {"chunk": "1500", "threads": 2}
-MIDDLE = "label/4_touches"
+MIDDLE = "label/06_touches"
 
 
 @pytest.fixture(scope="module")

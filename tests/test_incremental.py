@@ -363,7 +363,7 @@ DEATHS = (
     ("records.ledger", "Ledger.withdraw", "after"),  # withdrawn, the new input not yet noted
     ("records.journal", "os.fsync", "before"),
     ("records.journal", "os.replace", "before"),
-    ("run.watch", "on_step", "label/2_bars"),
+    ("run.watch", "on_step", "label/03_bars"),
 )
 
 

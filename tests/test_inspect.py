@@ -121,7 +121,7 @@ def test_records_are_views(finished: Path) -> None:
         chunks = output.sql("select file, rows, map_keys(steps) from chunks").fetchall()
         assert {file for file, *_ in chunks} == {path.name for path in finished.glob("*.parquet")}
         assert sum(rows for _, rows, _ in chunks) == BARS
-        assert all("label/4_touches" in steps for *_, steps in chunks)
+        assert all("label/06_touches" in steps for *_, steps in chunks)
         (samples,) = output.sql("select count(*) from snapshots where rss_bytes > 0").fetchall()[0]
         assert samples > 0
 
@@ -381,7 +381,7 @@ def test_text_holds_values_of_every_type(finished: Path) -> None:
     assert (json.loads(told["a"]), json.loads(told["c"])) == (row["a"], row["c"])
     assert (told["d"], told["e"], told["f"], told["g"]) == ("1 day", "x\\xFF", "", "0.1")
     (chunk, *_) = csv.DictReader(io.StringIO(rows_of(run(finished, "from chunks", "-f", "csv"))))
-    assert "label/4_touches" in json.loads(chunk["steps"])
+    assert "label/06_touches" in json.loads(chunk["steps"])
     (begun, *_) = json.loads(rows_of(run(finished, "from runs", "-f", "json")))
     assert begun["config"]["details"] is True
 

@@ -161,10 +161,10 @@ def test_whoever_listens_is_told_with_the_place() -> None:
     manager = process.manager()
     heard: list[MemoryEvent] = []
     manager.listen(heard.append)
-    manager.place = ("2024-03-04", "label/4_touches")
+    manager.place = ("2024-03-04", "label/06_touches")
     manager.check_memory_and_cleanup()
     assert heard == list(manager.events)
-    assert (heard[-1].chunk, heard[-1].step) == ("2024-03-04", "label/4_touches")
+    assert (heard[-1].chunk, heard[-1].step) == ("2024-03-04", "label/06_touches")
 
 
 def test_garbage_is_collected_and_counted() -> None:
@@ -220,7 +220,7 @@ def test_a_snapshot_tells_what_this_process_really_uses() -> None:
 
 def test_each_thread_is_at_a_place_of_its_own_and_others_see_all() -> None:
     manager = Process(100).manager()
-    manager.place = ("2024-03-04", "label/4_touches")
+    manager.place = ("2024-03-04", "label/06_touches")
     seen: list[tuple[str | None, str | None]] = [manager.place]
 
     def other() -> None:
@@ -233,7 +233,7 @@ def test_each_thread_is_at_a_place_of_its_own_and_others_see_all() -> None:
     thread = threading.Thread(target=other)
     thread.start()
     thread.join()
-    ours, theirs = ("2024-03-04", "label/4_touches"), ("2024-03-05", None)
+    ours, theirs = ("2024-03-04", "label/06_touches"), ("2024-03-05", None)
     assert seen == [ours, ours, theirs]
     assert (manager.events[-1].chunk, manager.events[-1].step) == theirs
     assert manager.place == ours

@@ -100,7 +100,7 @@ def test_pressure_between_steps_is_cleaned_up_and_told(
         gauge.share = 0.85
 
     monkeypatch.setattr(Database, "spill", spill)
-    at_step(monkeypatch, "label/6_outcomes", press)
+    at_step(monkeypatch, "label/09_outcomes", press)
     engine = WeightedLabelingEngine(LabelingConfig())
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)
@@ -129,7 +129,7 @@ def test_work_that_passes_the_critical_line_is_interrupted_and_tried_with_one_th
             with database.interruptible():
                 database.run("select sum(random()) from range(1_000_000_000_000)")
 
-    at_step(monkeypatch, "label/7_weights", press)
+    at_step(monkeypatch, "label/11_weights", press)
     engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 2}))
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)
@@ -162,7 +162,7 @@ def test_what_does_not_fit_is_done_in_halves(
             database.run("set memory_limit = '40MB'")
             database.run("select list(r) from range(20_000_000) r(r)")
 
-    at_step(monkeypatch, "label/3_crossings", press)
+    at_step(monkeypatch, "label/05_crossings", press)
     engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 2}))
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)
@@ -177,7 +177,7 @@ def test_what_does_not_fit_is_done_in_halves(
 def test_where_nothing_fits_the_run_ends_with_the_numbers(
     bars: Path, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    at_step(monkeypatch, "label/2_bars", lambda *_: setattr(gauge, "share", 1.3))
+    at_step(monkeypatch, "label/03_bars", lambda *_: setattr(gauge, "share", 1.3))
     with pytest.raises(MemoryBudgetError) as raised:
         WeightedLabelingEngine(LabelingConfig()).process_files([bars], tmp_path)
     message = str(raised.value)
@@ -333,6 +333,6 @@ def test_a_folder_that_holds_nothing_is_named(
     def full(*_: object) -> None:
         raise SpillError("no room to spill to here. Pass another --temp-dir")
 
-    at_step(monkeypatch, "label/4_touches", full)
+    at_step(monkeypatch, "label/06_touches", full)
     with pytest.raises(SpillError, match="--temp-dir"):
         label(bars, tmp_path / "out")

@@ -101,7 +101,7 @@ DEATHS = (
     ("records.journal", "os.replace", "after"),
     ("records.journal", "os.fsync", "before"),  # a record is being written
     ("run.watch", "on_step", watch.OVER),  # the part is written, nothing is recorded
-    ("run.watch", "on_step", "label/2_bars"),
+    ("run.watch", "on_step", "label/03_bars"),
 )
 
 
@@ -379,7 +379,7 @@ def test_a_full_disk_is_one_message_and_loses_nothing(bars: Path, tmp_path: Path
     ended = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
-    assert "9_part: cannot be written: Could not write file" in ended.stderr, ended.stderr
+    assert "13_part: cannot be written: Could not write file" in ended.stderr, ended.stderr
     assert before.items() <= parts(tmp_path / "out").items()
     assert_whole_parts(tmp_path / "out")
     label(bars, tmp_path / "out")

@@ -190,7 +190,7 @@ def test_values_mean_the_same_as_text(value: Any) -> None:
 
 
 def test_every_step_has_names() -> None:
-    assert step_named("touches") == step_named("4_touches") == "label/4_touches"
+    assert step_named("touches") == step_named("06_touches") == "label/06_touches"
     assert [step_named(step) for step in (*STEPS, *CHECKS)] == [*STEPS, *CHECKS]
     assert step_named("bars/") is None
 

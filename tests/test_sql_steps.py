@@ -91,10 +91,10 @@ SPANS = "symbol varchar, first_time timestamptz, last_time timestamptz"
 def search(database: Database, files: list[str], search_from: float, search_until: float) -> Any:
     """Look for the margins of the chunk from second 100 to second 200."""
     chunk: dict[str, Any] = {"files": files, "chunk_from": second(100), "chunk_until": second(200)}
-    run(database, "0_symbols", **chunk)
+    run(database, "01_symbols", **chunk)
     run(
         database,
-        "1_series",
+        "02_series",
         **chunk,
         search_from=second(search_from),
         search_until=second(search_until),
@@ -151,13 +151,14 @@ def test_bars_are_numbered_on_the_grid_with_entry_and_horizon(
     )
     run(
         database,
-        "2_bars",
+        "03_bars",
         files=files,
         chunk_from=second(0),
         chunk_until=second(62),
         read_from=second(0),
         read_to=second(99),
     )
+    run(database, "04_rolls")
     found = database.rows(
         "select series, bar, clock, high, low, previous_high, previous_low, jumps, entry, "
         "entry_clock, entry_high, entry_low, is_wanted, horizon_1, is_cut_short_1 "
@@ -226,8 +227,9 @@ def test_no_asof_join_is_run_as_a_loop_however_few_rows_are_expected(
         **{name: second(100) for name in ("chunk_from", "read_from")},
         **{name: second(200) for name in ("chunk_until", "read_to")},
     }
-    text = render("label/2_bars", context(CONFIG, COLUMNS, NAMES, has_quarantine=False))
-    database.run(text, values)
+    run(database, "03_bars", **values)
+    text = render("label/04_rolls", context(CONFIG, COLUMNS, NAMES, has_quarantine=False))
+    database.run(text)
     select = text.rpartition("create or replace temp table rolled_paths as")[2]
     ((_, plan),) = database.rows(f"explain {select}")
     assert plan.count("Asof Join") == 2
@@ -239,7 +241,7 @@ def test_no_asof_join_is_run_as_a_loop_however_few_rows_are_expected(
 def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
     highs, lows = [10, 12, 11, 13, 13], [9, 10, 7, 8, 8]
     make(database, "bars", BARS, bars_of(highs, lows, [10] * 5))
-    run(database, "3_crossings")
+    run(database, "05_crossings")
     up = "select cell, bar, reach from crossings_up order by cell, bar"
     # From 10 to 12: over 11 and 12. From 11 to 13: over 12, for the second time, and 13.
     assert database.rows(up) == [(11, 2, 12), (12, 2, 12), (12, 4, 13), (13, 4, 13)]
@@ -251,7 +253,7 @@ def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
 def test_cells_widen_with_the_climbs(database: Database) -> None:
     """Two climbs of 4000 over four bars: 8000 // 4 = 2000 levels a cell."""
     make(database, "bars", BARS, bars_of([0, 4000, 0, 4000], [0] * 4, [0] * 4))
-    run(database, "3_crossings")
+    run(database, "05_crossings")
     assert database.rows("select width_up, width_down from cells") == [(2000, 1)]
     # Each climb, over the levels 1 to 4000, reaches the tops of cells 0 and 1, at 1999 and 3999,
     # and ends inside cell 2, which nobody crosses.
@@ -285,8 +287,8 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     highs, lows, opens = ([scale * price for price in row] for row in (highs, lows, opens))
     make(database, "bars", BARS, bars_of(highs, lows, opens))
     make_series(database, config, scale)
-    run(database, "3_crossings", config)
-    run(database, "4_touches", config)
+    run(database, "05_crossings", config)
+    run(database, "06_touches", config)
     # Entries 10, 11, 10, 10, 13 at bars 2 to 6 look for 12, 13, 12, 12, 15. They are of one block:
     # entry 10 asks once, from bar 2 on, and entry 13 has no touch.
     shared = "inner join questions using (question) where lone_bar = 0 order by bar"
@@ -316,13 +318,13 @@ def test_a_bar_that_is_late_on_one_side_keeps_the_touch_of_the_other(database: D
     # All enter at 10. The target at 12 is touched at bar 6 only, the stop at 9 at bars 3 and 5.
     make(database, "bars", BARS, bars_of([10] * 5 + [12], [10, 10, 9, 10, 9, 10], [10] * 6))
     make_series(database, config)
-    run(database, "3_crossings", config)
-    run(database, "4_touches", config)
+    run(database, "05_crossings", config)
+    run(database, "06_touches", config)
     late = database.rows("select bar, is_late_up, is_late_down from lone_bars order by bar")
     assert late == [(3, False, True), (4, False, True), (5, False, True)]
     columns = "series integer, bar bigint, roll_bar bigint, roll_clock bigint"
     make(database, "rolled_paths", columns, [])
-    run(database, "6_outcomes", config)
+    run(database, "07_trades", config)
     trades = database.rows(
         "select lone_bar, touch_bar_1, touched_1::varchar from trades order by lone_bar"
     )
@@ -335,8 +337,8 @@ def test_the_last_bar_of_a_block_can_be_late_by_one(database: Database) -> None:
     config = CONFIG.model_copy(update={"modes": LabelingConfig(modes=modes).modes})
     make(database, "bars", BARS, bars_of([10] * 4, [10, 10, 9, 9], [10] * 4))
     make_series(database, config)
-    run(database, "3_crossings", config)
-    run(database, "4_touches", config)
+    run(database, "05_crossings", config)
+    run(database, "06_touches", config)
     assert database.rows("select bar, is_late_down from lone_bars") == [(3, True)]
 
 
@@ -388,9 +390,9 @@ def interrupt_touches(folder: Path, late: Any) -> None:
     with Database(MemoryBudget.resolve("1GB"), 2, folder) as database:
         database.run(f"create temp table bars as {FINE_WALK}")
         make_series(database, config, 100)
-        run(database, "3_crossings", config)
+        run(database, "05_crossings", config)
         began = time.perf_counter()
-        run(database, "4_touches", config)
+        run(database, "06_touches", config)
         whole = time.perf_counter() - began
         interrupted = 0.0
 
@@ -400,12 +402,12 @@ def interrupt_touches(folder: Path, late: Any) -> None:
             database.interrupt()
 
         for _ in range(12):
-            run(database, "3_crossings", config)
+            run(database, "05_crossings", config)
             timer = threading.Timer(rng.random() * whole, interrupt)
             timer.start()
             try:
                 with database.interruptible():
-                    run(database, "4_touches", config)
+                    run(database, "06_touches", config)
             except duckdb.InterruptException:
                 late.value = max(late.value, time.perf_counter() - interrupted)
             timer.join()
@@ -460,7 +462,8 @@ def outcomes(
         bars_touched = sorted({bar for _, _, _, bar in rungs})
         rows = [(1, 10, bar, bar, clock(bar - 1)) for bar in bars_touched]
         make(database, f"touches_{side}", columns, rows)
-    run(database, "6_outcomes", config)
+    run(database, "07_trades", config)
+    run(database, "09_outcomes", config)
     return database.rows(f"select bar, {OUTCOME} from outcomes order by bar")
 
 
@@ -529,7 +532,7 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     for table in BEHIND_OUTCOMES:
         make(database, table, "series integer", [])
     # The bars are of March; the reference is June: three months of decay.
-    run(database, "7_weights", reference_month=12 * 2024 + 6)
+    run(database, "11_weights", reference_month=12 * 2024 + 6)
     decay = 0.8607079764250578  # exp(-0.15)
     found = database.rows("select label_m, weight_m from labels order by clock")
     # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
@@ -548,7 +551,7 @@ def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_
     part = tmp_path / "part.parquet"
     limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}
     database.run("set variable tally = '[7]'")
-    run(database, "9_part", files=files, part=str(part), **limits)
+    run(database, "13_part", files=files, part=str(part), **limits)
     table = pq.read_table(part)
     assert table.column_names == [*NAMES, "label_m", "weight_m"]
     assert pq.read_metadata(part).metadata[b"duck_label_tally"] == b"[7]"
@@ -580,7 +583,7 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
     columns = "series integer, bar bigint, clock bigint, is_wanted boolean, jumps boolean"
     rolls = [(1, 2, at(-1), True, None), (1, 3, at(0), True, True), (1, 4, at(7), False, True)]
     make(database, "rolls", columns, rolls)
-    run(database, "8_tally")
+    run(database, "12_tally")
     found = database.rows(
         "select symbol, month, session::varchar, increments_per_tick, first, last, bars, jumps, "
         "rolled_bars, modes from tally order by symbol, session"

@@ -176,7 +176,7 @@ engine.process_files([sys.argv[1]], sys.argv[2])
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("step", ["label/9_part", watch.OVER])
+@pytest.mark.parametrize("step", ["label/13_part", watch.OVER])
 def test_tallies_survive_kill_and_the_labeling_of_a_range_anew(step: str, tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [golden.bars("months")])
     label(bars, tmp_path / "whole")

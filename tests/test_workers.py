@@ -49,7 +49,7 @@ def first(marker={marker!r}):
     return True
 
 def on_step(database, chunk, step):
-    if step == "label/7_weights":
+    if step == "label/11_weights":
         {act}
 watch.on_step = on_step
 """

@@ -28,7 +28,7 @@ _TOKEN = re.compile(r"""--[^\n]*|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<target>(?<=\)
 
 
 def step_named(name: str) -> str | None:
-    """The step that a name stands for: label/4_touches, 4_touches or touches; None if none."""
+    """The step that a name stands for: label/06_touches, 06_touches or touches; None if none."""
     for step in (*STEPS, *CHECKS):
         short = step.rpartition("/")[2]
         if name in (step, short, short.lstrip("0123456789_")):
@@ -92,12 +92,12 @@ def _values(source: Source, config: LabelingConfig) -> dict[str, Any]:
 def _computed(config: LabelingConfig, names: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Variables that an earlier step answers, each with the step before which it is set."""
     computed = {
-        "read_from": ("label/2_bars", "(select min(read_from) from series)"),
-        "read_to": ("label/2_bars", "(select max(read_to) from series)"),
+        "read_from": ("label/03_bars", "(select min(read_from) from series)"),
+        "read_to": ("label/03_bars", "(select max(read_to) from series)"),
     }
     if config.reference_month() is None:
         latest = names["month_of"](names["clock"]("max(last_time)"))
-        computed["reference_month"] = ("label/1_series", f"(select {latest} from spans)")
+        computed["reference_month"] = ("label/02_series", f"(select {latest} from spans)")
     return computed
 
 

@@ -2,7 +2,7 @@
 -- Grain:      one row per group, mode and tick: excursions in price increments of different ticks do not add up
 -- In:         `tallies`
 -- Out:        part_of (the group), mode, mode_name, increments_per_tick, clocks_per_second, the clocks of the first and
---             last bar, bars, those asked, jumps, rolled_bars, and the sums of a mode, see `label/8_tally`
+--             last bar, bars, those asked, jumps, rolled_bars, and the sums of a mode, see `label/12_tally`
 select
     {{ by | identifier if by else "''" }} as part_of,
     mode,

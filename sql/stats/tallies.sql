@@ -4,7 +4,7 @@
 -- Out:        temp table `tallies`
 -- Parameters: $files
 --
--- See `label/8_tally`. Gains and losses are null where a run did not ask for exits. Sums are as wide as they come: a
+-- See `label/12_tally`. Gains and losses are null where a run did not ask for exits. Sums are as wide as they come: a
 -- year of nanoseconds, a million times, fits.
 create or replace temp table tallies as
 with

@@ -9,7 +9,7 @@
 -- whole numbers, and those over a span are the difference of two that run over the bars: where they begin does not
 -- matter. (Lopez de Prado, Advances in Financial Machine Learning, 4.2 and 4.10, with price differences.)
 --
--- Rows are sorted once; what follows reads them as they pass by, in their order and on one thread (see `2_bars`), so
+-- Rows are sorted once; what follows reads them as they pass by, in their order and on one thread (see `03_bars`), so
 -- that sums run on from one series to the next. No span does.
 create or replace temp table worths as
 with

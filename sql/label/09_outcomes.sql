@@ -1,147 +1,30 @@
 -- Purpose:    what became of every trade: the first of roll, stop and target on its path decides
--- Grain:      `trades`: one row per question; `outcomes`: one row per bar, margins included (the excursions look at
---             their prices)
--- In:         `bars`, `series`, `rolled_paths`; `lone_bars`, `questions`, `rungs_SIDE`, `touches_SIDE`; `levels_SIDE`,
---             `trails`
--- Out:        temp table `trades`; temp view `outcomes`, or where only some bars are asked a temp table of these; for
---             mode N: `outcome_N`, `is_tied_N` (whether one bar touched
---             both barriers), `path_N` (bars from the signal to the bar that decided, or with exits the last bar of
---             the path; 0 where nobody asks), `span_N`, the same of every trade where overlap counts, and `decided_N`
---             (the clock of that bar)
+-- Grain:      one row per bar, margins included (the excursions look at their prices)
+-- In:         `bars`, `series`, `rolled_paths`; `trades`, `lone_bars`; `levels_SIDE`, `trails`; SIDE is up or down
+-- Out:        temp view `outcomes`, or where only some bars are asked a temp table of these; for mode N: `outcome_N`,
+--             `is_tied_N` (whether one bar touched both barriers), `path_N` (bars from the signal to the bar that
+--             decided, or with exits the last bar of the path; 0 where nobody asks), `span_N`, the same of every trade
+--             where overlap counts, and `decided_N` (the clock of that bar)
 --
--- All bars of a question share the first touch of every barrier whose distance they share, and with it which of a
--- mode's two barriers is touched first, and where: that is their trade. What differs is the horizon of each bar, and
--- whether a roll comes before the touch. Where a mode has a barrier that is the bar's own, or a stop that trails, its
--- bars are decided one by one.
+-- What differs between the bars of a question is the horizon of each, and whether a roll comes before the touch. Where
+-- a mode has a barrier that is the bar's own, or a stop that trails, its bars are decided one by one.
 --
 -- Inside one bar a roll beats stop and target. The path of a bar that is roll-affected itself ends before it begins,
 -- and a bar without an entry touches nothing: their barriers are untouched. A barrier that is never touched has no bar
 -- and no clock, which `<` takes for false and `least` passes over.
+{%- from "label/barriers.sql" import any_unknown, of_trade, touched %}
 {%- from "label/distances.sql" import distance_of, reach_of %}
 {%- set keys = ["series", "entry"] + (["side"] if trades.has_sides else []) %}
-{%- set shared_sides = trades.sides | selectattr("shared") | list %}
 {%- set unfinished = "'timeout', 'close', 'censored'" if is_flat else "'timeout', 'censored'" %}
 {%- set spans = "'target', 'stop', 'both'" if breaks_ties_by_open else "'target', 'stop'" %}
 {%- set modes_by_bar = trades.modes | rejectattr("is_shared") | list %}
 
-{#- Of what lies above and below an entry, that which is a trade's target or its stop. -#}
-{%- macro of_trade(mode, what, above, below, table, type) -%}
-{%- set is_above = (mode.direction == "long") == (what == "target") -%}
-{%- if mode.direction == "side" -%}
-{%- set for_long, for_short = (above, below) if what == "target" else (below, above) -%}
-by_side({{ table }}.side, {{ for_long or "null" }}, {{ for_short or "null" }})
-{%- else -%}
-{{ (above if is_above else below) or "null::" ~ type }}
-{%- endif -%}
-{%- endmacro %}
-
-{#- The bar, or its clock, at which a barrier is touched first: one that bars share, or the bar's own. -#}
-{%- macro shared(touch, what) -%}
-{%- if touch and touch.kind == "shared" -%}
-touches_{{ touch.side }}.{{ what }}_{{ touch.number }}
-{%- endif -%}
-{%- endmacro %}
+{#- The bar at which a barrier of the bar's own is touched first. -#}
 {%- macro own(touch) -%}
 {%- if touch and touch.kind == "own" -%}
 bars.{{ touch.side }}_own_{{ touch.number }}
 {%- endif -%}
 {%- endmacro %}
-
-{%- macro any_unknown(distances, bars) -%}
-{%- for distance in distances -%}
-{{ distance_of(distance, "series", bars) }} is null{{ " or " if not loop.last }}
-{%- endfor -%}
-{%- endmacro %}
-
-{#- Which of the two barriers a touch decides for, where one bar may touch both. -#}
-{%- macro touched(target, stop) -%}
-{%- if tie == "stop" -%}
-case
-    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'
-    else 'stop'
-end
-{%- elif tie == "target" -%}
-case
-    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'
-    else 'target'
-end
-{%- else -%}
-case
-    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'
-    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'
-    else 'both'
-end
-{%- endif -%}
-::outcome
-{%- endmacro %}
-{%- if trades.has_shared %}
-create or replace temp table trades as
-with
-touches as (
-    select
-        {%- for key in keys %}
-        questions.{{ key }},
-        {%- endfor %}
-        questions.block,
-        questions.lone_bar
-        {%- for mode in trades.modes if mode.shares %}
-        {%- set above, below = shared(mode.above, "bar"), shared(mode.below, "bar") %},
-        {{ of_trade(mode, "target", above, below, "questions", "integer") }} as target_bar_{{ mode.number }},
-        {{ of_trade(mode, "stop", above, below, "questions", "integer") }} as stop_bar_{{ mode.number }}
-        {%- if mode.percentages %},
-        {{ any_unknown(mode.percentages, "questions") }} as is_unknown_{{ mode.number }}
-        {%- endif %}
-        {%- if mode.is_shared %}
-        {%- set above, below = shared(mode.above, "clock"), shared(mode.below, "clock") %},
-        {{ of_trade(mode, "target", above, below, "questions", "bigint") }} as target_clock_{{ mode.number }},
-        {{ of_trade(mode, "stop", above, below, "questions", "bigint") }} as stop_clock_{{ mode.number }}
-        {%- endif %}
-        {%- endfor %}
-    from questions
-    {%- if trades.percentages %}
-    inner join series on questions.series = series.series
-    {%- endif %}
-    {%- for side in shared_sides %}
-    left join rungs_{{ side.name }} on questions.question = rungs_{{ side.name }}.question
-    left join touches_{{ side.name }}
-        on
-            rungs_{{ side.name }}.bar = touches_{{ side.name }}.rung
-            {%- for key in keys %}
-            and rungs_{{ side.name }}.{{ key }} = touches_{{ side.name }}.{{ key }}
-            {%- endfor %}
-    {%- endfor %}
-)
-
-select
-    {%- for key in keys %}
-    {{ key }},
-    {%- endfor %}
-    block,
-    lone_bar
-    {%- for mode in trades.modes if mode.shares %}
-    {%- set target, stop = "target_bar_%d" % mode.number, "stop_bar_%d" % mode.number %},
-    {%- if mode.is_shared %}
-    least({{ target }}, {{ stop }}) as touch_bar_{{ mode.number }},
-    least(target_clock_{{ mode.number }}, stop_clock_{{ mode.number }}) as touch_clock_{{ mode.number }},
-    {{ touched(target, stop) | indent(4) }} as touched_{{ mode.number }},
-    coalesce({{ target }} = {{ stop }}, false) as is_tied_{{ mode.number }}
-    {%- else %}
-    {{ target }},
-    {{ stop }}
-    {%- endif %}
-    {%- if mode.percentages %},
-    is_unknown_{{ mode.number }}
-    {%- endif %}
-    {%- endfor %}
-from touches;
-
-drop table questions;
-{%- for side in shared_sides %}
-drop table rungs_{{ side.name }};
-drop table touches_{{ side.name }};
-{%- endfor %}
-{%- endif %}
-
 create or replace temp {{ "table" if has_asked else "view" }} outcomes as
 with
 {%- if trades.has_own %}
@@ -157,7 +40,7 @@ bars_with_their_levels as (
     inner join series on bars.series = series.series
 ),
 
--- The climbs after the entry bar, lowest bit first; see the step before.
+-- The climbs after the entry bar, lowest bit first; see `08_own_touches`.
 bars_with_their_climbs as (
     select
         bars.*
@@ -317,7 +200,7 @@ first_touches as (
         {%- for mode in modes_by_bar %}
         {%- set target, stop = "target_bar_%d" % mode.number, "stop_bar_%d" % mode.number %},
         least({{ target }}, {{ stop }}) as touch_bar_{{ mode.number }},
-        {{ touched(target, stop) | indent(8) }} as touched_{{ mode.number }},
+        {{ touched(target, stop, tie) | indent(8) }} as touched_{{ mode.number }},
         coalesce({{ target }} = {{ stop }}, false) as is_tied_{{ mode.number }}
         {%- endfor %}
     from paths
