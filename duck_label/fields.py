@@ -192,8 +192,8 @@ def _explain_one(item: dict[str, Any], model: type[BaseModel], values: Mapping[s
     if item["type"] == "value_error" and not path:
         return message
     has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
-    told = repr(item["input"])
-    given = f", not {told}" if has_value and told not in message else ""
+    value = repr(item["input"])
+    given = f", not {value}" if has_value and value not in message else ""
     return f"{path}{_named(item['loc'], values)}: {message[0].lower()}{message[1:]}{given}"
 
 

@@ -83,8 +83,8 @@ class Profile:
         lines = [f"{'step':<34} {columns}"]
         lines += [figures.line(step) for step, figures in self.steps.items()]
         if whole is not None:
-            rest = whole - sum(figures.seconds for figures in self.steps.values())
-            lines.append(f"{'all else':<34} {rest:>8.2f}")
+            others = whole - sum(figures.seconds for figures in self.steps.values())
+            lines.append(f"{'all else':<34} {others:>8.2f}")
         if len(self.chunks) > 1:
             slowest = sorted(self.chunks, key=lambda chunk: -self.chunks[chunk].seconds)[:_SHOWN]
             few = len(slowest) < len(self.chunks)

@@ -394,12 +394,12 @@ def parameters(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
     """The values that a configuration gives to the queries, the same for every chunk."""
     zone, shift = config.trading_day()
     trades = Trades(config)
-    told = config.session_start
+    session = config.session_start
     if config.session is not None:
-        zone, shift, told = config.session.zone or "UTC", 0, str(config.session)
+        zone, shift, session = config.session.zone or "UTC", 0, str(config.session)
     values: dict[str, Any] = {
         "clocks_per_second": bars.clocks_per_second,
-        "session_start": told,
+        "session_start": session,
         "session_zone": zone,
         "session_shift": shift,
     }

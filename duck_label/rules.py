@@ -137,13 +137,13 @@ def _mistake(text: str) -> str:
     match = re.fullmatch(rf"([-+]?{_NUMBER})\s*\*?\s*(.*)", text)
     if match is None:
         return f"expected {_WAYS}"
-    number, rest = match.groups()
+    number, word = match.groups()
     if float(number) <= 0:
         return "expected a number above zero"
-    if not rest.isidentifier():
+    if not word.isidentifier():
         return f"expected {_WAYS}"
-    near = difflib.get_close_matches(rest.lower(), _LIKE_UNITS, n=1, cutoff=_NEAR)
-    meant = _LIKE_UNITS[near[0]].format(number) if near else f"{number} * {rest}"
+    near = difflib.get_close_matches(word.lower(), _LIKE_UNITS, n=1, cutoff=_NEAR)
+    meant = _LIKE_UNITS[near[0]].format(number) if near else f"{number} * {word}"
     return f'did you mean "{meant}"? Expected {_WAYS}'
 
 

@@ -21,7 +21,7 @@ def written(values: Mapping[str, Any], remarks: Mapping[str, str]) -> str:
     return tomlkit.dumps(document)
 
 
-def told(value: Any) -> str:
+def toml_text(value: Any) -> str:
     """A value as it stands in a file."""
     return str(_item(value).as_string())
 

@@ -92,8 +92,8 @@ def test_however_little_memory_is_left_a_chunk_has_a_thousand_bars(
 
 
 def test_a_process_that_holds_much_has_chunks_of_what_is_left() -> None:
-    assert MemoryBudget(10 * 10**9, 10**9, held=10**9).comfortable == 6 * 10**9
-    assert MemoryBudget(10 * 10**9, 10**9, held=8 * 10**9).comfortable == 8.8 * 10**9
+    assert MemoryBudget(10 * 10**9, 10**9, baseline=10**9).comfortable == 6 * 10**9
+    assert MemoryBudget(10 * 10**9, 10**9, baseline=8 * 10**9).comfortable == 8.8 * 10**9
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ import pytest
 
 from duck_label.errors import ConfigError
 from duck_label.toml_file import read_toml
-from duck_label.toml_writing import told, written
+from duck_label.toml_writing import toml_text, written
 
 
 def test_values_are_read_back_with_plain_ones_first_and_lists_of_tables_last() -> None:
@@ -54,7 +54,7 @@ stop = 12 # wide
 """
     )
     assert tomllib.loads(text)["instruments"] == {"N.Q*": {"tick_size": 0.00001}}
-    assert told(Decimal("1E+2")) == "100"
+    assert toml_text(Decimal("1E+2")) == "100"
 
 
 def test_a_line_that_is_no_toml_is_shown(tmp_path: Path) -> None:

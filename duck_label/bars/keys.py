@@ -45,7 +45,7 @@ class Keys:
         """What the path of a file says, by column."""
         return tuple(zip(self.names, self.said.get(path, ()), strict=False))
 
-    def told(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """A line for what the paths say, with an example of each column."""
         if not self.names:
             return ()

@@ -102,10 +102,10 @@ def agreed(database: Database, by_file: Mapping[str, list[tuple[str, str]]]) -> 
     if not at_odds:
         return Agreement(columns, complete, notes=_lacking(by_file, kinds))
     if empty := without_rows(database, list(by_file)):
-        rest = {path: own for path, own in by_file.items() if path not in empty}
-        if not rest:
+        with_rows = {path: own for path, own in by_file.items() if path not in empty}
+        if not with_rows:
             raise InputError(f"{empty[0]}: there is not a single bar in the input")
-        agreement = agreed(database, rest)
+        agreement = agreed(database, with_rows)
         which = "1 file without rows is" if len(empty) == 1 else f"{len(empty)} without rows are"
         note = f"{which} left out: {empty[0]}{', …' * (len(empty) > 1)}"
         return replace(agreement, empty=frozenset(empty), notes=(note, *agreement.notes))

@@ -27,7 +27,7 @@ class LeftOut:
     # The files that hold nothing else, so far as their paths say so.
     paths: frozenset[str] = frozenset()
 
-    def told(self, asked: Sequence[str]) -> list[str]:
+    def notes(self, asked: Sequence[str]) -> list[str]:
         """A line of it, where there is something to tell."""
         if not self.bars:
             return []
@@ -43,7 +43,7 @@ def left_out(
     said: Mapping[str, tuple[str | None, ...]],
     config: LabelingConfig,
 ) -> LeftOut:
-    """Hold the symbols that are asked for against those that are there.
+    """Compare the symbols that are asked for with those that are there.
 
     Raises:
         InputError: for a name or a pattern that no symbol matches, or bars without symbols.
@@ -88,16 +88,16 @@ def idle_instruments(config: LabelingConfig, symbols: Iterable[str | None]) -> l
     """A line of the patterns of instruments that hold for no symbol: one may be mistyped."""
     names = sorted({name or "" for name in symbols})
     grids = config.grids()
-    held = {next(g.pattern for g in grids if fnmatchcase(name, g.pattern)) for name in names}
-    idle = [pattern for pattern in config.instruments if pattern not in held]
+    matching = {next(g.pattern for g in grids if fnmatchcase(name, g.pattern)) for name in names}
+    idle = [pattern for pattern in config.instruments if pattern not in matching]
     if not idle:
         return []
     tables = ", ".join(f'[instruments."{pattern}"]' for pattern in idle)
     there = f"there are {_some(names)}" if any(names) else "it has no symbols"
-    told = f"{tables}: no symbol of the input takes these values: {there}"
+    note = f"{tables}: no symbol of the input takes these values: {there}"
     # A name may look like a pattern, and then stands for others.
     named = [f'"{pattern_of(name)}"' for name in names if name in idle and name != pattern_of(name)]
-    return [told + (f"; the pattern of that name is {', '.join(named)}" if named else "")]
+    return [note + (f"; the pattern of that name is {', '.join(named)}" if named else "")]
 
 
 def _some(names: Sequence[str]) -> str:

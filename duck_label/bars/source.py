@@ -149,7 +149,7 @@ def open_source(
     found = find_files(inputs)
     events = open_events(database, config)
     has_patterns = open_sessions(database, config)
-    prints, old = _told_apart(found, known or {})
+    prints, old = _prints_and_unchanged(found, known or {})
     new = [path for path in found.paths if path not in old]
     by_file = described(database, new) if new else {}
     by_file |= {path: list(file.columns) for path, file in old.items()}
@@ -199,16 +199,16 @@ def open_source(
         details=agreement.notes,
     )
     others = left_out(database, source.paths, bars, keys.said, config)
-    lines = others.told(config.symbols)
-    return replace(source, others=others, notes=(*source.notes, *keys.told(), *lines))
+    lines = others.notes(config.symbols)
+    return replace(source, others=others, notes=(*source.notes, *keys.notes(), *lines))
 
 
-def _told_apart(
+def _prints_and_unchanged(
     found: Found, known: Mapping[str, BarFile]
 ) -> tuple[dict[str, tuple[int, int | str]], dict[str, BarFile]]:
     """The size and version of every file, and those files that are as they are known."""
     # A file of this machine need not be opened to see that it is as it was.
-    prints = {path: told for path in found.paths if known and (told := stat(path)) is not None}
+    prints = {path: one for path in found.paths if known and (one := stat(path)) is not None}
     old = _unchanged(found, known, prints)
     unknown = [path for path in found.paths if path not in old]
     prints |= dict(zip(unknown, each(fingerprint, unknown), strict=True))
@@ -256,9 +256,9 @@ def _unchanged(
     """Of the files found, by path, those that are known and have the size and version they had."""
     return {
         path: file
-        for path, told in prints.items()
+        for path, now in prints.items()
         if (file := known.get(found.identities[path])) is not None
-        and told == (file.size, file.version)
+        and now == (file.size, file.version)
     }
 
 

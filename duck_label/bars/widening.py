@@ -133,11 +133,11 @@ def difference(
     path: str, name: str, kinds: Mapping[str, str], kind: str, other: str, wide: str
 ) -> InputError:
     """The error that names two files whose types of a column do not go together."""
-    told = f"{path}: column {name!r} is {kind}, but {other} in {kinds[other]}: "
+    found = f"{path}: column {name!r} is {kind}, but {other} in {kinds[other]}: "
     if (kind in _ZONED) != (other in _ZONED) and "TIMESTAMP" in kind and "TIMESTAMP" in other:
-        return InputError(f"{told}times with and without a zone; write all files with one of both")
+        return InputError(f"{found}times with and without a zone; write all files with one of both")
     if _WHOLE.fullmatch(kind) and wide in _EXACT:
         return InputError(
-            f"{told}not every number is known to survive as {wide}; write all files with one type"
+            f"{found}not every number is known to survive as {wide}; write all files with one type"
         )
-    return InputError(f"{told}write all files with one type")
+    return InputError(f"{found}write all files with one type")

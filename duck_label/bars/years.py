@@ -61,17 +61,17 @@ def _refuse_unit(database: Database, path: str, bars: BarColumns, step: int, fir
         return
     unit = _UNITS[_UNITS.index(read_in) + step]
     meant = EPOCH + first * 1000**step * MICROSECOND
-    told = (
+    found = (
         f"{path}: column {bars.timestamp!r} holds times of January 1970 alone, from "
         f"{EPOCH + timedelta(microseconds=first):%Y-%m-%d %H:%M:%S} on: its numbers are taken for "
         f'"{read_in}" and are "{unit}", which puts the first bar into {meant:%B %Y}'
     )
     if bars.written is not None:
-        raise InputError(f'{told}: set timestamp_unit = "{unit}" (--timestamp-unit {unit})')
+        raise InputError(f'{found}: set timestamp_unit = "{unit}" (--timestamp-unit {unit})')
     name = repr(bars.timestamp)
     zone = ", utc=True" if bars.has_zone else ""
     raise InputError(
-        f"{told}. A unit was lost where they were written; in pandas, this gives it back: "
+        f"{found}. A unit was lost where they were written; in pandas, this gives it back: "
         f"df[{name}] = pd.to_datetime(df[{name}].astype('int64'), unit='{unit}'{zone})"
     )
 

@@ -15,7 +15,7 @@ from duck_label.look.outcome_tables import (
 from duck_label.look.stats import Statistics
 from duck_label.look.tallies import By, Group, ModeTally
 from duck_label.memory.budget import format_bytes
-from duck_label.run.results import told_rounded
+from duck_label.run.results import rounded_note
 from duck_label.tables import Table, counted, number, share
 
 _SHOWN_SYMBOLS = 8
@@ -38,7 +38,7 @@ def tables(statistics: Statistics) -> Iterator[Table | str]:
     )
     yield from told_asked(statistics)
     if statistics.prices_rounded:
-        yield told_rounded(statistics.prices_rounded)
+        yield rounded_note(statistics.prices_rounded)
     yield ""
     yield outcomes_table(total)
     yield "MAE and seconds are means over the outcome target; tied is the share of the trades that"

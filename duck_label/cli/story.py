@@ -83,14 +83,14 @@ def _path(story: Story) -> Iterator[str]:
 
 def steps_to_show(path: Sequence[Step]) -> list[Step]:
     """The bars of a path that tell it: the first, the last, and each that went farther than all."""
-    told = []
+    shown = []
     against = in_favour = 0.0
     for step in path:
         is_end = step in (path[0], path[-1])
         if is_end or step.mae_ticks > against or step.mfe_ticks > in_favour:
-            told.append(step)
+            shown.append(step)
         against, in_favour = max(against, step.mae_ticks), max(in_favour, step.mfe_ticks)
-    return told
+    return shown
 
 
 def _sums(story: Story) -> Iterator[str]:

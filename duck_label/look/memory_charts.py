@@ -67,19 +67,19 @@ def memory_over_time(run: Run) -> Chart:
         )
         box.fill_alpha = 0.12 if place % 2 else 0.04
         plot.add_layout(box)
-    held = {
+    levels = {
         name: [_megabytes(snapshot[f"{name}_bytes"]) for snapshot in run.snapshots]
         for name in ("rss", "duckdb", "spill")
     }
     # Nothing has no logarithm.
     drawn = {
-        f"{name}_drawn": [mb if is_even or mb >= _LEAST_SHOWN else float("nan") for mb in levels]
-        for name, levels in held.items()
+        f"{name}_drawn": [mb if is_even or mb >= _LEAST_SHOWN else float("nan") for mb in series]
+        for name, series in levels.items()
     }
     source = ColumnDataSource(
         {
             "time": [clock(snapshot["time"]) for snapshot in run.snapshots],
-            **held,
+            **levels,
             **drawn,
             "chunk": [snapshot["chunk"] or "between chunks" for snapshot in run.snapshots],
             "step": [snapshot["step"] or "" for snapshot in run.snapshots],

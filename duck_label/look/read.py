@@ -126,7 +126,7 @@ def _columns(
     """The columns that are asked for, or all that the output has but for `utc`."""
     known = [name for name, *_ in opened.sql("describe labels_long").fetchall()]
     lacks = _lacking(config, theirs, modes)
-    held = [name for name in known if name not in lacks]
+    present = [name for name in known if name not in lacks]
     if asked is None:
         aside = left_aside(config, theirs)
         if aside:
@@ -135,18 +135,18 @@ def _columns(
                 f"out: {', '.join(map(repr, aside))}; duck_label.open reads them",
                 stacklevel=3,
             )
-        return [name for name in held if name != "utc"]
+        return [name for name in present if name != "utc"]
     if not asked:
         raise QueryError("columns is empty: leave it out for all")
     own = {config.column(ours): ours for ours in BAR_COLUMNS}
-    own |= {f"{name}_{mode}": name for name in held for mode in modes}
+    own |= {f"{name}_{mode}": name for name in present for mode in modes}
     for name in asked:
         if asked.count(name) > 1:
             raise QueryError(f"columns: {name!r} is there twice")
         if name in lacks:
             raise QueryError(f"{opened.folder}: has no column {name!r}: {lacks[name]}")
         if name not in known:
-            hint = f"it is called {own[name]!r} here" if name in own else nearest(name, held)
+            hint = f"it is called {own[name]!r} here" if name in own else nearest(name, present)
             raise QueryError(f"{opened.folder}: has no column {name!r}: {hint}")
     return asked
 

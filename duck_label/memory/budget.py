@@ -30,8 +30,8 @@ SMALLEST_BUDGET = 256 * MB
 _OUTSIDE_DUCKDB = 250 * MB
 _OUTSIDE_SMALL_DUCKDB = 160 * MB
 _SMALL = 420 * MB
-# What is needed beside DuckDB's share and what the process holds already.
-_BESIDE_HELD = 80 * MB
+# What is needed beside DuckDB's share and the baseline.
+_BESIDE_BASELINE = 80 * MB
 # What the process that its workers work for may come to hold more while they do.
 _GROWTH = 32 * MB
 
@@ -151,13 +151,13 @@ def _rlimits() -> Iterator[tuple[int, str]]:
 class MemoryBudget:
     """The promise (`limit`) and DuckDB's share of it (`duckdb`), in bytes.
 
-    `held` is what the process held before any work. `warning` says so where the promise had to be
-    made smaller than what was asked for.
+    `baseline` is the RSS of the process before any work, in bytes. `warning` says so where the
+    promise had to be made smaller than what was asked for.
     """
 
     limit: int
     duckdb: int
-    held: int = 0
+    baseline: int = 0
     warning: str | None = None
 
     @property
@@ -166,15 +166,15 @@ class MemoryBudget:
 
         That is 0.6 of the promise; where the calling process holds much of it, 0.4 of what is left.
         """
-        return max(int(0.6 * self.limit), self.held + int(0.4 * (self.limit - self.held)))
+        return max(int(0.6 * self.limit), self.baseline + int(0.4 * (self.limit - self.baseline)))
 
     @classmethod
     def resolve(
-        cls, asked: str, machine: tuple[int, str] | None = None, held: int = 0
+        cls, asked: str, machine: tuple[int, str] | None = None, baseline: int = 0
     ) -> MemoryBudget:
         """The budget for `8GB`, `0.5` (of the machine) or `auto` (0.8 of it), within the machine.
 
-        `held` is what the process holds before any work: DuckDB's share is what is left.
+        `baseline` is the RSS before any work, in bytes: DuckDB's share is what is left.
 
         Raises:
             MemoryBudgetError: if no chunk could be labeled in it.
@@ -200,8 +200,8 @@ class MemoryBudget:
             most = min(limit - _OUTSIDE_SMALL_DUCKDB, _SMALL - _OUTSIDE_DUCKDB)
         else:
             most = min(int(0.6 * limit), limit - _OUTSIDE_DUCKDB)
-        left = max(limit - held - _BESIDE_HELD, SMALLEST_BUDGET - _OUTSIDE_SMALL_DUCKDB)
-        return cls(limit, min(most, left), held, warning)
+        left = max(limit - baseline - _BESIDE_BASELINE, SMALLEST_BUDGET - _OUTSIDE_SMALL_DUCKDB)
+        return cls(limit, min(most, left), baseline, warning)
 
     def shared(self, workers: int, beside: int) -> MemoryBudget:
         """The budget of each of some processes, which work beside one that holds so many bytes.

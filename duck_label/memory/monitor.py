@@ -113,7 +113,7 @@ class PerformanceMonitor:
         self._rows = self._updates = 0
         self._peak = self._peak_spill = 0
         self._stretches: list[Peaks] = []
-        self._held_when_warm = self._fragmentation = 0
+        self._beside_duckdb_when_warm = self._fragmentation = 0
         self._stages: dict[str, float] = {}
         self._lows: list[tuple[float, int]] = []
         self._lows_between = 1
@@ -125,7 +125,7 @@ class PerformanceMonitor:
     def start_monitoring(self, total_rows: int = 0) -> None:
         """Begin to measure work on so many rows."""
         self._reset(total_rows)
-        self._held_when_warm = _beside_duckdb(self.sample())
+        self._beside_duckdb_when_warm = _beside_duckdb(self.sample())
         self._thread = threading.Thread(target=self._watch, name="memory-sampler", daemon=True)
         self._thread.start()
 
@@ -232,8 +232,8 @@ class PerformanceMonitor:
         low = self.sample()
         self._lows_seen += 1
         if self._lows_seen <= _WARM_UP:
-            self._held_when_warm = max(self._held_when_warm, _beside_duckdb(low))
-        self._fragmentation = max(0, _beside_duckdb(low) - self._held_when_warm)
+            self._beside_duckdb_when_warm = max(self._beside_duckdb_when_warm, _beside_duckdb(low))
+        self._fragmentation = max(0, _beside_duckdb(low) - self._beside_duckdb_when_warm)
         if self._lows_seen > _WARM_UP and self._lows_seen % self._lows_between == 0:
             self._lows.append((time.perf_counter() - self._began, low.rss_bytes))
         if len(self._lows) == _MOST_LOWS:

@@ -1,4 +1,4 @@
-"""What a chunk will need, from what chunks needed: peak RSS = what is always held + bytes a bar.
+"""What a chunk will need, from what chunks needed: peak RSS = a fixed part + bytes a bar.
 
 What a bar needs follows from the modes and the width of the bars, times a factor that finished
 chunks teach: the data, the version of DuckDB and the number of threads are all in it.
@@ -15,7 +15,7 @@ from duck_label.memory.budget import MB
 # Measured: what the process holds while it labels a chunk of few bars, which is so much more than
 # before any work; and what a bar adds.
 _FIXED = 130 * MB
-_BESIDE_HELD = 50 * MB
+_ABOVE_BASELINE = 50 * MB
 _BYTES_PER_ROW = 300
 _BYTES_PER_MODE = 55
 _BYTES_PER_DETAILED_MODE = 155
@@ -45,7 +45,8 @@ def bytes_per_row(config: LabelingConfig, row_width: float) -> float:
 class PeakPredictor:
     """Learns from finished chunks by how much the expectation is off.
 
-    `finished` are the rows and peaks of chunks, `held` is what the process holds before the first.
+    `finished` are the bars of chunks and the peaks of their RSS in bytes, `baseline` is the RSS
+    before any work.
     """
 
     def __init__(
@@ -53,9 +54,9 @@ class PeakPredictor:
         bytes_per_row: float,
         finished: Iterable[tuple[int, int]] = (),
         factor: float = 1.0,
-        held: int = 0,
+        baseline: int = 0,
     ) -> None:
-        self._fixed = max(_FIXED, held + _BESIDE_HELD)
+        self._fixed = max(_FIXED, baseline + _ABOVE_BASELINE)
         self._expected = bytes_per_row
         self._first_factor = factor
         self._factors: list[float] = []

@@ -60,9 +60,9 @@ def _advice(run: RunSummary) -> Iterator[str]:
             "--memory-limit or --set memory.cleanup_threshold=0.9"
         )
     if run.fragmentation_bytes > max(0.1 * limit, _LEAK_BYTES):
-        held = format_bytes(run.fragmentation_bytes)
+        fragments = format_bytes(run.fragmentation_bytes)
         yield (
-            f"{held} between chunks are fragments that nobody uses: pass a smaller --chunk "
+            f"{fragments} between chunks are fragments that nobody uses: pass a smaller --chunk "
             "or fewer --threads"
         )
     if chunks >= _ENOUGH_CHUNKS and run.seconds / chunks < _SHORT_SECONDS:

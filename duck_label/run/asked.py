@@ -57,7 +57,7 @@ class Asked:
     config: LabelingConfig
     context: Mapping[str, Any]
 
-    def told(self, chunks: Sequence[tuple[int, int, Reach]]) -> list[Reach]:
+    def with_digests(self, chunks: Sequence[tuple[int, int, Reach]]) -> list[Reach]:
         """The reach of chunks, each with its start and end, and with digests of what asks there."""
         if not chunks:
             return []
@@ -108,5 +108,5 @@ class Asked:
         if before.asking == asking:
             return []
         known = [one for one in done if one.file is not None and one.reach is not None]
-        now = self.told([(one.start, one.end, one.reach) for one in known if one.reach])
+        now = self.with_digests([(one.start, one.end, one.reach) for one in known if one.reach])
         return [one for one, reach in zip(known, now, strict=True) if one.reach != reach]

@@ -104,7 +104,7 @@ def _difference(before: Checked, source: Source, config: LabelingConfig) -> str 
         # Other weights are made anew from the details.
         old |= weight_identity(config)
     changes = [
-        f"{key} was {_told(key, old.get(key))}, is {_told(key, new.get(key))}"
+        f"{key} was {_value_text(key, old.get(key))}, is {_value_text(key, new.get(key))}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
@@ -122,7 +122,7 @@ def _difference(before: Checked, source: Source, config: LabelingConfig) -> str 
     return shown if len(changes) <= 3 else f"{shown}; and {len(changes) - 3} more"
 
 
-def _told(key: str, value: Any) -> str:
+def _value_text(key: str, value: Any) -> str:
     if value is None:
         return "not set"
     return month_name(value) if key == "as_of" else json.dumps(value)

@@ -126,7 +126,7 @@ class ChunkLabeler:
         if bars == 0:
             return None
         reach = self._find_margins(chunk, values)
-        (reach,) = self._files.told([(chunk.start, chunk.end, reach)])
+        (reach,) = self._files.with_digests([(chunk.start, chunk.end, reach)])
         values |= self._bars.between(reach.first, reach.last + 1)
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")

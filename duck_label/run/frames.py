@@ -103,14 +103,14 @@ class _Pandas:
 
 def _told_levels(df: Any, price: str) -> str:
     """What to do with a table whose columns have levels, of which one names instruments."""
-    told = f"DataFrame: has {df.columns.nlevels} levels of columns, such as {df.columns[0]}: "
+    found = f"DataFrame: has {df.columns.nlevels} levels of columns, such as {df.columns[0]}: "
     prices = [level for level in range(2) if price in df.columns.get_level_values(level)]
     if df.columns.nlevels != 2 or len(prices) != 1:
-        return f"{told}name each column of a bar by one word"
+        return f"{found}name each column of a bar by one word"
     other = 1 - prices[0]
     instrument = df.columns.get_level_values(other)[0]
     return (
-        f"{told}take one instrument, df.xs({instrument!r}, axis=1, level={other}), or all, "
+        f"{found}take one instrument, df.xs({instrument!r}, axis=1, level={other}), or all, "
         f"df.stack(level={other}, future_stack=True).rename_axis(['timestamp', 'symbol'])"
         ".reset_index()"
     )

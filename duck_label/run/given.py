@@ -43,8 +43,8 @@ def given(config: LabelingConfig, events: Any, sessions: Any) -> Iterator[Labeli
         try:
             yield config.model_copy(update=changes)
         except DuckLabelError as error:
-            told = str(error).replace(f"{folder}/", "the table of ").replace(".parquet", "")
-            raise (type(error)(told) if str(folder) in str(error) else error) from None
+            message = str(error).replace(f"{folder}/", "the table of ").replace(".parquet", "")
+            raise (type(error)(message) if str(folder) in str(error) else error) from None
 
 
 def _written(table: Any, path: Path) -> str:

@@ -26,7 +26,7 @@ from duck_label.run.crews.choice import crew
 from duck_label.run.facts import facts
 from duck_label.run.opened import Opened
 from duck_label.run.reporter import RunReporter
-from duck_label.run.results import Progress, RunSummary, told_rounded
+from duck_label.run.results import Progress, RunSummary, rounded_note
 from duck_label.run.schedule import Schedule
 from duck_label.run.sense import doubts
 from duck_label.run.watch import Watch
@@ -50,7 +50,7 @@ class Labeling:
         with reporter, Watch(config, budget, database, reporter, where) as watch:
             try:
                 bars, _ = watch.attempt("checking the input", lambda: self._admit(anew=anew))
-                self._tell(bars)
+                self._note_findings(bars)
                 ledger.remove_unrecorded_parts()
                 self._weigh(bars, watch)
                 with crew(self.opened, bars, watch) as members:
@@ -72,7 +72,7 @@ class Labeling:
             raise explain(error, "checking the input", database) from error
         return bars
 
-    def _tell(self, bars: Bars) -> None:
+    def _note_findings(self, bars: Bars) -> None:
         """Say what was found in the input."""
         self.summary.reference_month = bars.reference_month
         ledger = self.opened.ledger
@@ -89,7 +89,7 @@ class Labeling:
             self.progress.note(f"warning: {warning}")
         if checked is not None and checked.rounded:
             self.summary.prices_rounded = list(checked.rounded)
-            warning = told_rounded(checked.rounded)
+            warning = rounded_note(checked.rounded)
             self.summary.warnings.append(warning)
             self.progress.note(f"warning: {warning}")
         if bars.asked_anew:
@@ -111,7 +111,7 @@ class Labeling:
         month = bars.parameters["reference_month"]
         weights = Weights(self.opened.config, bars.source.columns, month)
         if lacking := weights.lacking(ledger.chunks()):
-            self.progress.note(f"note: {weights.told(lacking)}")
+            self.progress.note(f"note: {weights.note(lacking)}")
             for _, record, _ in Weigher(database, ledger, watch, weights).weigh(lacking):
                 self.summary.weighed(record)
 
@@ -143,13 +143,13 @@ class Labeling:
                 if left and len(labeled) == 1:
                     self._doubt(labeled)
             self.summary.warnings += self._doubt(labeled)
-            self._tell_lone_events(bars)
+            self._note_lone_events(bars)
         finally:
             self.summary.memory_factor = round(schedule.predictor.factor, 4)
             self.summary.next_chunk_rows = schedule.rows_per_chunk
             self.summary.chunks_in_flight = schedule.most_in_flight
 
-    def _tell_lone_events(self, bars: Bars) -> None:
+    def _note_lone_events(self, bars: Bars) -> None:
         """Say how many events stand at no bar, in the chunks and outside of the input."""
         if bars.context["events"] is None:
             return

@@ -60,7 +60,7 @@ def opened(
     # What stores need is loaded before memory is measured.
     load([*names, output], config.run.store_patience)
     ledger = Ledger(output, config.run.temp_dir)
-    budget = MemoryBudget.resolve(config.memory.limit, held=memory.rss_bytes())
+    budget = MemoryBudget.resolve(config.memory.limit, baseline=memory.rss_bytes())
     threads = config.run.threads or default_threads()
     spill = spill_folder(config.run.temp_dir or ledger.folder)
     with Database(budget, threads, spill, config.run.max_temp_size, profile) as database:

@@ -18,7 +18,7 @@ from duck_label.records.chunk import ChunkRecord
 _SHOWN = 8
 
 
-def told_rounded(rounded: Sequence[Rounded]) -> str:
+def rounded_note(rounded: Sequence[Rounded]) -> str:
     """How many prices were taken for the nearest level, by symbol and month."""
     total = sum(one["prices"] for one in rounded)
     shown = ", ".join(

@@ -78,7 +78,7 @@ class Schedule:
             bytes_per_row(config, opened.source.row_width),
             ((record.bars_in_flight or record.bars, record.peak_rss_bytes) for record in done),
             factor,
-            budget.held,
+            budget.baseline,
         )
         # Sized by us, a chunk keeps well inside the budget; sized by the user, just inside.
         is_automatic = config.run.chunk == "auto"
@@ -138,12 +138,12 @@ class Schedule:
         """Begin with a piece of an automatic chunk, where it is not known what a bar needs."""
         if self._knows or self._run.chunk != "auto" or len(chunks) < 2:
             return chunks
-        first, *others = chunks
-        piece, *rest = split(self._density, first, first.rows // _CALIBRATION + 1)
-        if not rest:
+        first, *later = chunks
+        piece, *pieces = split(self._density, first, first.rows // _CALIBRATION + 1)
+        if not pieces:
             return chunks
-        left = Chunk(rest[0].start, first.end, sum(chunk.rows for chunk in rest))
-        return [piece, *others, left]
+        remainder = Chunk(pieces[0].start, first.end, sum(chunk.rows for chunk in pieces))
+        return [piece, *later, remainder]
 
     def work(
         self, chunks: Sequence[Chunk], crew: Crew, note: Callable[[str], object]

@@ -73,11 +73,11 @@ class Watch:
         )
 
     def __enter__(self) -> Self:
-        held = self.manager.read_rss()
-        if self.manager.is_critical(held):
+        rss = self.manager.read_rss()
+        if self.manager.is_critical(rss):
             raise MemoryBudgetError(
-                f"this process holds {format_bytes(held)} before any work: pass --memory-limit "
-                f"{format_bytes(held + SMALLEST_BUDGET)} or more"
+                f"this process holds {format_bytes(rss)} before any work: pass --memory-limit "
+                f"{format_bytes(rss + SMALLEST_BUDGET)} or more"
             )
         self.monitor.start_monitoring()
         return self

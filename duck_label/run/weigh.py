@@ -57,7 +57,7 @@ def weigh(
     identity = {**checked.config, **weight_identity(config)}
     month = config.reference_month() or checked.latest_month
     weights = Weights(config_of(identity), checked.columns, month)
-    budget = MemoryBudget.resolve(config.memory.limit, held=memory.rss_bytes())
+    budget = MemoryBudget.resolve(config.memory.limit, baseline=memory.rss_bytes())
     threads = config.run.threads or default_threads()
     summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=threads)
     if budget.warning is not None:

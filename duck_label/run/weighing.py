@@ -67,7 +67,7 @@ class Weights:
         lacking = (r for r in records if r.file is not None and r.weighing != self.weighing)
         return sorted(lacking, key=lambda record: record.start)
 
-    def told(self, lacking: Sequence[ChunkRecord]) -> str:
+    def note(self, lacking: Sequence[ChunkRecord]) -> str:
         """What is weighed anew, in words."""
         bars = counted(sum(record.rows for record in lacking), "bar")
         are = "is" if len(lacking) == 1 else "are"

@@ -94,7 +94,7 @@ def write_events(
     names = [settled(item) for item in inputs]
     load(names, config.run.store_patience)
     before = None if overwrite else read_record(path)
-    budget = MemoryBudget.resolve(config.memory.limit, held=memory.rss_bytes())
+    budget = MemoryBudget.resolve(config.memory.limit, baseline=memory.rss_bytes())
     if budget.warning is not None:
         progress.note(f"warning: {budget.warning}")
     threads, most = config.run.threads or default_threads(), config.run.max_temp_size
@@ -137,7 +137,7 @@ class _Search:
         same = {file.path for file in kept}
         unread = [file for file in self.source.files if file.identity not in same]
         if not unread:
-            before.refuse_other_bars(path, kept, self._told(before.last))
+            before.refuse_other_bars(path, kept, self._time_text(before.last))
             return EventsFound(str(path), count(path), len(before.sums), 0, 0)
         source = self.source.among([file.path for file in unread])
         closes = admit(self.database, self.source, source, self.config, self.progress.note)
@@ -146,7 +146,7 @@ class _Search:
         if goes_on:
             checksums = closes.checksums(chunks, _NEVER, before.last)
             now = [ReadFile.of(file, checksums[file.identity]) for file in unread]
-            before.refuse_other_bars(path, [*kept, *now], self._told(before.last))
+            before.refuse_other_bars(path, [*kept, *now], self._time_text(before.last))
         chunks = [chunk for chunk in chunks if chunk.end > before.last // self._scale]
         self.progress.begin(sum(chunk.rows for chunk in chunks))
         filters = self._filters(closes)
@@ -217,8 +217,8 @@ class _Search:
     def _refuse_logarithm(self, symbol: str, clock: int) -> None:
         whose = f" of {symbol}" if symbol else ""
         raise InputError(
-            f"the close{whose} at {self._told(clock)} is not above 0 and has no logarithm, which "
-            f"--cusum {self.threshold} is of: write it in ticks or points"
+            f"the close{whose} at {self._time_text(clock)} is not above 0 and has no logarithm, "
+            f"which --cusum {self.threshold} is of: write it in ticks or points"
         )
 
     def _chunks(self, source: Source) -> list[Chunk]:
@@ -232,5 +232,5 @@ class _Search:
         """Clock units in a microsecond."""
         return self.source.bars.clocks_per_second // 1_000_000
 
-    def _told(self, clock: int) -> str:
+    def _time_text(self, clock: int) -> str:
         return str(self.source.moment(clock // self._scale))

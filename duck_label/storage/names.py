@@ -90,6 +90,6 @@ def is_bars(name: str) -> bool:
     return is_parquet(name) and not hides(name)
 
 
-def is_told(name: str) -> bool:
-    """Whether a file that is left out is told of: what writers leave behind (`_SUCCESS`) is not."""
+def is_worth_a_note(name: str) -> bool:
+    """Whether to note that a file is left out: not of what writers leave behind (`_SUCCESS`)."""
     return is_parquet(name) or not hides(name)

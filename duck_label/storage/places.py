@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from duck_label.errors import InputError
 from duck_label.storage.logs import current
-from duck_label.storage.names import RECORDS, hides, is_bars, is_told, is_url, settled
+from duck_label.storage.names import RECORDS, hides, is_bars, is_url, is_worth_a_note, settled
 from duck_label.storage.reading import StoredFile
 from duck_label.storage.stores import store
 
@@ -113,7 +113,7 @@ def _in_folder(root: str, beside: list[str]) -> Iterator[str]:
             is_file = os.path.isfile(path) or not os.path.exists(path)
             if is_file and is_bars(name):
                 yield path
-            elif is_file and is_told(name):
+            elif is_file and is_worth_a_note(name):
                 beside.append(os.path.relpath(path, root))
 
 
@@ -166,10 +166,10 @@ def stat(name: str) -> tuple[int, int | str] | None:
     if is_url(name):
         return None
     try:
-        told = os.stat(name)
+        status = os.stat(name)
     except OSError:
         return None
-    return told.st_size, told.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def each(function: Callable[[str], Result], names: Sequence[str]) -> list[Result]:

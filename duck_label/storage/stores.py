@@ -17,7 +17,7 @@ from typing import Any
 
 from duck_label.errors import ConfigError, InputError, OutputError
 from duck_label.storage.failures import Patient, complaints
-from duck_label.storage.names import RECORDS, is_bars, is_told, is_url, scheme_of, settled
+from duck_label.storage.names import RECORDS, is_bars, is_url, is_worth_a_note, scheme_of, settled
 
 # What an upload holds in memory at most is one of these, and the next.
 _PIECE = 16 << 20
@@ -86,7 +86,7 @@ class Store:
             }
             bars = [self.url(name) for name, path in inside.items() if is_bars(path.name)]
             others = (path for path in inside.values() if not is_bars(path.name))
-            return bars, [str(path) for path in others if is_told(path.name)]
+            return bars, [str(path) for path in others if is_worth_a_note(path.name)]
 
     def facts(self, url: str) -> tuple[int, str]:
         """The size of a file in bytes, and what its version is called: another one, other bytes."""

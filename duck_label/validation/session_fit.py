@@ -65,16 +65,16 @@ def session_oddities(database: Database, source: Source, config: LabelingConfig)
 
 def _shown(sessions: Sequence[Mapping[str, Any]], count: int, clocks: int) -> str:
     """The first of some sessions: whose, when they open and close, and their last bar."""
-    told = []
+    shown = []
     for session in sessions:
         opens, closes = (_time(session[name], clocks) for name in ("opens", "closes"))
         name = f"{session['symbol']} " if session["symbol"] else ""
         text = f"{name}{opens:%Y-%m-%d %H:%M} to {closes:%Y-%m-%d %H:%M}"
         if session["last"] is not None:
             text += f" (last bar {_time(session['last'], clocks):%H:%M:%S})"
-        told.append(text)
-    more = f" and {count - len(told):,} more" if count > len(told) else ""
-    return f"{', '.join(told)}{more} (UTC)"
+        shown.append(text)
+    more = f" and {count - len(shown):,} more" if count > len(shown) else ""
+    return f"{', '.join(shown)}{more} (UTC)"
 
 
 def _time(clock: int, clocks_per_second: int) -> datetime:

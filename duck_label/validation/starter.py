@@ -16,7 +16,7 @@ from duck_label.rules import Instrument, Weights
 from duck_label.running import Memory, Run
 from duck_label.settings import Settings
 from duck_label.storage.names import is_bars
-from duck_label.toml_writing import told
+from duck_label.toml_writing import toml_text
 
 _HEAD = """\
 # How `make label` labels the bars. A key that is not set is here with its default: remove the # to
@@ -130,9 +130,9 @@ def commented_toml(
     lines += ["", f"# {Instrument.__doc__}"]
     patterns = [key for key in values if key.startswith("instruments.")]
     for key in patterns:
-        pattern = told(key.partition(".")[2])
+        pattern = toml_text(key.partition(".")[2])
         lines += [f"[instruments.{pattern}] # {reasons[key]}"]
-        lines += [f"{name} = {told(value)}" for name, value in values[key].items()]
+        lines += [f"{name} = {toml_text(value)}" for name, value in values[key].items()]
     if not patterns:
         lines += [f"# [{_PATTERN}]"]
         for name, field in Instrument.model_fields.items():
@@ -143,13 +143,13 @@ def commented_toml(
     mark = "" if "modes" in values else "# "
     for mode in values.get("modes", modes):
         lines += ["", f"{mark}[[modes]]"]
-        lines += [f"{mark}{key} = {told(mode[key])}" for key in _KEYS if key in mode]
+        lines += [f"{mark}{key} = {toml_text(mode[key])}" for key in _KEYS if key in mode]
     lines += ["", *_ANY_TRADE.splitlines()]
     return "\n".join([*lines, ""])
 
 
 def _line(key: str, value: Any, remark: str) -> str:
-    return f"{key} = {told(value)}".ljust(34) + f" # {remark}"
+    return f"{key} = {toml_text(value)}".ljust(34) + f" # {remark}"
 
 
 def _template(name: str) -> str:

@@ -149,7 +149,7 @@ class _Examination:
         for key, value, reason in units:
             self._suggestion.add(key, value, reason)
         self._given = open_source(database, readable, self._suggestion.config())
-        self._oddities += self._given.others.told(self._config.symbols)
+        self._oddities += self._given.others.notes(self._config.symbols)
         self._source = self._given
         if is_scattered(self._given):
             context = self._given.context(self._suggestion.config())

@@ -130,8 +130,8 @@ class Workplace:
                 self._handover.deliver(self._mine(record.file), record.file)
         except Exception as error:
             # Errors of others may not survive the way.
-            told = error if isinstance(error, DuckLabelError) else RuntimeError(repr(error))
-            return self._report(Failed(task.chunk, told))
+            known = error if isinstance(error, DuckLabelError) else RuntimeError(repr(error))
+            return self._report(Failed(task.chunk, known))
         self._watch.finish(record)
         return self._report(Done(task.chunk, record))
 
