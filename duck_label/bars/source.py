@@ -12,10 +12,11 @@ from typing import Any
 
 import duckdb
 
+from duck_label.bars.agreement import agreed, described, firsts_of
 from duck_label.bars.asked import open_events, open_sessions
 from duck_label.bars.footers import BarFile, Stretch, fingerprint, footers
 from duck_label.bars.keys import keys_of
-from duck_label.bars.schema import agreed, bar_columns, described, firsts_of, refuse_missing
+from duck_label.bars.schema import bar_columns, refuse_missing
 from duck_label.bars.selection import LeftOut, left_out
 from duck_label.bars.years import refuse_unlikely
 from duck_label.columns import PER_SECOND, WHOLE, BarColumns, identifier, literal

@@ -11,11 +11,11 @@ from typing import Any
 import duckdb
 
 from duck_label.bars import checks
+from duck_label.bars.agreement import common_columns
 from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.keys import folder_keys
 from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS
-from duck_label.bars.schema import common_columns
 from duck_label.bars.selection import idle_instruments
 from duck_label.bars.source import Source, open_source
 from duck_label.config import BAR_COLUMNS, LabelingConfig
