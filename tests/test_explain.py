@@ -19,8 +19,9 @@ from duck_label import LabelingConfig
 from duck_label.cli import main
 from duck_label.look.explain import Story, explain
 from duck_label.look.inspect import Output
+from duck_label.look.path import Bar
 from duck_label.look.picture import draw
-from duck_label.look.walk import Bar, Walk
+from duck_label.look.walk import Walk
 from labeling import label, write
 from lengths import long_but
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from duck_label.look.explain import Story
-from duck_label.look.walk import Bar, Step
+from duck_label.look.path import Bar, Step
 from duck_label.outcomes import BY_NAME
 from duck_label.rules import Barrier
 

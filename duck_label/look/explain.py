@@ -15,7 +15,8 @@ from duck_label.identity import weighing_of
 from duck_label.look.asking import Asking
 from duck_label.look.inspect import Output
 from duck_label.look.lookup import BarLookup, lookups
-from duck_label.look.walk import Asked, Bar, Trade, Walk
+from duck_label.look.path import Bar
+from duck_label.look.walk import Asked, Trade, Walk
 from duck_label.moments import EPOCH, MICROSECOND
 from duck_label.rules import TradingMode
 

@@ -19,7 +19,7 @@ from duck_label.columns import BarColumns, identifier
 from duck_label.config import LabelingConfig
 from duck_label.errors import InputError
 from duck_label.look.inspect import Output
-from duck_label.look.walk import Bar
+from duck_label.look.path import Bar
 from duck_label.moments import EPOCH, MICROSECOND
 from duck_label.queries import context, render
 from duck_label.ranges import merged

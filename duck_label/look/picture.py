@@ -14,7 +14,7 @@ from typing import Any
 
 from duck_label.errors import ConfigError, OutputError
 from duck_label.look.explain import Story
-from duck_label.look.walk import Bar
+from duck_label.look.path import Bar
 from duck_label.outcomes import BY_NAME
 
 _KINDS = (".png", ".svg", ".html")

@@ -1,7 +1,8 @@
 """One trade, walked bar by bar: what becomes of it, and what its label and weight follow from.
 
-Plain Python over one bar after the other, straight from docs/labels.md. It shares no step with the
-SQL that labels, so that it checks a label while it explains it.
+Plain Python, straight from docs/labels.md: `path` goes from one bar to the next, and this module
+says what follows from where it ends. They share no step with the SQL that labels, so that they
+check a label while they explain it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 from duck_label.config import LabelingConfig
-from duck_label.look.distances import Levels, distance_of
+from duck_label.look.distances import distance_of
+from duck_label.look.path import Bar, Ending, Step, TradePath
 from duck_label.moments import EPOCH
 from duck_label.outcomes import BY_NAME
 from duck_label.rules import Barrier, Grid, TradingMode
@@ -25,17 +24,6 @@ from duck_label.rules import Barrier, Grid, TradingMode
 _SMALLEST_FLOAT = 1.1754943508222875e-38
 # A distance that nobody knows.
 _UNKNOWN = -1
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar; its clock counts micro- or nanoseconds since 1970."""
-
-    clock: int
-    open: float
-    high: float
-    low: float
-    close: float
 
 
 @dataclass(frozen=True)
@@ -51,21 +39,6 @@ class Asked:
     lateness: str | None = None
     closes: int | None = None
     side: float | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """A bar of a path, numbered from the entry bar (1), and how far the trade has gone by then.
-
-    `stop` is the price at which the stop stood when the bar opened, None without one.
-    """
-
-    number: int
-    bar: Bar
-    seconds: float
-    mae_ticks: float
-    mfe_ticks: float
-    stop: float | None
 
 
 @dataclass(frozen=True)
@@ -104,16 +77,6 @@ class Trade:
 
 
 @dataclass(frozen=True)
-class _Ending:
-    """How a path ended: the outcome, the path, and the exit's level as a long trade sees it."""
-
-    outcome: str
-    path: list[Step]
-    exit: int | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
 class Walk:
     """Walks the trades of one signal bar.
 
@@ -133,18 +96,30 @@ class Walk:
     asked: Asked = field(default_factory=Asked)
     uniqueness: Mapping[str, float | None] = field(default_factory=dict)
 
+    @cached_property
+    def _path(self) -> TradePath:
+        return TradePath(
+            self.config,
+            self.grid,
+            self.clocks_per_second,
+            self.bars,
+            self.signal,
+            self.asked.lateness,
+            self.asked.closes,
+        )
+
     def trade(self, mode: TradingMode) -> Trade:
         """What became of a mode's trade, and why it weighs what it weighs."""
-        side = self._side(mode)
+        side, price = self._side(mode), self._path.price
         has_entry = self.signal + 1 < len(self.bars)
         entry = self._entry if has_entry else 0
         stop, target = (self._distance(barrier, entry) for barrier in mode.barriers)
         reason = self._reason(mode, side, stop, target)
         is_skipped = reason is not None
         if is_skipped:
-            ending = _Ending("skipped", [], reason=reason)
+            ending = Ending("skipped", [], reason=reason)
         else:
-            ending = self._follow(mode, side, entry, stop, target)
+            ending = self._path.follow(mode, side, entry, stop, target)
         is_known = has_entry and not is_skipped
         has_path = BY_NAME[ending.outcome].has_path
         last = ending.path[-1] if has_path and ending.path else None
@@ -162,16 +137,16 @@ class Walk:
             mode=mode,
             side=side,
             outcome=ending.outcome,
-            entry=self._price(entry) if has_entry and side and self.asked.refusal is None else None,
-            target=self._price(entry + side * target) if is_known and target else None,
-            stop=self._price(entry - side * stop) if is_known and stop else None,
+            entry=price(entry) if has_entry and side and self.asked.refusal is None else None,
+            target=price(entry + side * target) if is_known and target else None,
+            stop=price(entry - side * stop) if is_known and stop else None,
             stop_ticks=self._ticks(mode.stop, stop) if is_known else None,
             target_ticks=self._ticks(mode.target, target) if is_known else None,
             path=tuple(ending.path),
             mae_ticks=None if last is None else last.mae_ticks,
             mfe_ticks=None if last is None else last.mfe_ticks,
             seconds=None if last is None else last.seconds,
-            exit_price=None if gain is None else self._price(entry + side * gain),
+            exit_price=None if gain is None else price(entry + side * gain),
             return_ticks=None if gain is None else gain / per_tick,
             quality=quality,
             velocity=velocity,
@@ -207,125 +182,16 @@ class Walk:
     def _entry(self) -> int:
         """The level of the entry price."""
         if self.config.entry == "close":
-            return self._levels[self.signal].close
-        return self._levels[self.signal + 1].open
+            return self._path.levels[self.signal].close
+        return self._path.levels[self.signal + 1].open
 
     def _distance(self, barrier: Barrier, entry: int) -> int | None:
         """Increments to a barrier; None where there is none."""
         if barrier.is_none:
             return None
-        levels = self._levels[: self.signal + 1]
+        levels = self._path.levels[: self.signal + 1]
         found = distance_of(barrier, entry, self.config, self.grid, levels, self.columns)
         return _UNKNOWN if found is None else found
-
-    def _follow(
-        self, mode: TradingMode, side: int, entry: int, stop: int | None, target: int | None
-    ) -> _Ending:
-        """Walk the path, as a long trade sees it: prices change sign for a short one."""
-        if self._is_rolled(self.signal):
-            return _Ending("roll", [])
-        if self.signal + 1 == len(self.bars):
-            return _Ending("none", [])
-        if self.asked.lateness is not None:
-            return _Ending("skipped", [], reason=self.asked.lateness)
-        per_tick = self.grid.increments_per_tick
-        entry_bar = self.bars[self.signal + 1]
-        begin = best = side * entry
-        against = in_favour = 0
-        path: list[Step] = []
-        exit_: int | None = None
-        for index in range(self.signal + 1, len(self.bars)):
-            bar, levels, number = self.bars[index], self._levels[index], index - self.signal
-            if self._is_past_the_close(mode, bar, entry_bar, number):
-                return _Ending("close", path, exit_)
-            if self._is_beyond_the_horizon(mode, bar, entry_bar, number):
-                return _Ending("timeout", path, exit_)
-            low, high = sorted((side * levels.low, side * levels.high))
-            against, in_favour = max(against, begin - low), max(in_favour, high - begin)
-            stop_level = None if stop is None else (best if mode.trailing else begin) - stop
-            path.append(
-                Step(
-                    number=number,
-                    bar=bar,
-                    seconds=(bar.clock - entry_bar.clock) / self.clocks_per_second,
-                    mae_ticks=against / per_tick,
-                    mfe_ticks=in_favour / per_tick,
-                    stop=None if stop_level is None else self._price(side * stop_level),
-                )
-            )
-            if self._is_rolled(index):
-                return _Ending("roll", path)
-            opens, exit_ = side * levels.open, side * levels.close
-            target_level = None if target is None else begin + target
-            outcome = self._touched(low, high, opens, stop_level, target_level)
-            if outcome == "target":
-                return _Ending(outcome, path, target_level)
-            if outcome == "stop" and stop_level is not None:
-                return _Ending(outcome, path, min(stop_level, opens))
-            if outcome == "both":
-                return _Ending(outcome, path)
-            best = max(best, high)
-        # No bar is left: the horizon may have been just as long.
-        is_over = len(path) == self.config.horizon(mode)[1]
-        return _Ending("timeout" if is_over else "censored", path, exit_)
-
-    def _touched(
-        self, low: int, high: int, opens: int, stop: int | None, target: int | None
-    ) -> str | None:
-        """Which barrier a bar decides for, or both; None where it touches neither."""
-        stops, wins = stop is not None and low <= stop, target is not None and high >= target
-        if stop is None or target is None or not (stops and wins):
-            return "stop" if stops else "target" if wins else None
-        if self.config.tie == "open":
-            is_nearer = opens > stop and (opens >= target or target - opens < opens - stop)
-            return "target" if is_nearer else "stop"
-        return "both" if self.config.tie == "null" else self.config.tie
-
-    def _is_beyond_the_horizon(self, mode: TradingMode, bar: Bar, entry: Bar, number: int) -> bool:
-        seconds, bars = self.config.horizon(mode)
-        if seconds is None:
-            return number > (bars or 0)
-        return Fraction(bar.clock - entry.clock, self.clocks_per_second) >= Fraction(seconds)
-
-    def _is_past_the_close(self, mode: TradingMode, bar: Bar, entry: Bar, number: int) -> bool:
-        """Whether a bar lies after a close that came before the end of the horizon."""
-        closes, (seconds, bars) = self.asked.closes, self.config.horizon(mode)
-        if closes is None or bar.clock < closes:
-            return False
-        if seconds is None:
-            return number <= (bars or 0)
-        return Fraction(closes - entry.clock, self.clocks_per_second) < Fraction(seconds)
-
-    def _is_rolled(self, index: int) -> bool:
-        return any(near in self._jumps for near in range(index - 5, index + 2))
-
-    @cached_property
-    def _levels(self) -> list[Levels]:
-        """Prices as whole multiples of the price increment."""
-        prices = ((bar.open, bar.high, bar.low, bar.close) for bar in self.bars)
-        return [Levels(*map(self._level, four)) for four in prices]
-
-    def _level(self, price: float) -> int:
-        """The nearest level; of two that are as near in DOUBLE, the one further from zero."""
-        multiple = price * self._increment.denominator / self._increment.numerator
-        return int(Decimal(multiple).to_integral_value(ROUND_HALF_UP))
-
-    @property
-    def _increment(self) -> Fraction:
-        return self.grid.increment
-
-    @cached_property
-    def _jumps(self) -> set[int]:
-        """The bars that close too far from the bar before."""
-        gap = self.grid.roll_gap
-        if gap is None:
-            return set()
-        pairs = enumerate(pairwise(levels.close for levels in self._levels), start=1)
-        return {index for index, (before, after) in pairs if abs(after - before) > gap}
-
-    def _price(self, level: int) -> float:
-        """The DOUBLE nearest to the price of a level."""
-        return float(level * self._increment)
 
     def _ticks(self, barrier: Barrier, distance: int | None) -> float | None:
         if distance is None:
