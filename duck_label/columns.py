@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from duck_label.config import PRICES
+from duck_label.config_keys import PRICES
 from duck_label.fields import has_offset
 
 # How the names begin that queries give to columns of their own.

@@ -25,7 +25,8 @@ from duck_label.columns import (
     literal,
 )
 from duck_label.compiled import compiled_templates
-from duck_label.config import PRICES, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import PRICES
 from duck_label.trades import Trades
 
 LABEL_STEPS = (

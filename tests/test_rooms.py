@@ -14,6 +14,7 @@ FLOORS = (
     ("toml_file", "toml_writing", "whole", "fields", "moments"),
     ("compiled",),
     ("rules", "running", "asking"),
+    ("config_keys",),
     ("config",),
     ("identity", "settings", "columns", "trades", "queries", "sample"),
     ("memory",),

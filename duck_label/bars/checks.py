@@ -10,7 +10,7 @@ from typing import Any
 
 from duck_label.bars.source import Files, Source
 from duck_label.columns import identifier
-from duck_label.config import PRICES
+from duck_label.config_keys import PRICES
 from duck_label.database import Database
 from duck_label.queries import render
 

@@ -11,7 +11,8 @@ from typing import Any
 from duck_label.bars.checks import RULES, BadBars, Excess, examples
 from duck_label.bars.keys import three_ways
 from duck_label.bars.source import Source
-from duck_label.config import PRICES, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import PRICES
 from duck_label.database import Database
 from duck_label.errors import BadBarsError
 from duck_label.queries import LEVELS_OF_FLOAT, is_off_grid, render

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 from duck_label.columns import MILLISECONDS, WHOLE, BarColumns, EventColumns, WrittenTime
-from duck_label.config import BAR_COLUMNS, PRICES, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import BAR_COLUMNS, PRICES
 from duck_label.errors import InputError
 from duck_label.fields import nearest
 

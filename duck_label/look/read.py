@@ -13,7 +13,8 @@ from typing import Literal
 
 from duck_label import outcomes
 from duck_label.columns import identifier, is_named
-from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import BAR_COLUMNS
 from duck_label.errors import InputError, QueryError
 from duck_label.fields import nearest
 from duck_label.look.inspect import Output

@@ -14,7 +14,8 @@ from typing import Any
 
 from duck_label.bars.schema import written_time
 from duck_label.columns import comment, identifier, literal
-from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import BAR_COLUMNS
 from duck_label.queries import VIEWS, render
 from duck_label.storage.folders import Folder
 from duck_label.storage.names import RECORDS

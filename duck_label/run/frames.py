@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from duck_label import outcomes
-from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import BAR_COLUMNS
 from duck_label.errors import ConfigError, InputError
 from duck_label.fields import nearest
 from duck_label.records.ledger import Ledger

@@ -15,7 +15,8 @@ from typing import Any
 
 from duck_label.bars.footers import BarFile
 from duck_label.bars.source import Source
-from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import BAR_COLUMNS
 from duck_label.errors import OutputConflictError
 from duck_label.signals.cusum import Sums, Threshold
 

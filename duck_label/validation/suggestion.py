@@ -13,7 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from duck_label.bars.schema import suits
-from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import BAR_COLUMNS
 from duck_label.rules import DEFAULT_MODES
 from duck_label.settings import Settings, nested
 from duck_label.toml_writing import written

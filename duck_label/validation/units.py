@@ -11,7 +11,8 @@ from typing import Any
 
 from duck_label.bars.source import coarsest_unit
 from duck_label.columns import WHOLE, identifier, literal
-from duck_label.config import PRICES, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import PRICES
 from duck_label.database import Database
 from duck_label.storage.names import exactly
 

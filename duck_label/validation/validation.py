@@ -18,7 +18,8 @@ from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS
 from duck_label.bars.selection import idle_instruments
 from duck_label.bars.source import Source, open_source
-from duck_label.config import BAR_COLUMNS, LabelingConfig
+from duck_label.config import LabelingConfig
+from duck_label.config_keys import BAR_COLUMNS
 from duck_label.database import Database
 from duck_label.database_errors import explain
 from duck_label.errors import ConfigError, InputError, OutputError
