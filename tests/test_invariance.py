@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import golden
-from duck_label import queries
+from duck_label import query_names
 from labeling import label, write
 from lengths import AS_FOUND, BARS, EXAMPLES, FEW, long_but
 from scan import Mode, Rules, scan
@@ -150,7 +150,7 @@ def test_any_cut_equals_the_scan(
 ) -> None:
     rows = pa.array(range(len(case.bars)), pa.int64())
     parts = [case.bars.take(rows[n::files]) for n in range(files)]
-    with folder() as here, patch.object(queries, "BLOCK_BARS", block_bars):
+    with folder() as here, patch.object(query_names, "BLOCK_BARS", block_bars):
         bars = write(here / "bars", parts, row_group_size)
         labeled = label(bars, here / "out", **cut, **case.config())
     assert golden.differences(labeled, scan(case.bars, case.rules)) == []

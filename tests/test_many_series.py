@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import golden
-from duck_label import queries
+from duck_label import query_names
 from labeling import label, write
 from lengths import long_but
 from scan import Mode, Rules, scan
@@ -81,7 +81,7 @@ SEEDS = (
 @pytest.mark.parametrize("seed", SEEDS)
 def test_many_series_equal_the_scan(seed: int, tmp_path: Path) -> None:
     case = many_series(seed)
-    with patch.object(queries, "BLOCK_BARS", (32, 4, 1)[seed % 3]):
+    with patch.object(query_names, "BLOCK_BARS", (32, 4, 1)[seed % 3]):
         bars = write(tmp_path / "bars", [case.bars])
         chunk = ("auto", "1w", "1500")[seed // 3 % 3]
         labeled = label(bars, tmp_path / "out", run={"chunk": chunk}, **case.config())

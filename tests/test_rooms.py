@@ -17,6 +17,7 @@ FLOORS = (
     ("config_keys",),
     ("config",),
     ("identity", "settings", "columns", "trades", "queries", "sample"),
+    ("input_rows", "query_names", "query_values"),
     ("memory",),
     ("storage",),
     ("profile", "connection", "database", "database_errors"),

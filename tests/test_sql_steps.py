@@ -21,7 +21,9 @@ from duck_label.columns import BarColumns
 from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
 from duck_label.outcomes import SUMS
-from duck_label.queries import context, parameters, render
+from duck_label.queries import render
+from duck_label.query_names import context
+from duck_label.query_values import parameters
 from duck_label.trades import Trades
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)

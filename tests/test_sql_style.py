@@ -8,7 +8,8 @@ from sqlfluff.core import FluffConfig, Linter
 
 from duck_label import LabelingConfig, outcomes
 from duck_label.columns import BarColumns, EventColumns
-from duck_label.queries import LABEL_STEPS, VIEWS, context, render
+from duck_label.queries import LABEL_STEPS, VIEWS, render
+from duck_label.query_names import context
 from duck_label.records import views
 from duck_label.storage.outputs import folder
 

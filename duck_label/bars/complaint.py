@@ -15,7 +15,8 @@ from duck_label.config import LabelingConfig
 from duck_label.config_keys import PRICES
 from duck_label.database import Database
 from duck_label.errors import BadBarsError
-from duck_label.queries import LEVELS_OF_FLOAT, is_off_grid, render
+from duck_label.queries import render
+from duck_label.query_names import LEVELS_OF_FLOAT, is_off_grid
 from duck_label.rules import Grid
 
 # Clock units in a microsecond, without and with nanoseconds.

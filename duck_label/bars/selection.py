@@ -11,7 +11,7 @@ from duck_label.columns import BarColumns, is_named, pattern_of
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
-from duck_label.queries import all_symbols
+from duck_label.input_rows import all_symbols
 
 # So many names tell what a symbol looks like.
 _SHOWN = 5

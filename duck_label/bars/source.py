@@ -24,8 +24,9 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import reason_of
 from duck_label.errors import ConfigError, InputError
+from duck_label.input_rows import key_field
 from duck_label.moments import EPOCH
-from duck_label.queries import context, key_field
+from duck_label.query_names import context
 from duck_label.storage.names import exactly
 from duck_label.storage.places import Found, each, find_files, stat
 

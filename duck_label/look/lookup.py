@@ -21,7 +21,8 @@ from duck_label.errors import InputError
 from duck_label.look.inspect import Output
 from duck_label.look.path import Bar
 from duck_label.moments import EPOCH, MICROSECOND
-from duck_label.queries import context, render
+from duck_label.queries import render
+from duck_label.query_names import context
 from duck_label.ranges import merged
 from duck_label.storage.names import exactly
 

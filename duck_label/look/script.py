@@ -18,7 +18,8 @@ from duck_label.bars.source import Source
 from duck_label.columns import literal
 from duck_label.config import LabelingConfig
 from duck_label.connection import PREPARATION
-from duck_label.queries import LABEL_STEPS, label_steps, parameters, render
+from duck_label.queries import LABEL_STEPS, label_steps, render
+from duck_label.query_values import parameters
 
 STEPS = ("input/grids", "input/spans", *LABEL_STEPS)
 CHECKS = ("checks/bad_bars", "checks/duplicates", "checks/judged_bars")

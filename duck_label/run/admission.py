@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from glob import escape
 from typing import Any
 
-from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.asked import events_parameters, refuse_events
 from duck_label.bars.checks import BadBars
@@ -22,6 +21,8 @@ from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import InputError
 from duck_label.identity import label_identity, weighing_of, weight_identity
+from duck_label.queries import render
+from duck_label.query_values import parameters
 from duck_label.ranges import without
 from duck_label.records.checked import Checked, Rounded, month_name
 from duck_label.records.chunk import ChunkRecord
@@ -91,7 +92,7 @@ def admit(
         InputError: if there is no good bar in the `wanted` range of time, they are of several
             instruments that nothing tells apart, or files of events or sessions cannot be meant.
     """
-    values = queries.parameters(config, source.bars) | events_parameters(config)
+    values = parameters(config, source.bars) | events_parameters(config)
     given, of_given = source, source.context(config)
     raw = of_given
     before = None if anew else known(database, ledger)
@@ -100,7 +101,7 @@ def admit(
         source = gathered(database, given, of_given, database.temp_dir / "gathered")
         raw = source.context(config)
     everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
-    database.run(queries.render("input/grids", raw), everything)
+    database.run(render("input/grids", raw), everything)
     database.keep("grids")
     keep_sessions(database, source, config, raw)
     new = None if before is None else changes.addition(database, source, raw, before)
@@ -121,7 +122,7 @@ def admit(
             ledger.output.discard(ledger.quarantine)
             bad_bars, has_quarantine = 0, False
     context = source.admitted_context(config, has_quarantine=has_quarantine)
-    database.run(queries.render("input/spans", context), everything)
+    database.run(render("input/spans", context), everything)
     database.keep("spans")
     latest, good = database.row(
         f"select {context['month_of'](context['clock']('max(last_time)'))}, sum(bars)::bigint "
@@ -261,8 +262,8 @@ def _asked_otherwise(
         return []
     context = source.context(config)
     database.run(
-        queries.render("input/grids", context),
-        {**queries.parameters(config, source.bars), "files": source.paths},
+        render("input/grids", context),
+        {**parameters(config, source.bars), "files": source.paths},
     )
     keep_sessions(database, source, config, context)
     return Asked(database, source, config, context).otherwise(ledger.chunks(), checked, asking)

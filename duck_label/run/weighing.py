@@ -14,7 +14,6 @@ from typing import Any
 
 import duckdb
 
-from duck_label import queries
 from duck_label.bars.plan import Chunk
 from duck_label.bars.schema import bar_columns
 from duck_label.columns import identifier
@@ -23,6 +22,9 @@ from duck_label.database import Database
 from duck_label.database_errors import explain
 from duck_label.errors import DamagedOutputError, OutputError
 from duck_label.identity import weighing_of
+from duck_label.queries import render
+from duck_label.query_names import context
+from duck_label.query_values import parameters
 from duck_label.records.checked import month_name
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
@@ -97,16 +99,16 @@ class Weigher:
         config, columns = weights.config, tuple((name, kind) for name, kind in weights.columns)
         bars = bar_columns(columns, config.of_bars(), str(ledger.output))
         names = [name for name, _ in columns]
-        context = queries.context(config, bars, names, has_quarantine=False)
+        names_of_bars = context(config, bars, names, has_quarantine=False)
         of_the_part = {
             "milliseconds": [identifier(name) for name in bars.milliseconds],
             "row_group_rows": _row_group_rows(
-                database, len(names) + len(context["output_columns"])
+                database, len(names) + len(names_of_bars["output_columns"])
             ),
         }
-        self._query = queries.render(_STEP, {**context, **of_the_part})
+        self._query = render(_STEP, {**names_of_bars, **of_the_part})
         self._values = {
-            **queries.parameters(config, bars),
+            **parameters(config, bars),
             "reference_month": weights.reference_month,
         }
 

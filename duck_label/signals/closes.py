@@ -9,7 +9,6 @@ from fractions import Fraction
 from glob import escape
 from typing import Any
 
-from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.complaint import complaint
 from duck_label.bars.mixture import mixture, refuse_mixture
@@ -18,6 +17,8 @@ from duck_label.bars.source import Source
 from duck_label.columns import MILLISECONDS, BarColumns, identifier
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
+from duck_label.queries import render
+from duck_label.query_values import parameters
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Closes:
 
     def between(self, chunk: Chunk, after: int) -> Any:
         """The bars of a range of time after a clock, as an Arrow table: see signals/closes."""
-        query = queries.render("signals/closes", self.context)
+        query = render("signals/closes", self.context)
         return self.database.table(query, self._within(self.source, chunk) | {"after": after})
 
     def checksums(self, chunks: Sequence[Chunk], after: int, last: int) -> Counter[str]:
@@ -71,7 +72,7 @@ class Closes:
 
         Where equal rows count once, a bar counts in one file, of those that were `kept` if it can.
         """
-        query = queries.render("signals/checksums", self.context)
+        query = render("signals/checksums", self.context)
         once = self.context["keeps_first"]
         source = self.everything if once else self.source
         if chunks and not once:
@@ -113,8 +114,8 @@ def admit(
         InputError: if they are of several instruments that nothing tells apart.
     """
     raw = source.context(config)
-    values = {**queries.parameters(config, source.bars), "files": source.paths}
-    database.run(queries.render("input/grids", raw), values)
+    values = {**parameters(config, source.bars), "files": source.paths}
+    database.run(render("input/grids", raw), values)
     mixed = mixture(database, everything, config, raw)
     refuse_mixture(mixed)
     if mixed is not None:
@@ -131,7 +132,7 @@ def admit(
         note(f"warning: {bad.bars:,} bad bars are left out")
     context = source.admitted_context(config, has_quarantine=bool(bad))
     context["event_time"] = _event_time(source.bars, context)
-    database.run(queries.render("signals/series", context))
+    database.run(render("signals/series", context))
     return Closes(database, everything, source, context, values, Fraction(config.price_scale or 1))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from duck_label import queries
 from duck_label.bars.density import counted
 from duck_label.bars.hours import left_out_days
 from duck_label.bars.plan import pieces
@@ -15,6 +14,8 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.moments import EPOCH
+from duck_label.queries import render
+from duck_label.query_values import parameters
 from duck_label.validation.survey import PAUSE_SECONDS
 
 
@@ -29,10 +30,10 @@ def session_oddities(database: Database, source: Source, config: LabelingConfig)
     if config.session is None:
         return
     context = source.context(config)
-    parameters = queries.parameters(config, source.bars)
-    database.run(queries.render("input/grids", context), parameters | {"files": source.paths})
+    values = parameters(config, source.bars)
+    database.run(render("input/grids", context), values | {"files": source.paths})
     keep_sessions(database, source, config, context)
-    text = queries.render("validate/session_bars", context)
+    text = render("validate/session_bars", context)
     for chunk in pieces(source.row_groups):
         values = {
             "files": source.paths_between(chunk.start, chunk.end),
@@ -43,7 +44,7 @@ def session_oddities(database: Database, source: Source, config: LabelingConfig)
         database.release()
     clocks = source.bars.clocks_per_second
     bars, outside, sessions, empty, early, first_empty, first_early = database.row(
-        queries.render("validate/session_fit", context), {"pause": PAUSE_SECONDS * clocks}
+        render("validate/session_fit", context), {"pause": PAUSE_SECONDS * clocks}
     )
     if outside:
         yield f"{outside:,} of {bars:,} bars ({outside / bars:.1%}) lie in no session"

@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from duck_label import queries
 from duck_label.bars.plan import pieces
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.moments import EPOCH
+from duck_label.queries import render
+from duck_label.query_values import parameters
 from duck_label.validation.price_grids import INCREMENTS, Fit, SymbolGrid, grid
 
 # The market is closed, or nobody trades: longer than the daily break of futures is half an hour.
@@ -68,20 +69,20 @@ def survey(database: Database, source: Source, config: LabelingConfig) -> tuple[
     context = source.context(config)
     clocks = source.bars.clocks_per_second
     values = {
-        **queries.parameters(config, source.bars),
+        **parameters(config, source.bars),
         "files": source.paths,
         "span": horizon_seconds(config) * clocks // 3,
         "pause": PAUSE_SECONDS * clocks,
     }
-    database.run(queries.render("validate/prices", context), values)
+    database.run(render("validate/prices", context), values)
     ratios = [step.as_integer_ratio() for step in INCREMENTS]
     fits = database.rows(
-        queries.render("validate/fits", context),
+        render("validate/fits", context),
         {"numerators": [n for n, _ in ratios], "denominators": [d for _, d in ratios]},
     )
     database.run("drop table prices")
-    database.run(queries.render("validate/start", context))
-    neighbours = queries.render("validate/neighbours", context)
+    database.run(render("validate/start", context))
+    neighbours = render("validate/neighbours", context)
     for chunk in pieces(source.row_groups):
         chunk_range = {
             "files": source.paths_between(chunk.start, chunk.end),
@@ -93,7 +94,7 @@ def survey(database: Database, source: Source, config: LabelingConfig) -> tuple[
     grids = _grids(fits)
     return tuple(
         _report(_Row(*row), clocks, grids)
-        for row in database.rows(queries.render("validate/symbols", context), values)
+        for row in database.rows(render("validate/symbols", context), values)
         if row[0] is not None
     )
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from duck_label import queries
 from duck_label.bars import checks
 from duck_label.bars.checks import BadBars, Excess
 from duck_label.bars.plan import pieces
@@ -17,6 +16,8 @@ from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.errors import ConfigError
+from duck_label.queries import render
+from duck_label.query_values import parameters
 from duck_label.validation.suggestion import Suggestion
 
 # Of rows that differ, so many times may be there twice before they are rather of two series.
@@ -37,8 +38,8 @@ class Trial:
         """The bars that a configuration finds bad."""
         database, source = self._database, self._source
         self.context = source.context(config)
-        values = {**queries.parameters(config, source.bars), "files": source.paths}
-        database.run(queries.render("input/grids", self.context), values)
+        values = {**parameters(config, source.bars), "files": source.paths}
+        database.run(render("input/grids", self.context), values)
         ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
         return checks.find_bad_bars(database, source, self.context, ranges)
 
