@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from glob import escape
+from pathlib import Path
 from typing import Any
 
 from duck_label.bars import checks
@@ -12,8 +13,8 @@ from duck_label.bars.asked import events_parameters, refuse_events
 from duck_label.bars.checks import BadBars
 from duck_label.bars.complaint import complaint
 from duck_label.bars.gathered import gathered, is_scattered
-from duck_label.bars.mixture import mixture, refuse_mixture
-from duck_label.bars.plan import pieces, whole_days
+from duck_label.bars.mixture import Mixture, mixture, refuse_mixture
+from duck_label.bars.plan import pieces
 from duck_label.bars.selection import idle_instruments
 from duck_label.bars.sessions import keep_sessions
 from duck_label.bars.source import Source
@@ -23,14 +24,13 @@ from duck_label.errors import InputError
 from duck_label.identity import label_identity, weighing_of, weight_identity
 from duck_label.queries import render
 from duck_label.query_values import parameters
-from duck_label.ranges import without
 from duck_label.records.checked import Checked, Rounded, month_name
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
 from duck_label.run import changes
 from duck_label.run.asked import Asked, asking_files
-from duck_label.run.changes import input_files, refuse_conflict
-from duck_label.run.weighing import Weights
+from duck_label.run.changes import input_files
+from duck_label.run.finished import known
 
 
 @dataclass(frozen=True)
@@ -92,98 +92,187 @@ def admit(
         InputError: if there is no good bar in the `wanted` range of time, they are of several
             instruments that nothing tells apart, or files of events or sessions cannot be meant.
     """
-    values = parameters(config, source.bars) | events_parameters(config)
-    given, of_given = source, source.context(config)
-    raw = of_given
     before = None if anew else known(database, ledger)
+    given = source
     # Other machines of a cluster see nothing of this one's disk.
     if before is None and is_scattered(source) and config.run.engine == "local":
-        source = gathered(database, given, of_given, database.temp_dir / "gathered")
+        source = gathered(database, given, given.context(config), database.temp_dir / "gathered")
+    return _Admission(database, given, source, config, ledger, before).bars(wanted)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What was found of bad bars: how many lie in quarantine, and what is odd in the symbols.
+
+    Those that were found just now lie `aside` until nothing else stands against the input.
+    """
+
+    bad_bars: int
+    has_quarantine: bool
+    aside: Path | None = None
+    mixed: Mixture | None = None
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """The good bars of the input: how many, and the month of the last (12 * year + month)."""
+
+    bars: int
+    latest_month: int
+
+
+@dataclass(frozen=True)
+class _Admission:
+    """The way of an input into an output folder.
+
+    The files are those that were `given`, or what they were gathered in (`source`). `before` is
+    what the folder was labeled from, None where it is labeled anew.
+    """
+
+    database: Database
+    given: Source
+    source: Source
+    config: LabelingConfig
+    ledger: Ledger
+    before: Checked | None
+
+    def bars(self, wanted: tuple[int, int]) -> Bars:
+        """Take every step, in an order that leaves the folder as it was until all is found good."""
+        database, source, config = self.database, self.source, self.config
+        ledger, before = self.ledger, self.before
         raw = source.context(config)
-    everything = {**values, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
-    database.run(render("input/grids", raw), everything)
-    database.keep("grids")
-    keep_sessions(database, source, config, raw)
-    new = None if before is None else changes.addition(database, source, raw, before)
-    bad_bars = 0 if before is None else before.bad_bars
-    has_too_many = bad_bars > 0 and config.on_bad_rows == "fail"
-    has_quarantine = before is not None and ledger.quarantine.exists()
-    aside = ledger.unfinished(ledger.quarantine.name)
-    bad = mixed = None
-    if before is None or new is not None or has_too_many:
-        mixed = mixture(database, given, config, of_given)
+        shared = parameters(config, source.bars) | events_parameters(config)
+        values = {**shared, "files": source.paths, "quarantine": escape(str(ledger.quarantine))}
+        database.run(render("input/grids", raw), values)
+        database.keep("grids")
+        keep_sessions(database, source, config, raw)
+        new = None if before is None else changes.addition(database, source, raw, before)
+        verdict = self._judge(raw, new)
+        if verdict.aside is not None:
+            values["quarantine"] = escape(str(verdict.aside))
+        context = source.admitted_context(config, has_quarantine=verdict.has_quarantine)
+        extent = self._measure(context, values)
+        _refuse_emptiness(database, source, context, values, wanted)
+        asking = asking_files(config, ledger.output)
+        if before is None or before.asking != asking:
+            refuse_events(database, config, context)
+        # From here on nothing in the input stands against labeling it.
+        if before is None:
+            ledger.start_anew()
+        if verdict.aside is not None:
+            verdict.aside.replace(ledger.quarantine)
+            values["quarantine"] = escape(str(ledger.quarantine))
+        shared["quarantine"] = escape(str(ledger.quarantine.absolute()))
+        month = shared["reference_month"] = config.reference_month() or extent.latest_month
+        new_bars, otherwise = self._withdraw(context, new, month, asking)
+        self._record(context, values, verdict, extent, month, asking)
+        doubts = [] if verdict.mixed is None else [str(verdict.mixed)]
+        symbols = (name for (name,) in database.rows("select symbol::varchar from grids"))
+        doubts += idle_instruments(config, symbols)
+        return Bars(source, context, shared, new_bars, tuple(doubts), len(otherwise))
+
+    def _judge(self, raw: Mapping[str, Any], new: changes.Addition | None) -> _Verdict:
+        """Look for bad bars where some may be that are not known, and set them aside.
+
+        Raises:
+            BadBarsError, InputError: as `admit`.
+        """
+        bad_bars = 0 if self.before is None else self.before.bad_bars
+        has_quarantine = self.before is not None and self.ledger.quarantine.exists()
+        has_too_many = bad_bars > 0 and self.config.on_bad_rows == "fail"
+        if self.before is not None and new is None and not has_too_many:
+            return _Verdict(bad_bars, has_quarantine)
+        of_given = raw if self.given is self.source else self.given.context(self.config)
+        mixed = mixture(self.database, self.given, self.config, of_given)
         refuse_mixture(mixed)
-        bad = _check(database, source, config, raw, new, bad_bars)
+        bad = _check(self.database, self.source, self.config, raw, new, bad_bars)
         if bad:
-            checks.quarantine(database, source, raw, aside)
-            everything["quarantine"] = escape(str(aside))
-            bad_bars, has_quarantine = bad.bars, True
-        elif bad_bars and bad is not None:
-            ledger.output.discard(ledger.quarantine)
-            bad_bars, has_quarantine = 0, False
-    context = source.admitted_context(config, has_quarantine=has_quarantine)
-    database.run(render("input/spans", context), everything)
-    database.keep("spans")
-    latest, good = database.row(
-        f"select {context['month_of'](context['clock']('max(last_time)'))}, sum(bars)::bigint "
-        "from spans"
-    )
-    if latest is None:
-        raise InputError("there is no good bar in the input")
-    _refuse_emptiness(database, source, context, everything, wanted)
-    asking = asking_files(config, ledger.output)
-    if before is None or before.asking != asking:
-        refuse_events(database, config, context)
-    # From here on nothing in the input stands against labeling it.
-    if before is None:
-        ledger.start_anew()
-    if bad:
-        aside.replace(ledger.quarantine)
-        everything["quarantine"] = escape(str(ledger.quarantine))
-    values["quarantine"] = escape(str(ledger.quarantine.absolute()))
-    month = values["reference_month"] = config.reference_month() or latest
-    new_bars = None
-    if before is not None and new is not None:
-        new_bars = changes.new_bars(new, ledger.chunks(), before, weighing_of(config, month))
-        ledger.withdraw(new_bars.stale)
-    otherwise: Sequence[ChunkRecord] = ()
-    if before is not None:
-        asked = Asked(database, source, config, context)
-        otherwise = asked.otherwise(ledger.chunks(), before, asking)
+            aside = self.ledger.unfinished(self.ledger.quarantine.name)
+            checks.quarantine(self.database, self.source, raw, aside)
+            return _Verdict(bad.bars, True, aside, mixed)
+        if bad_bars and bad is not None:
+            self.ledger.output.discard(self.ledger.quarantine)
+            return _Verdict(0, False, mixed=mixed)
+        return _Verdict(bad_bars, has_quarantine, mixed=mixed)
+
+    def _measure(self, context: Mapping[str, Any], values: Mapping[str, Any]) -> _Extent:
+        """The good bars of the whole input. Leaves the temp table `spans`.
+
+        Raises:
+            InputError: if there is none.
+        """
+        self.database.run(render("input/spans", context), values)
+        self.database.keep("spans")
+        latest, good = self.database.row(
+            f"select {context['month_of'](context['clock']('max(last_time)'))}, "
+            "sum(bars)::bigint from spans"
+        )
+        if latest is None:
+            raise InputError("there is no good bar in the input")
+        return _Extent(good, latest)
+
+    def _withdraw(
+        self,
+        context: Mapping[str, Any],
+        new: changes.Addition | None,
+        month: int,
+        asking: Sequence[Sequence[str | int]],
+    ) -> tuple[changes.NewBars | None, Sequence[ChunkRecord]]:
+        """Forget the finished chunks that new bars change, and those that are asked otherwise."""
+        if self.before is None:
+            return None, ()
+        ledger, new_bars = self.ledger, None
+        if new is not None:
+            weighing = weighing_of(self.config, month)
+            new_bars = changes.new_bars(new, ledger.chunks(), self.before, weighing)
+            ledger.withdraw(new_bars.stale)
+        asked = Asked(self.database, self.source, self.config, context)
+        otherwise = asked.otherwise(ledger.chunks(), self.before, asking)
         ledger.withdraw(otherwise)
-    files = input_files(given, before)
-    of_weights = weight_identity(config), month
-    if (
-        before is None
-        or before.files != files
-        or before.asking != asking
-        or (before.weights, before.reference_month) != of_weights
-    ):
-        repeated = source.rows - bad_bars - good if config.on_duplicates == "first" else 0
+        return new_bars, otherwise
+
+    def _record(
+        self,
+        context: Mapping[str, Any],
+        values: Mapping[str, Any],
+        verdict: _Verdict,
+        extent: _Extent,
+        month: int,
+        asking: Sequence[Sequence[str | int]],
+    ) -> None:
+        """Record what the input is now, where that is not on record."""
+        config, before = self.config, self.before
+        files = input_files(self.given, before)
+        weights = weight_identity(config)
+        if (
+            before is not None
+            and before.files == files
+            and before.asking == asking
+            and (before.weights, before.reference_month) == (weights, month)
+        ):
+            return
+        repeated = 0
+        if config.on_duplicates == "first":
+            repeated = self.source.rows - verdict.bad_bars - extent.bars
         rounded: list[Rounded] = []
         if config.on_off_grid == "round":
             rounded = [
-                {"symbol": symbol, "month": month_name(month), "prices": prices}
-                for symbol, month, prices in checks.rounded(database, context, everything)
+                {"symbol": symbol, "month": month_name(its_month), "prices": prices}
+                for symbol, its_month, prices in checks.rounded(self.database, context, values)
             ]
-        ledger.note_checked(
-            Checked(
-                label_identity(config),
-                of_weights[0],
-                files,
-                bad_bars,
-                source.columns,
-                month,
-                latest,
-                rounded,
-                repeated,
-                asking,
-            )
+        checked = Checked(
+            config=label_identity(config),
+            weights=weights,
+            files=files,
+            bad_bars=verdict.bad_bars,
+            columns=self.source.columns,
+            reference_month=month,
+            latest_month=extent.latest_month,
+            rounded=rounded,
+            repeated=repeated,
+            asking=asking,
         )
-    doubts = [] if mixed is None else [str(mixed)]
-    symbols = (name for (name,) in database.rows("select symbol::varchar from grids"))
-    doubts += idle_instruments(config, symbols)
-    return Bars(source, context, values, new_bars, tuple(doubts), len(otherwise))
+        self.ledger.note_checked(checked)
 
 
 def _refuse_emptiness(
@@ -203,93 +292,6 @@ def _refuse_emptiness(
     )
     if not found:
         raise InputError(f"there is not a single bar between {start} and {end}")
-
-
-def known(database: Database, ledger: Ledger) -> Checked | None:
-    """What this output folder was labeled from, if its bad bars are set aside."""
-    checked = ledger.checked()
-    if checked is None or ledger.quarantined(database) != checked.bad_bars:
-        return None
-    return checked
-
-
-def finished(
-    database: Database, source: Source, config: LabelingConfig, ledger: Ledger
-) -> Checked | None:
-    """What this output folder was labeled from, if that is all of this input and nothing is left.
-
-    From footers and records alone, and files that were moved or touched: of these it tells as they
-    are now. Nothing is written.
-    """
-    checked = known(database, ledger)
-    if checked is None or (checked.bad_bars and config.on_bad_rows == "fail"):
-        return None
-    refuse_conflict(ledger, source, config)
-    done = [(record.start, record.end) for record in ledger.chunks()]
-    left = without(whole_days(source.row_groups), done)
-    has_bars_left = any(
-        group.first < end and group.last >= start
-        for start, end in left
-        for group in source.row_groups
-    )
-    files = input_files(source, checked)
-    month = config.reference_month() or checked.latest_month
-    weights = Weights(config, checked.columns, month)
-    if (
-        changes.since(checked, files)
-        or has_bars_left
-        or ledger.unrecorded_parts()
-        or weights.lacking(ledger.chunks())
-    ):
-        return None
-    if _asked_otherwise(database, source, config, ledger, checked):
-        return None
-    return replace(
-        checked,
-        files=files,
-        asking=asking_files(config, ledger.output),
-        weights=weight_identity(config),
-        reference_month=month,
-    )
-
-
-def _asked_otherwise(
-    database: Database, source: Source, config: LabelingConfig, ledger: Ledger, checked: Checked
-) -> list[ChunkRecord]:
-    """The finished chunks that events and sessions as they are now ask otherwise."""
-    asking = asking_files(config, ledger.output)
-    if checked.asking == asking:
-        return []
-    context = source.context(config)
-    database.run(
-        render("input/grids", context),
-        {**parameters(config, source.bars), "files": source.paths},
-    )
-    keep_sessions(database, source, config, context)
-    return Asked(database, source, config, context).otherwise(ledger.chunks(), checked, asking)
-
-
-def lasting(
-    database: Database, source: Source, config: LabelingConfig, ledger: Ledger
-) -> tuple[list[ChunkRecord], list[ChunkRecord]]:
-    """The finished chunks that a run over this input would keep, if its new bars are good.
-
-    And those of them that it would weigh anew.
-    """
-    done, checked = ledger.chunks(), known(database, ledger)
-    if checked is None:
-        return [], []
-    raw = source.context(config)
-    otherwise = _asked_otherwise(database, source, config, ledger, checked)
-    done = [record for record in done if record not in otherwise]
-    new = changes.addition(database, source, raw, checked)
-    times = [] if new is None else [source.moment(last) for _, last in new.ranges]
-    latest = max([checked.latest_month, *(12 * time.year + time.month for time in times)])
-    weights = Weights(config, checked.columns, config.reference_month() or latest)
-    if new is not None:
-        stale = changes.new_bars(new, done, checked, weights.weighing).stale
-        done = [record for record in done if record not in stale]
-    return done, weights.lacking(done)
 
 
 def _check(

@@ -18,9 +18,9 @@ from duck_label.database_errors import explain
 from duck_label.moments import Moment
 from duck_label.profile import Profile
 from duck_label.records.chunk import ChunkRecord
-from duck_label.run.admission import finished, lasting
 from duck_label.run.changes import refuse_conflict
 from duck_label.run.crews.choice import most_in_flight, share
+from duck_label.run.finished import finished, lasting
 from duck_label.run.labeling import Labeling
 from duck_label.run.opened import Inputs, Opened, opened
 from duck_label.run.results import Progress, RunPlan, RunSummary
