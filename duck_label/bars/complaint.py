@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -195,16 +196,91 @@ def _fitting_increments(
 def _fitting_increment(
     database: Database, source: Source, context: Mapping[str, Any], grid: Grid
 ) -> str | None:
+    """What would fit the prices of the instruments of a grid; None where all lie on it."""
     tick_size = grid.increment * grid.increments_per_tick
     divisors = [tick_size / part for part in _PARTS]
-    current = grid.increment
-    candidates = [current, *divisors, *_STEPS]
+    candidates = [grid.increment, *divisors, *_STEPS]
+    found = _misfits(database, source, context, grid, candidates)
+    if found.off[grid.increment] == 0:
+        return None
+    who = "" if grid.pattern == "*" else f"for {grid.pattern!r}, "
+    (bars_off,) = database.row(
+        f"select count(*) from ({render('checks/judged_bars', context)}) as source "
+        f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
+        "where grids.pattern = $pattern and list_contains(source.duck_label_rules, 'off_grid')",
+        {"files": source.paths, "pattern": grid.pattern},
+    )
+    step = next((step for step in _STEPS if found.fits(step)), 0)
+    if len(PRICES) * 2 * bars_off > found.prices and 0 < step < found.largest:
+        divisor = next((divisor for divisor in divisors if found.fits(divisor)), 0)
+        nevertheless = (
+            f"; only if {float(tick_size):g} points are a tick all the same, price_increment = "
+            f"{float(divisor):.15g} would fit"
+        )
+        return (
+            f"{who}most bars, and {found.off[grid.increment] / found.prices:.0%} of the prices, "
+            f"are off the grid: their steps are of {float(step):.15g}, and tick_size = "
+            f"{float(tick_size):g} is hardly theirs. "
+            "duck-label validate INPUT --write-config writes a configuration that suits them"
+            f"{nevertheless if divisor else ''}"
+        )
+    for candidate in (grid.increment, *divisors):
+        if found.fits(candidate):
+            return f"{who}price_increment = {float(candidate):.15g} would fit"
+        if found.fits(candidate, as_floats=True):
+            return (
+                f"{who}the prices are 32-bit floats in columns of DOUBLE, and lie on a grid of "
+                f"{float(candidate):.15g} only as FLOAT: cast them to FLOAT, or pass "
+                "--on-off-grid round"
+            )
+    if found.are_floats:
+        return (
+            f"{who}the prices are 32-bit floats, too short for their grid: write them as "
+            "DOUBLE, or pass --on-off-grid round, which takes each for the nearest level"
+        )
+    return (
+        f"{who}no price_increment that divides tick_size = {float(tick_size):g} would fit: were "
+        "the prices adjusted by a factor, or are they of several instruments?"
+    )
+
+
+@dataclass(frozen=True)
+class _Misfits:
+    """How many of so many prices lie off grids of some increments, as their columns have them.
+
+    `off_as_floats` counts those that would lie off where their columns were of FLOAT; `are_floats`:
+    every price is one, whatever its column. The `largest` is taken without its sign.
+    """
+
+    prices: int
+    largest: float
+    are_floats: bool
+    off: Mapping[Fraction, int]
+    off_as_floats: Mapping[Fraction, int]
+
+    def fits(self, increment: Fraction, *, as_floats: bool = False) -> bool:
+        """Whether no price lies off a grid of an increment; as FLOAT, where they are."""
+        # Every FLOAT lies on a grid that is fine enough: that says nothing of the prices.
+        says_nothing = self.are_floats and self.largest >= increment * LEVELS_OF_FLOAT
+        if says_nothing or (as_floats and not self.are_floats):
+            return False
+        return (self.off_as_floats if as_floats else self.off)[increment] == 0
+
+
+def _misfits(
+    database: Database,
+    source: Source,
+    context: Mapping[str, Any],
+    grid: Grid,
+    increments: Sequence[Fraction],
+) -> _Misfits:
+    """How many prices of the instruments of a grid lie off grids of some increments."""
     prices = ", ".join(context["points_of"](price, "source") for price in PRICES)
     # FLOAT prices may stand in columns of DOUBLE.
     kinds = ("DOUBLE", "FLOAT")
     misfits = ", ".join(
         f"count_if({is_off_grid('price', multiple, kind, f'{numerator}::double', denominator)})"
-        for numerator, denominator in (step.as_integer_ratio() for step in candidates)
+        for numerator, denominator in (step.as_integer_ratio() for step in increments)
         for multiple in [f"(price * {denominator}::double / {numerator})"]
         for kind in kinds
     )
@@ -216,55 +292,7 @@ def _fitting_increment(
         "where grids.pattern = $pattern) where isfinite(price)",
         {"files": source.paths, "pattern": grid.pattern},
     )
-    as_doubles, as_floats = counts[::2], counts[1::2]
-    has_floats = "FLOAT" in source.bars.price_types
-    off = (as_floats if has_floats else as_doubles)[0]
-    if off == 0:
-        return None
-    who = "" if grid.pattern == "*" else f"for {grid.pattern!r}, "
-    are_floats = wide == 0
-    # Every FLOAT lies on a grid that is fine enough: that says nothing of the prices.
-    judged = {
-        candidate: count
-        for candidate, *count in zip(candidates, as_doubles, as_floats, strict=True)
-        if not are_floats or largest < candidate * LEVELS_OF_FLOAT
-    }
-    step = next((step for step in _STEPS if step in judged and not judged[step][has_floats]), 0)
-    (bars_off,) = database.row(
-        f"select count(*) from ({render('checks/judged_bars', context)}) as source "
-        f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
-        "where grids.pattern = $pattern and list_contains(source.duck_label_rules, 'off_grid')",
-        {"files": source.paths, "pattern": grid.pattern},
-    )
-    if len(PRICES) * 2 * bars_off > all_prices and 0 < step < largest:
-        divisor = next((d for d in divisors if d in judged and not judged[d][has_floats]), 0)
-        nevertheless = (
-            f"; only if {float(tick_size):g} points are a tick all the same, price_increment = "
-            f"{float(divisor):.15g} would fit"
-        )
-        return (
-            f"{who}most bars, and {off / all_prices:.0%} of the prices, are off the grid: their "
-            "steps are of "
-            f"{float(step):.15g}, and tick_size = {float(tick_size):g} is hardly theirs. "
-            "duck-label validate INPUT --write-config writes a configuration that suits them"
-            f"{nevertheless if divisor else ''}"
-        )
-    for candidate in (current, *divisors):
-        count = judged.get(candidate, (1, 1))
-        if count[has_floats] == 0:
-            return f"{who}price_increment = {float(candidate):.15g} would fit"
-        if are_floats and count[1] == 0:
-            return (
-                f"{who}the prices are 32-bit floats in columns of DOUBLE, and lie on a grid of "
-                f"{float(candidate):.15g} only as FLOAT: cast them to FLOAT, or pass "
-                "--on-off-grid round"
-            )
-    if are_floats:
-        return (
-            f"{who}the prices are 32-bit floats, too short for their grid: write them as "
-            "DOUBLE, or pass --on-off-grid round, which takes each for the nearest level"
-        )
-    return (
-        f"{who}no price_increment that divides tick_size = {float(tick_size):g} would fit: were "
-        "the prices adjusted by a factor, or are they of several instruments?"
-    )
+    as_doubles = dict(zip(increments, counts[::2], strict=True))
+    as_floats = dict(zip(increments, counts[1::2], strict=True))
+    off = as_floats if "FLOAT" in source.bars.price_types else as_doubles
+    return _Misfits(all_prices, largest, wide == 0, off, as_floats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from bokeh.models import (
@@ -12,6 +13,7 @@ from bokeh.models import (
     Range1d,
     Span,
 )
+from bokeh.plotting import figure
 
 from duck_label.look.charts import (
     BLUE,
@@ -26,6 +28,9 @@ from duck_label.look.charts import (
 )
 from duck_label.memory.budget import MB
 from duck_label.records.runs import Run
+
+# How long after the beginning of a run a moment lies, in the unit of its chart.
+Clock = Callable[[datetime], float]
 
 # Units of time, their seconds, and how many of them a run must last to be measured in them.
 _UNITS = (("hours", 3600, 3), ("minutes", 60, 5), ("seconds", 1, 0))
@@ -56,17 +61,29 @@ def memory_over_time(run: Run) -> Chart:
         f"{unit} since the run began", scale, y_axis_type="linear" if is_even else "log"
     )
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
+    plot.y_range = Range1d(0, 1.08 * top) if is_even else Range1d(_LEAST_SHOWN, 1.5 * top)
 
     def clock(time: datetime) -> float:
         return (time - run.began).total_seconds() / seconds
 
-    plot.y_range = Range1d(0, 1.08 * top) if is_even else Range1d(_LEAST_SHOWN, 1.5 * top)
+    _draw_chunks(plot, run, clock)
+    curves = _draw_curves(plot, run, clock, is_even=is_even)
+    legend = [*curves, *_draw_lines(plot, run), *_draw_events(plot, run, clock)]
+    return Chart(plot, legend)
+
+
+def _draw_chunks(plot: figure, run: Run, clock: Clock) -> None:
+    """A grey box for the time of each chunk."""
     for place, chunk in enumerate(sorted(run.chunks, key=lambda chunk: chunk.ended)):
         box = BoxAnnotation(
             left=clock(chunk.began), right=clock(chunk.ended), fill_color=GREY, line_color=None
         )
         box.fill_alpha = 0.12 if place % 2 else 0.04
         plot.add_layout(box)
+
+
+def _draw_curves(plot: figure, run: Run, clock: Clock, *, is_even: bool) -> list[Key]:
+    """What was used over time, in MB, on an even scale or a logarithmic one."""
     levels = {
         name: [_megabytes(snapshot[f"{name}_bytes"]) for snapshot in run.snapshots]
         for name in ("rss", "duckdb", "spill")
@@ -106,7 +123,13 @@ def memory_over_time(run: Run) -> Chart:
             mode="vline",
         )
     )
+    return legend
+
+
+def _draw_lines(plot: figure, run: Run) -> list[Key]:
+    """The budget, and the lines of it at which something is done."""
     memory = run.config.get("memory", {})
+    legend = []
     for name, share, colour, dash in (
         ("budget", 1, RED, "solid"),
         ("critical line", memory.get("critical_threshold"), ORANGE, "dashed"),
@@ -118,6 +141,12 @@ def memory_over_time(run: Run) -> Chart:
             plot.add_layout(span)
             sign = "line" if dash == "solid" else "dash"
             legend.append(Key(f"{name}, {level:,.0f} MB", colour, sign, [span]))
+    return legend
+
+
+def _draw_events(plot: figure, run: Run, clock: Clock) -> list[Key]:
+    """A triangle where a line was passed or something was done."""
+    legend = []
     for kind in sorted({event["kind"] for event in run.events}):
         events = [event for event in run.events if event["kind"] == kind]
         colour = _EVENTS.get(kind, GREY)
@@ -145,7 +174,7 @@ def memory_over_time(run: Run) -> Chart:
                 ],
             )
         )
-    return Chart(plot, legend)
+    return legend
 
 
 def predicted_and_measured(run: Run) -> Chart:

@@ -99,37 +99,13 @@ def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> 
         "no label or weight is null that was not to be",
         "labels or weights are null that were not to be, or the other way round",
     )
-    yield _none(
-        "tallies",
-        {
-            mode.mode: max(
-                *(abs(mode.labels[name] - count) for name, count in mode.labels_tallied.items()),
-                abs(mode.bars - mode.bars_tallied),
-            )
-            for mode in modes
-        }
-        if untallied_files == 0
-        else {"part files": untallied_files},
-        "outcomes summed up during the run agree with the labels",
-        "bars or labels differ from the tallies, or part files have none",
-    )
+    yield _tallies(modes, untallied_files)
     for mode in modes:
         yield _win_rate(mode) if mode.is_binary else _classes(mode)
     for mode in modes:
         if mode.touched:
             yield from _ambiguous(mode)
-    bars = max((mode.bars_asked for mode in modes), default=0)
-    lost = max((mode.lost_to_rolls for mode in modes), default=0) / bars if bars else 0.0
-    is_much = lost > _MOST_LOST_TO_ROLLS
-    yield Check(
-        "rolls",
-        None,
-        "warn" if is_much else "pass",
-        lost,
-        "share",
-        f"{lost:.2%} of the bars of a mode were lost to rolls"
-        + (": is roll_gap_points smaller than an ordinary move?" if is_much else " at most"),
-    )
+    yield _rolls(modes)
     yield Check(
         "quarantine",
         None,
@@ -137,6 +113,39 @@ def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> 
         quarantined,
         "bars",
         f"{quarantined:,} bad bars were set aside" if quarantined else "no bad bar was set aside",
+    )
+
+
+def _tallies(modes: Sequence[Evidence], untallied_files: int) -> Check:
+    """Whether the sums that part files carry are those of their labels."""
+    differences = {
+        mode.mode: max(
+            *(abs(mode.labels[name] - count) for name, count in mode.labels_tallied.items()),
+            abs(mode.bars - mode.bars_tallied),
+        )
+        for mode in modes
+    }
+    return _none(
+        "tallies",
+        {"part files": untallied_files} if untallied_files else differences,
+        "outcomes summed up during the run agree with the labels",
+        "bars or labels differ from the tallies, or part files have none",
+    )
+
+
+def _rolls(modes: Sequence[Evidence]) -> Check:
+    """How much of the mode that lost most was lost to rolls."""
+    bars = max((mode.bars_asked for mode in modes), default=0)
+    lost = max((mode.lost_to_rolls for mode in modes), default=0) / bars if bars else 0.0
+    is_much = lost > _MOST_LOST_TO_ROLLS
+    return Check(
+        "rolls",
+        None,
+        "warn" if is_much else "pass",
+        lost,
+        "share",
+        f"{lost:.2%} of the bars of a mode were lost to rolls"
+        + (": is roll_gap_points smaller than an ordinary move?" if is_much else " at most"),
     )
 
 

@@ -13,7 +13,7 @@ from duck_label.look import charts
 from duck_label.look.charts import Chart, Measure
 from duck_label.look.outcome_tables import outcomes_table, returns_table, told_sessions, worth_table
 from duck_label.look.stats import Statistics
-from duck_label.look.tallies import ModeTally
+from duck_label.look.tallies import Group, ModeTally
 from duck_label.memory.budget import format_bytes
 from duck_label.records.runs import Run
 from duck_label.tables import Table, counted, number, share
@@ -117,7 +117,22 @@ def labels(
     )
     if symbols is not None:
         yield Part("Win rate by symbol", "", _rates("symbol", symbols))
-    yield Part(
+    yield _outcomes(total)
+    if any(mode.returns for mode in labels.total.modes):
+        yield Part(
+            "Returns",
+            "Of all trades with an exit, without costs; overlapping trades count each.",
+            returns_table(labels.total),
+        )
+    if any(mode.worth for mode in total.modes):
+        yield from _overlap(by, labels)
+    yield _weights_of_winners(edges, spread)
+    yield _weights_of_all(labels)
+
+
+def _outcomes(total: Group) -> Part:
+    """What became of the trades of each mode."""
+    return Part(
         "Outcomes",
         (
             "What became of the trade of every bar. "
@@ -138,15 +153,11 @@ def labels(
             }
         ),
     )
-    if any(mode.returns for mode in labels.total.modes):
-        yield Part(
-            "Returns",
-            "Of all trades with an exit, without costs; overlapping trades count each.",
-            returns_table(labels.total),
-        )
-    if any(mode.worth for mode in total.modes):
-        yield from _overlap(by, labels)
-    yield Part(
+
+
+def _weights_of_winners(edges: list[float], spread: Mapping[str, list[int]]) -> Part:
+    """How the weights of winners are spread, by mode."""
+    return Part(
         "Weights of winners",
         "Quality times velocity times decay; every other bar weighs the decay of its month alone.",
         Table(
@@ -165,7 +176,11 @@ def labels(
             },
         ),
     )
-    yield Part(
+
+
+def _weights_of_all(labels: Statistics) -> Part:
+    """The weights of each mode in a row of numbers."""
+    return Part(
         "Weights of all bars",
         "",
         Table(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,38 +68,64 @@ def weigh(
         summary.nothing_to_do(ledger.chunks(), checked, time.perf_counter() - began)
         return summary
     spill = spill_folder(config.run.temp_dir or ledger.folder)
-    most = config.run.max_temp_size
-    with (
-        Database(budget, threads, spill, most, profile) as database,
-        ledger,
-        owned(spill),
-        RunReporter(config, budget, ledger, progress) as reporter,
-    ):
-        ledger.begin_run(facts(config, summary))
-        with Watch(config, budget, database, reporter, ledger.snapshots) as watch:
-            try:
-                if ledger.checked() != checked:
-                    raise OutputError(f"{output}: has changed meanwhile: weigh it again")
-                ledger.note_checked(wanted)
-                done = ledger.chunks()
-                lacking = weights.lacking(done)
-                summary.resume([record for record in done if record not in lacking])
-                summary.reference_month = weights.month_name
-                chunks = list(map(chunk_of, lacking))
-                watch.begin(chunks)
-                reporter.begin(chunks)
-                progress.begin(chunks, budget, watch.manager.read_rss)
-                weigher = Weigher(database, ledger, watch, weights)
-                for chunk, record, left in weigher.weigh(lacking):
-                    watch.finish(record)
-                    reporter.finish(record.rows)
-                    summary.weighed(record)
-                    progress.advance(chunk, record, left)
-            finally:
-                summary.parts = sorted(str(r.file) for r in ledger.chunks() if r.file is not None)
-                summary.finish(watch.monitor.finish_monitoring(), watch.manager)
-                ledger.append("runs", {"event": "end", **summary.to_json()})
+    with Database(budget, threads, spill, config.run.max_temp_size, profile) as database:
+        _Weighing(config, ledger, checked, wanted, weights, summary, progress).run(database)
     return summary
+
+
+@dataclass(frozen=True)
+class _Weighing:
+    """The weighing of an output: what its records say of it (`checked`), and are to say (`wanted`).
+
+    The summary is filled as it goes.
+    """
+
+    config: LabelingConfig
+    ledger: Ledger
+    checked: Checked
+    wanted: Checked
+    weights: Weights
+    summary: RunSummary
+    progress: Progress
+
+    def run(self, database: Database) -> None:
+        """Do all of it; who else would write to the folder is kept out meanwhile."""
+        ledger, summary, budget = self.ledger, self.summary, database.budget
+        with (
+            ledger,
+            owned(database.temp_dir),
+            RunReporter(self.config, budget, ledger, self.progress) as reporter,
+        ):
+            ledger.begin_run(facts(self.config, summary))
+            with Watch(self.config, budget, database, reporter, ledger.snapshots) as watch:
+                try:
+                    self._weigh(database, watch, reporter)
+                finally:
+                    files = (record.file for record in ledger.chunks())
+                    summary.parts = sorted(file for file in files if file is not None)
+                    summary.finish(watch.monitor.finish_monitoring(), watch.manager)
+                    ledger.append("runs", {"event": "end", **summary.to_json()})
+
+    def _weigh(self, database: Database, watch: Watch, reporter: RunReporter) -> None:
+        """Weigh one part after the other."""
+        ledger, summary = self.ledger, self.summary
+        if ledger.checked() != self.checked:
+            raise OutputError(f"{summary.output}: has changed meanwhile: weigh it again")
+        ledger.note_checked(self.wanted)
+        done = ledger.chunks()
+        lacking = self.weights.lacking(done)
+        summary.resume([record for record in done if record not in lacking])
+        summary.reference_month = self.weights.month_name
+        chunks = list(map(chunk_of, lacking))
+        watch.begin(chunks)
+        reporter.begin(chunks)
+        self.progress.begin(chunks, database.budget, watch.manager.read_rss)
+        weigher = Weigher(database, ledger, watch, self.weights)
+        for chunk, record, left in weigher.weigh(lacking):
+            watch.finish(record)
+            reporter.finish(record.rows)
+            summary.weighed(record)
+            self.progress.advance(chunk, record, left)
 
 
 def factors_there(output: str | Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -229,24 +229,15 @@ class _Examination:
         except InputError as error:
             self._refusals.append(str(error))
         for report in self._reports:
-            name = report.symbol or "the bars"
-            if report.grid is None:
-                note(
-                    f"{name}: the prices lie on no grid: are they 32-bit floats, adjusted by a "
-                    "factor, or of several instruments?"
-                )
-            if report.odd_spacings:
-                note(
-                    f"{name}: {report.odd_spacings:,} bars lie no whole number of "
-                    f"{report.interval_seconds:g} seconds after the one before"
-                )
-            if (report.longest_pause_seconds or 0) > 7 * 86_400:
-                days = (report.longest_pause_seconds or 0) / 86_400
-                note(f"{name}: the longest hole lasts {days:.1f} days")
+            self._oddities += _oddities_of(report)
+        self._oddities += self._differences(config)
+
+    def _differences(self, config: LabelingConfig) -> Iterator[str]:
+        """Where symbols differ so much that one configuration hardly suits them, a line each."""
         intervals = {report.interval_seconds for report in self._reports} - {None}
         if len(intervals) > 1:
             shown = ", ".join(f"{seconds:g}" for seconds in sorted(filter(None, intervals)))
-            note(f"bars lie {shown} seconds apart, depending on the symbol")
+            yield f"bars lie {shown} seconds apart, depending on the symbol"
         ticks = {
             r.symbol: t
             for r in self._reports
@@ -254,7 +245,7 @@ class _Examination:
         }
         if ticks and max(ticks.values()) > 4 * min(ticks.values()):
             most, least = max(ticks, key=ticks.__getitem__), min(ticks, key=ticks.__getitem__)
-            note(
+            yield (
                 f"{most} moves {ticks[most]:,.0f} ticks where {least} moves {ticks[least]:,.0f}: "
                 "no stop and target suit both; label them apart (--symbol)"
             )
@@ -283,6 +274,24 @@ class _Examination:
         if not bad or (config.on_bad_rows != "fail" and self._trial.excess(config, bad) is None):
             return []
         return [_summary(self._broken(bad, shown=False))]
+
+
+def _oddities_of(report: SymbolReport) -> Iterator[str]:
+    """What is odd in the bars of one symbol, a line each."""
+    name = report.symbol or "the bars"
+    if report.grid is None:
+        yield (
+            f"{name}: the prices lie on no grid: are they 32-bit floats, adjusted by a "
+            "factor, or of several instruments?"
+        )
+    if report.odd_spacings:
+        yield (
+            f"{name}: {report.odd_spacings:,} bars lie no whole number of "
+            f"{report.interval_seconds:g} seconds after the one before"
+        )
+    if (report.longest_pause_seconds or 0) > 7 * 86_400:
+        days = (report.longest_pause_seconds or 0) / 86_400
+        yield f"{name}: the longest hole lasts {days:.1f} days"
 
 
 def _summary(broken: Sequence[BrokenRule]) -> str:
