@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError, model_validator
 
+from duck_label.barriers import Barrier
 from duck_label.config_keys import ConfigKeys
 from duck_label.errors import ConfigError
 from duck_label.fields import explain
-from duck_label.rules import Barrier, Grid, TradingMode, Volatility
+from duck_label.rules import Grid, TradingMode, Volatility
 from duck_label.toml_file import read_toml
 
 

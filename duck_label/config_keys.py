@@ -28,7 +28,13 @@ from duck_label.fields import (
     has_offset,
     unknown,
 )
-from duck_label.rules import DEFAULT_MODES, AnyVolatility, Instrument, TradingMode, Weights
+from duck_label.rules import (
+    DEFAULT_MODES,
+    AnyVolatility,
+    Instrument,
+    TradingMode,
+    Weights,
+)
 from duck_label.running import Memory, Run
 
 PRICES = ("open", "high", "low", "close")

@@ -14,8 +14,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from duck_label.barriers import Barrier, Unit
 from duck_label.config import LabelingConfig
-from duck_label.rules import Barrier, TradingMode, Unit
+from duck_label.rules import TradingMode
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ FLOORS = (
     ("errors", "outcomes", "tables", "ranges", "sizes"),
     ("toml_file", "toml_writing", "whole", "fields", "moments"),
     ("compiled",),
-    ("rules", "running", "asking"),
+    ("barriers", "rules", "running", "asking"),
     ("config_keys",),
     ("config",),
     ("identity", "settings", "columns", "trades", "queries", "sample"),

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 import golden
 from duck_label import LabelingConfig, queries
+from duck_label.barriers import Barrier
 from duck_label.cli.story import tell
 from duck_label.connection import PREPARATION
 from duck_label.errors import ConfigError, InputError
 from duck_label.look.explain import explain
 from duck_label.look.inspect import Output
-from duck_label.rules import Barrier, TradingMode
+from duck_label.rules import TradingMode
 from duck_label.settings import parse_mode, parse_volatility
 from labeling import label, write
 from lengths import AS_FOUND, EXAMPLES, long_but

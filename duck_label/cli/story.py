@@ -11,10 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from duck_label.barriers import Barrier
 from duck_label.look.explain import Story
 from duck_label.look.path import Bar, Step
 from duck_label.outcomes import BY_NAME
-from duck_label.rules import Barrier
 
 
 def tell(story: Story) -> str:

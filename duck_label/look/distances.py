@@ -11,8 +11,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from duck_label.barriers import Barrier
 from duck_label.config import LabelingConfig
-from duck_label.rules import Barrier, Grid, Volatility
+from duck_label.rules import Grid, Volatility
 
 # Beyond it a distance is unknown.
 _FARTHEST = 2**62

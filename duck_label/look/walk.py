@@ -14,12 +14,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from duck_label.barriers import Barrier
 from duck_label.config import LabelingConfig
 from duck_label.look.distances import distance_of
 from duck_label.look.path import Bar, Ending, Step, TradePath
 from duck_label.moments import EPOCH
 from duck_label.outcomes import BY_NAME
-from duck_label.rules import Barrier, Grid, TradingMode
+from duck_label.rules import Grid, TradingMode
 
 _SMALLEST_FLOAT = 1.1754943508222875e-38
 # A distance that nobody knows.
