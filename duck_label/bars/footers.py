@@ -77,7 +77,11 @@ class BarFile:
 
 
 def fingerprint(path: str) -> tuple[int, int | str]:
-    """Size and version of what ends like a Parquet file."""
+    """Size in bytes and version of what ends like a Parquet file.
+
+    Raises:
+        InputError: for what cannot be read, or is no Parquet file.
+    """
     try:
         with open_file(path) as file:
             return refuse_others(path, file), version(file)

@@ -49,7 +49,11 @@ class BarLookup:
     place: str
 
     def row(self, at: datetime, symbol: str | None) -> tuple[dict[str, Any], Any]:
-        """The bar at a time, with all its columns, and its symbol."""
+        """The bar at a time, with all its columns, and its symbol.
+
+        Raises:
+            InputError: if there is none, or one of several symbols.
+        """
         rows = self.rows(at, symbol)
         if not rows:
             raise InputError(self._nothing(at, symbol))
@@ -59,7 +63,11 @@ class BarLookup:
         return rows[0], rows[0][self.columns.symbol] if self.columns.symbol else None
 
     def rows(self, at: datetime, symbol: str | None) -> list[dict[str, Any]]:
-        """The bars at a time, of one symbol or of all."""
+        """The bars at a time, of one symbol or of all.
+
+        Raises:
+            InputError: for a symbol where the bars have none.
+        """
         column = self.columns.symbol
         if column is None and symbol is not None:
             raise InputError(f"there are no symbols in {self.place}: omit --symbol")

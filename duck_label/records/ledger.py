@@ -300,6 +300,9 @@ class Ledger:
 
         In a store as well, but for events: those wait for the next of the others, so that who
         notices them waits for no store.
+
+        Raises:
+            OutputError: if they cannot be written.
         """
         if not records:
             return

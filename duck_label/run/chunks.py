@@ -70,12 +70,14 @@ class ChunkLabeler:
     def label(self, chunk: Chunk, predicted_peak: int, *, alone: bool = True) -> ChunkRecord:
         """Label a chunk and write its part file, whole or not at all.
 
-        `alone`: no other chunk is labeled in this process meanwhile. Then what memory fails is
-        tried once more with one thread.
+        `predicted_peak` is the RSS in bytes that it is expected to bring, for the record. `alone`:
+        no other chunk is labeled in this process meanwhile. Then what memory fails is tried once
+        more with one thread.
 
         Raises:
             MemoryBudgetError: if a step does not fit in the budget.
-            OutputError: if the part cannot be written, or is not what was to be written.
+            OutputError: if the part cannot be written.
+            DuckLabelError: if it is not what was to be written.
         """
         began = time.perf_counter()
         attempts = 1

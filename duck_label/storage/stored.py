@@ -186,7 +186,11 @@ class _Here:
         self._lock = FileLock(where / f"{digest}.lock", timeout=0)
 
     def hold(self) -> bool:
-        """Exclude others of this machine; says whether none was there."""
+        """Exclude others of this machine; says whether none was there.
+
+        Raises:
+            OutputError: where the lock cannot be written, or strangers could have put it there.
+        """
         try:
             self._last.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _refuse_strangers(self._last.parent)

@@ -59,7 +59,11 @@ class Store:
         return name if "://" in name else f"{self.scheme}://{name.lstrip('/')}"
 
     def find(self, item: str) -> tuple[list[str], list[str]]:
-        """The files that a file, folder or pattern stands for; of a folder also what is no bars."""
+        """The files that a file, folder or pattern stands for; of a folder also what is no bars.
+
+        Raises:
+            InputError: for what is not there or cannot be read, or a table with a log of its own.
+        """
         with complaints(item, InputError):
             if has_magic(item):
                 found = self.files.glob(item, detail=True)
