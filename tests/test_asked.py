@@ -184,7 +184,7 @@ def test_files_that_stand_are_not_read_where_nothing_is_to_do(
     times = [START + timedelta(hours=15)]
     events = {"file": events_at(tmp_path / "events.parquet", times)}
     run(bars, tmp_path / "out", events=events)
-    monkeypatch.setattr(Asked, "told", lambda *_: pytest.fail("they are read"))
+    monkeypatch.setattr(Asked, "with_digests", lambda *_: pytest.fail("they are read"))
     assert run(bars, tmp_path / "out", events=events).chunks_labeled == 0
 
 

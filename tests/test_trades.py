@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import golden
-from duck_label import LabelingConfig, queries
+from duck_label import LabelingConfig, query_names
 from duck_label.barriers import Barrier
 from duck_label.cli.story import tell
 from duck_label.connection import PREPARATION
@@ -280,8 +280,8 @@ def test_random_configurations_agree_with_the_walk(
         "run": {**cut["run"], "chunk": chunk},
     }
     with folder() as place, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queries, "BLOCK_BARS", block_bars)
-        patch.setattr(queries, "_TRAIL_BARS", trail_bars)
+        patch.setattr(query_names, "BLOCK_BARS", block_bars)
+        patch.setattr(query_names, "_TRAIL_BARS", trail_bars)
         order = np.random.default_rng(seed).permutation(len(bars))
         write(place / "bars", [bars.take(np.sort(part)) for part in np.array_split(order, files)])
         labeled = label(
