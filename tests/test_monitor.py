@@ -113,15 +113,15 @@ def test_lows_of_any_number_take_bounded_room() -> None:
 def test_peaks_are_those_of_each_stretch_and_of_all() -> None:
     watched = monitor(10, 20, 50, 40, 30, 5)
     watched.start_monitoring()
-    with watched.stretch() as first:
+    with watched.measure_peaks() as first:
         watched.sample()
-        with watched.stretch() as inside, watched.stretch() as beside:
+        with watched.measure_peaks() as inside, watched.measure_peaks() as beside:
             watched.sample()
             watched.sample()
         watched.sample()
-    with watched.stretch() as after:
+    with watched.measure_peaks() as after:
         watched.sample()
-    with watched.stretch() as empty:
+    with watched.measure_peaks() as empty:
         pass
     peaks = [one.rss_bytes for one in (first, inside, beside, after, empty)]
     assert peaks == [50 * MB, 50 * MB, 50 * MB, 5 * MB, 0]

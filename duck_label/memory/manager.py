@@ -80,7 +80,7 @@ class MemoryManager:
         self.counts: Counter[str] = Counter()
         self.freed_bytes = 0
         self._lines = (cleanup_threshold, critical_threshold, emergency_threshold)
-        self._over = (cleanup_threshold or 0.8) - _HYSTERESIS
+        self._recovered_below = (cleanup_threshold or 0.8) - _HYSTERESIS
         self._callbacks: list[Callable[[], object]] = []
         self._listeners: list[Callable[[MemoryEvent], object]] = []
         self._release: Callable[[], object] = _nothing
@@ -171,7 +171,7 @@ class MemoryManager:
         self._was_critical = is_critical
         passed = [line for line in range(len(self._lines)) if self._is_above(line, rss)]
         level = 1 + passed[-1] if passed else 0
-        if level > self._level or (self._level and rss < self._over * self.limit_bytes):
+        if level > self._level or (self._level and rss < self._recovered_below * self.limit_bytes):
             self._level = level if level > self._level else 0
             self.report(_LEVELS[self._level], self._standing(rss), rss, rss)
 

@@ -112,7 +112,7 @@ class PerformanceMonitor:
         self.total_rows = total_rows
         self._rows = self._updates = 0
         self._peak = self._peak_spill = 0
-        self._stretches: list[Peaks] = []
+        self._open_peaks: list[Peaks] = []
         self._beside_duckdb_when_warm = self._fragmentation = 0
         self._stages: dict[str, float] = {}
         self._lows: list[tuple[float, int]] = []
@@ -120,7 +120,7 @@ class PerformanceMonitor:
         self._lows_seen = 0
         self._sampled = -math.inf
         # What a listener raised where nobody would see it.
-        self._kept: Exception | None = None
+        self._listener_error: Exception | None = None
 
     def start_monitoring(self, total_rows: int = 0) -> None:
         """Begin to measure work on so many rows."""
@@ -135,7 +135,7 @@ class PerformanceMonitor:
         Takes a snapshot, unless the last one was taken a moment ago. Raises what a listener raised
         in the thread that samples.
         """
-        self._raise_kept()
+        self._raise_listener_error()
         if time.perf_counter() - self._sampled >= self._interval:
             self.sample()
         self._rows = max(self._rows, rows)
@@ -179,7 +179,7 @@ class PerformanceMonitor:
 
         Raises what a listener raised in the thread that samples.
         """
-        self._raise_kept()
+        self._raise_listener_error()
         began = time.perf_counter()
         self._manager.place = (chunk, step)
         try:
@@ -207,25 +207,25 @@ class PerformanceMonitor:
             )
             self._peak = max(self._peak, rss)
             self._peak_spill = max(self._peak_spill, spill or 0)
-            for stretch in self._stretches:
-                stretch.rss_bytes = max(stretch.rss_bytes, rss)
-                stretch.spill_bytes = max(stretch.spill_bytes, spill or 0)
+            for peaks in self._open_peaks:
+                peaks.rss_bytes = max(peaks.rss_bytes, rss)
+                peaks.spill_bytes = max(peaks.spill_bytes, spill or 0)
             with suppress(OSError):  # a full disk ends the record, not the work
                 self._series.add(snapshot)
         self._observe(snapshot)
         return snapshot
 
     @contextmanager
-    def stretch(self) -> Iterator[Peaks]:
+    def measure_peaks(self) -> Iterator[Peaks]:
         """The peaks inside a `with` block, of all that the process does meanwhile."""
         peaks = Peaks()
         with self._sampling:
-            self._stretches.append(peaks)
+            self._open_peaks.append(peaks)
         try:
             yield peaks
         finally:
             with self._sampling:
-                self._stretches.remove(peaks)
+                self._open_peaks.remove(peaks)
 
     def note_low(self) -> MemorySnapshot:
         """Take a reading right after a cleanup: from these lows, growth and leaks are told."""
@@ -300,12 +300,12 @@ class PerformanceMonitor:
             try:
                 self.sample()
             except Exception as error:  # whoever works finds it at the next step; watching goes on
-                self._kept = self._kept or error
+                self._listener_error = self._listener_error or error
 
-    def _raise_kept(self) -> None:
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            raise kept
+    def _raise_listener_error(self) -> None:
+        error, self._listener_error = self._listener_error, None
+        if error is not None:
+            raise error
 
 
 def _beside_duckdb(snapshot: MemorySnapshot) -> int:

@@ -81,7 +81,7 @@ class ChunkLabeler:
         """
         began = time.perf_counter()
         attempts = 1
-        with self._watch.monitor.stretch() as peaks:
+        with self._watch.monitor.measure_peaks() as peaks:
             if alone:
                 work = partial(self._attempt, chunk, alone=True)
                 (part, low), attempts = self._watch.attempt(chunk.name, work)

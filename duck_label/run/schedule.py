@@ -91,7 +91,7 @@ class Schedule:
         self._flights: dict[Chunk, _Flight] = {}
         # What did not fit beside others.
         self._alone: set[Chunk] = set()
-        self._knows = bool(done) or factor != 1.0 or self._has_ample_memory()
+        self._is_calibrated = bool(done) or factor != 1.0 or self._has_ample_memory()
 
     @property
     def rows_per_chunk(self) -> int:
@@ -136,7 +136,7 @@ class Schedule:
 
     def _calibrating(self, chunks: list[Chunk]) -> list[Chunk]:
         """Begin with a piece of an automatic chunk, where it is not known what a bar needs."""
-        if self._knows or self._run.chunk != "auto" or len(chunks) < 2:
+        if self._is_calibrated or self._run.chunk != "auto" or len(chunks) < 2:
             return chunks
         first, *later = chunks
         piece, *pieces = split(self._density, first, first.rows // _CALIBRATION + 1)
@@ -168,7 +168,7 @@ class Schedule:
                 queue.appendleft(result.chunk)
                 continue
             if isinstance(result, Failed) and not flight.alone:
-                self._land(result, flight)
+                self._retry_alone(result, flight)
                 queue.appendleft(result.chunk)
                 continue
             if isinstance(result, Failed):
@@ -180,14 +180,14 @@ class Schedule:
             bars = flight.bars - result.chunk.rows + record.bars
             record = replace(record, attempts=record.attempts + more, bars_in_flight=bars)
             self.predictor.learn(bars, record.peak_rss_bytes)
-            self._knows = True
+            self._is_calibrated = True
             yield result.chunk, record, len(queue) + crew.busy
 
     def _ready(self, queue: deque[Chunk], crew: Crew) -> list[Task]:
         """The chunks to begin now: as many as the crew has room for, and as fit in the budget."""
         ready: list[Chunk] = []
         # What a bar needs is seen on one chunk before others are begun.
-        room = crew.room if self._knows else 1
+        room = crew.room if self._is_calibrated else 1
         while queue and crew.busy + len(ready) < room:
             chunk = queue.popleft()
             if len(pieces := self._pieces(chunk)) > 1:
@@ -229,7 +229,7 @@ class Schedule:
             <= _A_LITTLE * self.predictor.rows_within(self._comfortable)
         )
 
-    def _land(self, failed: Failed, flight: _Flight) -> None:
+    def _retry_alone(self, failed: Failed, flight: _Flight) -> None:
         """Memory failed a chunk beside others: it is tried alone, and fewer are in flight."""
         self._alone.add(failed.chunk)
         self._most = min(self._most, max(1, flight.most // 2))

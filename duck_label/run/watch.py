@@ -26,8 +26,8 @@ from duck_label.run.reporter import Reporter
 
 Result = TypeVar("Result")
 
-# Where more than this part of the budget, and this much, is held by nobody between chunks, DuckDB
-# is closed and opened anew.
+# Where fragmentation between chunks is more than this part of the budget, and than this much,
+# DuckDB is closed and opened anew.
 _FRAGMENTED = 0.1
 _FRAGMENTED_BYTES = 64 * MB
 
@@ -146,7 +146,7 @@ class Watch:
         return self.settle() if alone else self.monitor.sample()
 
     def settle(self) -> MemorySnapshot:
-        """Where no chunk is in hand: see what is held, and get rid of what nobody holds."""
+        """Where no chunk is in hand: measure fragmentation, and get rid of much of it."""
         low = self.monitor.note_low()
         lost = self.monitor.fragmentation_bytes
         if lost > max(_FRAGMENTED * self.manager.limit_bytes, _FRAGMENTED_BYTES):

@@ -127,7 +127,7 @@ class Weigher:
             chunk = chunk_of(record)
             began = time.perf_counter()
             work = partial(self._weighed, record)
-            with self._watch.monitor.stretch() as peaks:
+            with self._watch.monitor.measure_peaks() as peaks:
                 weighed, attempts = self._watch.attempt(chunk.name, work)
             seconds = round(time.perf_counter() - began, 3)
             self._ledger.finish_weighing(weighed, seconds)

@@ -21,8 +21,8 @@ from duck_label.records.chunk import ChunkRecord
 from duck_label.run.chunks import ChunkLabeler
 from duck_label.run.watch import Watch
 
-# After so many chunks that were labeled beside others, all of them land: only when none is in hand
-# can be seen what memory nobody holds.
+# After so many chunks that were labeled beside others, no new one begins until all have landed:
+# fragmentation can be measured only when none is in hand.
 _LANDINGS = 16
 # Seconds between two attempts to end a statement: one may just not have begun.
 _INSISTENCE = 0.05
