@@ -25,7 +25,7 @@ from duck_label.errors import (
 )
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
-from duck_label.run.asked import Asked
+from duck_label.run.asked import AskedDigests
 from duck_label.run.given import given
 from duck_label.run.results import RunSummary
 from labeling import label, read
@@ -184,7 +184,7 @@ def test_files_that_stand_are_not_read_where_nothing_is_to_do(
     times = [START + timedelta(hours=15)]
     events = {"file": events_at(tmp_path / "events.parquet", times)}
     run(bars, tmp_path / "out", events=events)
-    monkeypatch.setattr(Asked, "with_digests", lambda *_: pytest.fail("they are read"))
+    monkeypatch.setattr(AskedDigests, "with_digests", lambda *_: pytest.fail("they are read"))
     assert run(bars, tmp_path / "out", events=events).chunks_labeled == 0
 
 

@@ -28,7 +28,7 @@ from duck_label.records.checked import Checked, Rounded, month_name
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
 from duck_label.run import changes
-from duck_label.run.asked import Asked, asking_files
+from duck_label.run.asked import AskedDigests, asking_files
 from duck_label.run.changes import input_files
 from duck_label.run.finished import known
 
@@ -226,7 +226,7 @@ class _Admission:
             weighing = weighing_of(self.config, month)
             new_bars = changes.new_bars(new, ledger.chunks(), self.before, weighing)
             ledger.withdraw(new_bars.stale)
-        asked = Asked(self.database, self.source, self.config, context)
+        asked = AskedDigests(self.database, self.source, self.config, context)
         otherwise = asked.otherwise(ledger.chunks(), self.before, asking)
         ledger.withdraw(otherwise)
         return new_bars, otherwise

@@ -46,8 +46,8 @@ def _found_by(path: str, output: str) -> list[str | int]:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the events and sessions of files ask for in the input, as they are now.
+class AskedDigests:
+    """Digests of what events and sessions of files ask for in the input, as they are now.
 
     The table `session_times` must be there, where the configuration names sessions.
     """

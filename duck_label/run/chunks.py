@@ -23,7 +23,7 @@ from duck_label.memory.budget import MemorySnapshot
 from duck_label.queries import LABEL_STEPS, label_steps, render
 from duck_label.records.chunk import ChunkRecord, Reach
 from duck_label.run.admission import Bars
-from duck_label.run.asked import Asked
+from duck_label.run.asked import AskedDigests
 from duck_label.run.watch import Watch
 from duck_label.whole import sealed
 
@@ -57,7 +57,7 @@ class ChunkLabeler:
         self._steps = {
             step: render(step, bars.context) for step in label_steps(bars.context["trades"])
         }
-        self._files = Asked(connection, bars.source, config, bars.context)
+        self._asked = AskedDigests(connection, bars.source, config, bars.context)
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
         # A horizon in bars is first looked for as if they were a second apart.
@@ -128,7 +128,7 @@ class ChunkLabeler:
         if bars == 0:
             return None
         reach = self._find_margins(chunk, values)
-        (reach,) = self._files.with_digests([(chunk.start, chunk.end, reach)])
+        (reach,) = self._asked.with_digests([(chunk.start, chunk.end, reach)])
         values |= self._bars.between(reach.first, reach.last + 1)
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")

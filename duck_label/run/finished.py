@@ -20,7 +20,7 @@ from duck_label.records.checked import Checked
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
 from duck_label.run import changes
-from duck_label.run.asked import Asked, asking_files
+from duck_label.run.asked import AskedDigests, asking_files
 from duck_label.run.changes import input_files, refuse_conflict
 from duck_label.run.weighing import Weights
 
@@ -86,7 +86,9 @@ def _asked_otherwise(
         {**parameters(config, source.bars), "files": source.paths},
     )
     keep_sessions(database, source, config, context)
-    return Asked(database, source, config, context).otherwise(ledger.chunks(), checked, asking)
+    return AskedDigests(database, source, config, context).otherwise(
+        ledger.chunks(), checked, asking
+    )
 
 
 def lasting(
