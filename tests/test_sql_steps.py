@@ -300,8 +300,10 @@ def test_touches_are_the_first_at_or_after_the_entry(database: Database, scale: 
     down = f"select rungs_down.entry // {scale}, rungs_down.bar from rungs_down {shared}"
     assert database.rows(down) == [(10, 2), (11, 3)]
     # Bar 3 enters at bar 4, after both touches that bar 1 found: it and bar 4 ask for themselves.
-    late = database.rows("select bar, is_late_up, is_late_down from lone_bars order by bar")
-    assert late == [(3, True, True), (4, True, True)]
+    lone = database.rows(
+        "select bar, enters_after_up, enters_after_down from lone_bars order by bar"
+    )
+    assert lone == [(3, True, True), (4, True, True)]
     # From the rung on, 12 and 14, or 13 and 15. The rungs of bars 3 and 4 are their entry bars.
     far = f"select entry // {scale}, rung, bar_1, bar_2 from touches_up order by entry, rung"
     assert database.rows(far) == [(10, 3, 3, 6), (10, 4, 5, 6), (10, 5, 5, 6), (11, 5, 5, None)]
@@ -322,8 +324,10 @@ def test_a_bar_that_is_late_on_one_side_keeps_the_touch_of_the_other(database: D
     make_series(database, config)
     run(database, "05_crossings", config)
     run(database, "06_touches", config)
-    late = database.rows("select bar, is_late_up, is_late_down from lone_bars order by bar")
-    assert late == [(3, False, True), (4, False, True), (5, False, True)]
+    lone = database.rows(
+        "select bar, enters_after_up, enters_after_down from lone_bars order by bar"
+    )
+    assert lone == [(3, False, True), (4, False, True), (5, False, True)]
     columns = "series integer, bar bigint, roll_bar bigint, roll_clock bigint"
     make(database, "rolled_paths", columns, [])
     run(database, "07_trades", config)
@@ -341,7 +345,7 @@ def test_the_last_bar_of_a_block_can_be_late_by_one(database: Database) -> None:
     make_series(database, config)
     run(database, "05_crossings", config)
     run(database, "06_touches", config)
-    assert database.rows("select bar, is_late_down from lone_bars") == [(3, True)]
+    assert database.rows("select bar, enters_after_down from lone_bars") == [(3, True)]
 
 
 # A walk of steps of hundreds of price increments: cells are wide, and many end inside them.

@@ -9,11 +9,11 @@
 -- Neighbours share entry prices, and with them their questions. The nearest barrier is asked for once per entry
 -- price and block of {{ block_bars }} bars, from the first of them on. If a bar of the block enters no later than at the touch,
 -- nothing before it touched, and the answer is its answer too. The few bars that enter after it, on either side, are
--- late: each is a question of its own. (`least` passes over a side that is never touched.)
+-- lone: each is a question of its own. (`least` passes over a side that is never touched.)
 --
 -- A path reaches a farther barrier no earlier than a nearer one. So the farther ones are asked for only from the
 -- first touch of the nearest one on, the rung, and the answer is the same for all questions that share entry price
--- and rung. A late bar asks for all barriers from its entry bar on, which is a rung like any other.
+-- and rung. A lone bar asks for all barriers from its entry bar on, which is a rung like any other.
 --
 -- Where a mode takes its direction from the bars, their side tells how far a barrier lies: an entry price is then one
 -- of a side, here and wherever questions are told apart by it.
@@ -156,7 +156,7 @@ select
     (select count(*) from questions) + row_number() over () as question,
     early_touches.question as shared_question
     {%- for side in sides %},
-    coalesce(bars.bar >= early_touches.touch_{{ side.name }}, false) as is_late_{{ side.name }}
+    coalesce(bars.bar >= early_touches.touch_{{ side.name }}, false) as enters_after_{{ side.name }}
     {%- endfor %}
 from bars
 inner join early_touches
@@ -190,7 +190,7 @@ select
     entry_clock as clock,
     {{ side.sign }}entry_{{ side.extreme }} as reach
 from lone_bars
-where is_late_{{ side.name }}
+where enters_after_{{ side.name }}
 
 union all by name
 
@@ -199,7 +199,7 @@ select
     rungs.* exclude (question)
 from lone_bars
 inner join rungs_{{ side.name }} as rungs on lone_bars.shared_question = rungs.question
-where not lone_bars.is_late_{{ side.name }};
+where not lone_bars.enters_after_{{ side.name }};
 
 create or replace temp table touches_{{ side.name }} as
 with
