@@ -1,10 +1,10 @@
 -- Purpose:    which of a mode's two barriers is touched first, and where, for all bars that ask the same
 -- Grain:      one row per question
 -- In:         `questions`, `series`, `rungs_SIDE`, `touches_SIDE`; SIDE is up or down
--- Out:        temp table `trades`; for mode N: `touch_bar_N` and `touch_clock_N` (the first bar that touches a barrier),
---             `touched_N` (which of both) and `is_tied_N` (whether that bar touches both); where one of its barriers is
---             the bar's own, or its stop trails, `target_bar_N` and `stop_bar_N` in their place, as far as bars share
---             them; `is_unknown_N` (whether a percentage of the entry has no distance)
+-- Out:        temp table `trades`; for mode N: `touch_bar_N` and `touch_clock_N` (the first bar that touches a
+--             barrier), `touched_N` (which of both) and `is_tied_N` (whether that bar touches both); where one of its
+--             barriers is the bar's own, or its stop trails, `target_bar_N` and `stop_bar_N` in their place, as far as
+--             bars share them; `is_unknown_N` (whether a percentage of the entry has no distance)
 --
 -- All bars of a question share the first touch of every barrier whose distance they share, and with it which of a
 -- mode's two barriers is touched first, and where: that is their trade. A barrier that is never touched has no bar and
