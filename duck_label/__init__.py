@@ -74,7 +74,9 @@ __all__ = [
 ]
 
 # Where each is, and under what name.
-_HOMES = dict.fromkeys(__all__, "duck_label.config") | {
+_HOMES = {
+    "LabelingConfig": "duck_label.config",
+    **dict.fromkeys(("Instrument", "TradingMode", "Weights"), "duck_label.rules"),
     **{name: "duck_label.errors" for name in __all__ if name.endswith("Error")},
     "MemoryManager": "duck_label.memory.manager",
     "MemorySnapshot": "duck_label.memory.budget",
