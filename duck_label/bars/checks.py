@@ -81,27 +81,7 @@ def find_bad_bars(
     own = database.rows(render("checks/bad_bars", context), {"files": paths or source.paths})
     files = {"files": source.paths}
     symbol = context["symbol_of"]("source")
-    database.run(
-        f"create or replace temp table duplicates as select {symbol} as symbol, "
-        f"{context['time']('source')} as bar_time from {context['source']} as source limit 0",
-        files,
-    )
-    database.keep("duplicates")
-    in_order = 1 in database.row(render("checks/in_order", context), files)
-    duplicates = render("checks/duplicates", context)
-    for start, end in () if in_order else ranges:
-        values = {
-            "files": source.paths_between(start, end),
-            "chunk_from": source.moment(start),
-            "chunk_until": source.moment(end),
-        }
-        database.run(duplicates, values)
-        if context["keeps_first"]:
-            database.run(render("checks/repeats", context), values)
-            database.run(
-                "delete from duplicates as d using repeats as r "
-                "where d.symbol = r.symbol and d.bar_time = r.bar_time"
-            )
+    _find_duplicates(database, source, context, ranges)
     counts = Counter({(file, rule): bars for file, rule, bars in own})
     if not counts and database.row("select count(*) from duplicates") == (0,):
         return BadBars({}, 0)
@@ -117,6 +97,42 @@ def find_bad_bars(
         if copies:
             counts[file, "duplicate"] += copies
     return BadBars(dict(sorted(counts.items())), by_symbol.total(), by_symbol)
+
+
+def _find_duplicates(
+    database: Database,
+    source: Source,
+    context: Mapping[str, Any],
+    ranges: Iterable[tuple[int, int]],
+) -> None:
+    """Leave the symbols and times that several bars have, in some ranges, in `duplicates`.
+
+    Where each bar comes after the one before it, by time or by symbol, there are none.
+    """
+    files = {"files": source.paths}
+    database.run(
+        f"create or replace temp table duplicates as select {context['symbol_of']('source')} "
+        f"as symbol, {context['time']('source')} as bar_time "
+        f"from {context['source']} as source limit 0",
+        files,
+    )
+    database.keep("duplicates")
+    if 1 in database.row(render("checks/in_order", context), files):
+        return
+    duplicates = render("checks/duplicates", context)
+    for start, end in ranges:
+        values = {
+            "files": source.paths_between(start, end),
+            "chunk_from": source.moment(start),
+            "chunk_until": source.moment(end),
+        }
+        database.run(duplicates, values)
+        if context["keeps_first"]:
+            database.run(render("checks/repeats", context), values)
+            database.run(
+                "delete from duplicates as d using repeats as r "
+                "where d.symbol = r.symbol and d.bar_time = r.bar_time"
+            )
 
 
 def quarantine(database: Database, source: Source, context: Mapping[str, Any], path: Path) -> None:

@@ -198,8 +198,16 @@ def _make_sure_of_agreement(
                 "has: write it into all files, or into none"
             )
     settled = _settled(database, folders, name)
-    wanted = [path for path in folders if path not in settled]
-    if not wanted:
+    _compare(database, {p: key for p, key in folders.items() if p not in settled}, name, kind)
+
+
+def _compare(database: Database, folders: Mapping[str, str | None], name: str, kind: str) -> None:
+    """Read a column of files to compare it with what their folders say.
+
+    Raises:
+        InputError: naming a file whose column holds another value.
+    """
+    if not folders:
         return
     column = identifier(name)
     rows = database.rows(
@@ -219,7 +227,7 @@ def _make_sure_of_agreement(
         """,
         {
             "files": [
-                {**file, "duck_label_key": folders[file["filename"]]} for file in exactly(wanted)
+                {**file, "duck_label_key": folders[file["filename"]]} for file in exactly(folders)
             ]
         },
     )

@@ -271,15 +271,21 @@ def _suggest_instruments(
             reasons.append(f"rolls: {why}")
         if reasons:
             suggestion.add(f"instruments.{family.pattern}", keys, "; ".join(reasons))
-    scaled = None if typical is None or "modes" in given else modes(typical)
+    if typical is not None and "modes" not in given:
+        third = horizon_seconds(config) // 3
+        _suggest_modes(typical, third, main.members[0].interval_seconds, suggestion)
+
+
+def _suggest_modes(
+    typical: float, seconds: int, interval_seconds: float | None, suggestion: Suggestion
+) -> None:
+    """Barriers that prices reach: they move so many ticks (`typical`) in so many seconds."""
+    scaled = modes(typical)
     if scaled is not None:
-        third = horizon_seconds(config) // 3
-        suggestion.add(
-            "modes", scaled, f"prices move {typical:,.0f} ticks in {third:,} seconds (median)"
-        )
-    if typical and main.members[0].interval_seconds and "modes" not in given:
-        third = horizon_seconds(config) // 3
-        bars = max(2, round(third / main.members[0].interval_seconds))
+        reason = f"prices move {typical:,.0f} ticks in {seconds:,} seconds (median)"
+        suggestion.add("modes", scaled, reason)
+    if typical and interval_seconds:
+        bars = max(2, round(seconds / interval_seconds))
         suggestion.remarks += _volatility_mode(scaled, typical, bars)
 
 
