@@ -21,10 +21,11 @@ from duck_label.cli import main
 from duck_label.config import LabelingConfig
 from duck_label.errors import InputError
 from duck_label.settings import load
+from duck_label.validation.column_names import guess_columns
 from duck_label.validation.comments import put_into, sets_nothing
 from duck_label.validation.families import families, main_family, roll_gap, roll_gaps
 from duck_label.validation.price_grids import INCREMENTS, Fit, SymbolGrid, grid
-from duck_label.validation.suggestion import common_ticks, guess_columns, modes
+from duck_label.validation.suggestion import common_ticks, modes
 from duck_label.validation.survey import Move, SymbolReport
 from duck_label.validation.validation import Validation, validate
 from labeling import write

@@ -12,9 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from duck_label.bars.schema import suits
 from duck_label.config import LabelingConfig
-from duck_label.config_keys import BAR_COLUMNS
 from duck_label.rules import DEFAULT_MODES
 from duck_label.settings import Settings, nested
 from duck_label.toml_writing import written
@@ -22,19 +20,6 @@ from duck_label.validation.families import Family, families, main_family, roll_g
 from duck_label.validation.price_grids import SymbolGrid
 from duck_label.validation.survey import SymbolReport, horizon_seconds
 
-# What vendors and libraries call our columns, in lower case.
-_NAMES = {
-    "timestamp": (
-        "ts_event datetime date_time time ts timestamp_utc time_utc bar_time window_start "
-        "open_time opentime start_time date t __index_level_0__"
-    ),
-    "open": "open_price px_open first o",
-    "high": "high_price px_high max h",
-    "low": "low_price px_low min l",
-    "close": "close_price px_close px_last last c",
-    "volume": "vol total_volume tick_volume trade_volume volume_traded qty quantity size v",
-    "symbol": "ticker sym instrument raw_symbol instrument_id contract code pair product s",
-}
 # The default targets are 1.2, 1.6 and 2 times what ES moves in a third of the horizon.
 _TYPICAL_TICKS, _TOLERANCE = 10, 1.5
 # Where prices lie on no grid: the parts of a tick they are rounded to, and the least height.
@@ -120,25 +105,6 @@ def given(settings: Settings) -> Suggestion:
             value = {name: item for name, item in value.items() if item is not None}
         kept.add(key, value, origin)
     return replace(kept, given=frozenset(kept.values))
-
-
-def guess_columns(columns: Mapping[str, str], config: LabelingConfig) -> dict[str, str]:
-    """Our columns that the files call otherwise, and their names there.
-
-    `columns` are names with types: a column whose type suits comes before one that only has a
-    likely name.
-    """
-    by_lower = {name.lower(): name for name in columns}
-    guessed: dict[str, str] = {}
-    for ours in BAR_COLUMNS:
-        if ours in config.columns or ours in columns:
-            continue
-        likely = [by_lower[name] for name in (ours, *_NAMES[ours].split()) if name in by_lower]
-        likely = [theirs for theirs in likely if theirs not in BAR_COLUMNS]
-        likely.sort(key=lambda theirs: not suits(ours, columns[theirs]))
-        if likely:
-            guessed[ours] = likely[0]
-    return guessed
 
 
 def modes(typical_ticks: float) -> list[dict[str, Any]] | None:

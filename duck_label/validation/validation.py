@@ -28,6 +28,7 @@ from duck_label.settings import Settings, nested, settings_of
 from duck_label.storage.places import Found, find_files
 from duck_label.storage.scratch import scratch
 from duck_label.validation import suggestion as guess
+from duck_label.validation.column_names import guess_columns
 from duck_label.validation.comments import put_into, sets_nothing
 from duck_label.validation.session_fit import session_oddities
 from duck_label.validation.suggestion import Suggestion
@@ -144,7 +145,7 @@ class _Examination:
         readable = self._readable(found.paths)
         columns = dict(common_columns(database, readable).columns)
         columns |= {key: "VARCHAR" for path in readable for key in folder_keys(path)} | columns
-        for ours, theirs in guess.guess_columns(columns, self._config).items():
+        for ours, theirs in guess_columns(columns, self._config).items():
             self._suggestion.add(f"columns.{ours}", theirs, "called so in the files")
         units = guess_units(database, readable, columns, self._suggestion.config())
         for key, value, reason in units:
