@@ -405,3 +405,60 @@ def test_weighing_knows_from_the_output_that_there_is_uniqueness(
     refused = CliRunner().invoke(main, ["weigh", "without", *factors])
     assert refused.exit_code == 2
     assert "set uniqueness = true" in refused.stderr
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, room: Any, name: str, out: Path) -> None:
+    """Let the parts be weighed, once, when a look calls something for the first time."""
+    called = getattr(room, name)
+    weighings = [LabelingConfig(**OTHERS)]
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        while weighings:
+            duck_label.weigh(out, weighings.pop())
+        return called(*arguments, **options)
+
+    monkeypatch.setattr(room, name, call)
+
+
+def test_statistics_do_not_mix_before_and_after(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import duck_label.look.stats
+
+    meanwhile(monkeypatch, duck_label.look.stats, "groups", out)
+    with pytest.raises(InputError, match=r"weigh has written 2024-02-26.* anew .*read them once"):
+        duck_label.statistics(out)
+    assert duck_label.statistics(out).part_files == 3
+
+
+def test_a_query_does_not_write_before_and_after_into_one_file(
+    out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, pq, "ParquetWriter", out)
+    target = tmp_path / "found.parquet"
+    asked = ["sql", str(out), "-o", str(target)]
+    told = CliRunner().invoke(main, [*asked, "from labels"])
+    assert told.exit_code == 3
+    assert "anew while labels were read" in told.stderr
+    assert not target.exists()
+    assert CliRunner().invoke(main, [*asked, "from labels"]).exit_code == 0
+    assert pq.read_table(target).equals(read(out))
+
+
+def test_a_query_of_records_does_not_care_for_weighing(out: Path) -> None:
+    with open_output(out) as opened:
+        with opened.unchanged("select count(*) from chunks"):
+            duck_label.weigh(out, LabelingConfig(**OTHERS))
+        with pytest.raises(InputError, match="weigh has written"), opened.unchanged("@win_rates"):
+            duck_label.weigh(out, LabelingConfig(as_of=date(2024, 11, 3)))
+
+
+def test_a_part_that_is_weighed_while_it_is_checked_is_not_damaged(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duck_label.look.check
+
+    meanwhile(monkeypatch, duck_label.look.check, "open_file", out)
+    found = check(out)
+    assert (found.parts, found.faults) == (3, [])
+    part = min(out.glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+    assert len(check(out).damaged) == 1

@@ -143,9 +143,10 @@ def sql(
         form = kind or writing.format_of(target)
 
         def answer() -> None:
+            unchanged = output.unchanged(asked)
             result = output.sql(asked, **values)
             if result is not None:
-                writing.write(result, form, target, rows)
+                writing.write(result, form, target, rows, unchanged)
 
         output.interruptible(answer)
 

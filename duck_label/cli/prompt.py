@@ -66,9 +66,10 @@ def _answer(output: Output, text: str, kind: str, most_rows: int) -> None:
         query = text.rstrip(";") if text.startswith("@") else text
 
         def answer() -> None:
+            unchanged = output.unchanged(query)
             result = output.sql(query)
             if result is not None:
-                write(result, kind, None, most_rows)
+                write(result, kind, None, most_rows, unchanged)
 
         output.interruptible(answer)
     except DuckLabelError as error:

@@ -10,6 +10,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -41,8 +42,16 @@ def format_of(path: Path | None) -> str:
     return _SUFFIXES[path.suffix.lower()]
 
 
-def write(result: Any, kind: str, path: Path | None, most_rows: int) -> None:
+def write(
+    result: Any,
+    kind: str,
+    path: Path | None,
+    most_rows: int,
+    reading: AbstractContextManager[object],
+) -> None:
     """Write a DuckDB relation to stdout or a file, whole or not at all.
+
+    What `reading` raises at its end, when all rows are read, keeps the file from being written.
 
     Raises:
         QueryError: for Parquet on stdout.
@@ -52,9 +61,10 @@ def write(result: Any, kind: str, path: Path | None, most_rows: int) -> None:
     if path is None:
         if kind == "parquet":
             raise QueryError("Parquet goes to a file: pass -o FILE")
-        _write(result, kind, sys.stdout.buffer, most_rows)
+        with reading:
+            _write(result, kind, sys.stdout.buffer, most_rows)
         return
-    with whole(path) as file:
+    with whole(path) as file, reading:
         _write(result, kind, file, most_rows)
 
 

@@ -77,7 +77,7 @@ def check(folder: str | Path) -> Checkup:
             # Its range may have been labeled again, in other chunks.
             missing += [name] if without((record.start, record.end), done) else []
             continue
-        reason = _fault(ledger.output.address(name), record, contents[name])
+        reason = _fault_by_now(ledger, record, contents[name])
         if reason is None:
             parts += 1
         else:
@@ -94,6 +94,18 @@ def refuse(found: Checkup) -> None:
     """
     if found.faults:
         raise DamagedOutputError("\n".join(f"{found.folder}/{fault}" for fault in found.faults))
+
+
+def _fault_by_now(ledger: Ledger, record: ChunkRecord, size: int | None) -> str | None:
+    """How a part differs from what was written last: a weighing may have replaced it meanwhile."""
+    name = str(record.file)
+    while (reason := _fault(ledger.output.address(name), record, size)) is not None:
+        ledger.output.fetch()
+        now = next((one for one in ledger.recorded() if one.file == name), record)
+        if now == record:
+            break
+        record, size = now, ledger.output.contents().get(name)
+    return reason
 
 
 def _fault(address: str, record: ChunkRecord, size: int | None) -> str | None:

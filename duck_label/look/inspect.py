@@ -12,7 +12,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from duck_label.fields import nearest
 from duck_label.identity import config_of
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.look.resources import MEMORY_LIMIT, Resources
+from duck_label.look.unchanged import Unchanged
 from duck_label.queries import render, sql_folder
 from duck_label.records.checked import Checked
 from duck_label.records.chunk import ChunkRecord
@@ -36,6 +37,9 @@ from duck_label.records.views import label_views, record_views
 from duck_label.storage.filesystem import READS_ONLY, StoredFiles
 from duck_label.storage.names import is_url, scheme_of
 from duck_label.storage.scratch import scratch
+
+# What a query of part files has in it.
+_LABELS = re.compile(r"\blabels|parquet", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -155,6 +159,11 @@ class Output:
         """The finished chunks, as they are recorded by now."""
         self._ledger.output.fetch()
         return self._ledger.chunks()
+
+    def unchanged(self, query: str = "from labels") -> AbstractContextManager[object]:
+        """What makes sure, around a query of labels, that no part is written anew meanwhile."""
+        text = saved_query(query[1:].strip()).text if query.startswith("@") else query
+        return Unchanged(self._ledger) if _LABELS.search(text) else nullcontext()
 
     @property
     def part_files(self) -> str:

@@ -6,7 +6,8 @@ and again, also by several processes, and batches need no more memory for many y
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,34 +60,26 @@ class Labels:
         if rows < 1:
             raise QueryError(f"rows={rows}: a batch has at least one row")
         opened = Output(self.output, self._resources)
-        parts = _parts(opened)
+        unchanged = opened.unchanged()
         try:
             reader = self._query(opened, "read/rows").to_arrow_reader(rows)
         except QueryError as error:  # the query is ours: what fails are the files
             opened.close()
             raise self._told(str(error)) from error
-        return pa.RecordBatchReader.from_batches(reader.schema, self._stream(opened, reader, parts))
+        batches = self._stream(opened, reader, unchanged)
+        return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
     def _stream(
-        self, opened: Output, reader: pa.RecordBatchReader, parts: Mapping[str, str | None]
+        self,
+        opened: Output,
+        reader: pa.RecordBatchReader,
+        unchanged: AbstractContextManager[object],
     ) -> Iterator[pa.RecordBatch]:
-        with opened:
+        with opened, unchanged:
             try:
                 yield from reader
             except (OSError, pa.ArrowException) as error:
-                self._refuse_others(opened, parts)
                 raise self._told(str(error)) from error
-            self._refuse_others(opened, parts)
-
-    def _refuse_others(self, opened: Output, parts: Mapping[str, str | None]) -> None:
-        """Make sure that all is of one time: DuckDB opens a part only as it gets to it."""
-        now = _parts(opened)
-        others = [file for file, digest in parts.items() if now.get(file) != digest]
-        if others:
-            raise InputError(
-                f"{self.output}: a run or weigh has written {others[0]} anew while labels were "
-                "read: read them once more"
-            )
 
     def _told(self, message: str) -> DuckLabelError:
         """What DuckDB complained of in the midst of a stream, which Arrow hands on as text."""
@@ -138,7 +131,7 @@ class Labels:
         Raises:
             InputError, MemoryBudgetError: as `batches`.
         """
-        with Output(self.output, self._resources) as opened:
+        with Output(self.output, self._resources) as opened, opened.unchanged():
             found = self._query(opened, "read/counts").fetchall()
         counts = {mode: Count(labels, left_out) for mode, labels, left_out in found}
         return {mode: counts.get(mode, Count(0, 0)) for mode in self.modes}
@@ -149,8 +142,3 @@ class Labels:
 
     def _query(self, opened: Output, name: str) -> Any:
         return opened.sql(f"{self._asked}\n{render(name, {'columns': self.columns})}")
-
-
-def _parts(opened: Output) -> dict[str, str | None]:
-    """The digest of each part file, as they are recorded by now."""
-    return {str(record.file): record.digest for record in opened.chunks() if record.file}

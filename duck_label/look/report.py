@@ -18,6 +18,7 @@ from duck_label.columns import identifier
 from duck_label.errors import ConfigError
 from duck_label.look.resources import Resources
 from duck_label.look.stats import Statistics, statistics_of
+from duck_label.look.unchanged import Unchanged
 from duck_label.queries import render
 from duck_label.records.ledger import Ledger
 from duck_label.records.runs import read_runs
@@ -34,7 +35,8 @@ def write_report(output: str | Path, path: Path, resources: Resources | None = N
 
     Raises:
         ConfigError: if the library for charts is not installed.
-        InputError: if there are no labels in the folder, or a part file is damaged.
+        InputError: if there are no labels in the folder, a part file is damaged, or one was written
+            anew meanwhile.
         OutputError: if the file cannot be written, or there is nowhere to spill to.
         MemoryBudgetError: if the memory limit is too small.
     """
@@ -44,7 +46,9 @@ def write_report(output: str | Path, path: Path, resources: Resources | None = N
         raise ConfigError(
             "the report needs the charts of bokeh: pip install 'duck-label[report]'"
         ) from None
-    text = _page(Ledger(output), resources or Resources()).encode()
+    ledger = Ledger(output)
+    with Unchanged(ledger):
+        text = _page(ledger, resources or Resources()).encode()
     with whole(path) as file:
         file.write(text)
     return len(text)

@@ -18,6 +18,7 @@ from duck_label.errors import InputError
 from duck_label.look.quality import Check, Evidence, judge, worst
 from duck_label.look.resources import Resources
 from duck_label.look.tallies import By, Group, ModeTally, groups
+from duck_label.look.unchanged import Unchanged
 from duck_label.queries import render
 from duck_label.records.checked import Rounded
 from duck_label.records.chunk import ChunkRecord
@@ -96,7 +97,8 @@ def statistics(
     """Read the numbers of the labels in an output folder, grouped on request.
 
     Raises:
-        InputError: if there are no labels in the folder, or a part file is damaged.
+        InputError: if there are no labels in the folder, a part file is damaged, or one was written
+            anew meanwhile.
         OutputError: if there is nowhere to spill to.
         MemoryBudgetError: if the memory limit is too small.
     """
@@ -111,7 +113,7 @@ def statistics_of(ledger: Ledger, by: By | None, resources: Resources) -> Statis
         raise InputError(
             f"{ledger.output}: there are no labels in this folder: name the output of a run"
         )
-    with resources.database(ledger.output) as database:
+    with Unchanged(ledger), resources.database(ledger.output) as database:
         return _statistics(database, ledger, chunks, by)
 
 

@@ -120,23 +120,38 @@ def many_modes(count: int) -> list[str]:
 
 
 def six_modes(direction: str, stop: str, target: str, *, trailing: bool = False) -> list[str]:
-    """The six default modes with barriers of another kind, in formats of their ticks."""
+    """The six default modes with barriers of another kind, in formats of their ticks.
+
+    `share` is as wide in percent, for a price of 5000 and ticks of 0.25.
+    """
     return [
         option
         for ticks in (6, 8, 10)
         for way in ("long", "short")
         for option in (
             "--mode",
-            f"{way}{ticks}:{direction or way}:{stop.format(ticks)}:{target.format(2 * ticks)}"
+            ":".join(
+                (
+                    f"{way}{ticks}",
+                    direction or way,
+                    barrier(stop, ticks),
+                    barrier(target, 2 * ticks),
+                )
+            )
             + ":trailing" * trailing,
         )
     ]
 
 
+def barrier(form: str, ticks: int) -> str:
+    """A barrier so many ticks away, as an option has it."""
+    return form.format(ticks, share=ticks * 0.25 / 5000 * 100)
+
+
 def kinds_of_trades(bars: Path, sided: Path, data: str) -> Iterator[Contender]:
     """Six modes of each kind, beside the six default ones."""
     atr = ("--volatility", "atr20=atr:20")
-    yield ours(data, bars, "duck-label, six percent", *six_modes("", "0.00{}%", "0.00{}%"))
+    yield ours(data, bars, "duck-label, six percent", *six_modes("", "{share:g}%", "{share:g}%"))
     yield ours(data, bars, "duck-label, six atr20", *atr, *six_modes("", "{}*atr20", "{}*atr20"))
     yield ours(data, bars, "duck-label, six trailing", *six_modes("", "{}", "{}", trailing=True))
     yield ours(data, sided, "duck-label, six side", *six_modes("side", "{}", "{}"))
