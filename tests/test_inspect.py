@@ -33,7 +33,8 @@ from duck_label.bars.plan import Chunk
 from duck_label.cli import main
 from duck_label.cli.prompt import Words, talk
 from duck_label.errors import InputError, QueryError
-from duck_label.look.inspect import Output, saved_queries
+from duck_label.look.inspect import Output
+from duck_label.look.saved_queries import saved_queries
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import FOLDER
 from duck_label.run.results import Silence

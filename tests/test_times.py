@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import duck_label
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
-from duck_label.look.inspect import saved_queries
+from duck_label.look.saved_queries import saved_queries
 from labeling import label
 from lengths import long_but
 

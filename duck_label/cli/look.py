@@ -34,7 +34,7 @@ class _Query(click.ParamType[str]):
         incomplete: str,
     ) -> list[click.shell_completion.CompletionItem]:
         """The saved queries that begin so."""
-        from duck_label.look.inspect import saved_queries
+        from duck_label.look.saved_queries import saved_queries
 
         return [
             click.shell_completion.CompletionItem(f"@{saved.name}", help=saved.purpose)
@@ -106,19 +106,14 @@ def sql(
     duck-label sql labels "select * from labels_long where mode = \\$m" -p m=low_vol_long -o low.csv
     """
     from duck_label.cli import writing
-    from duck_label.look.inspect import Output, saved_queries, saved_query
+    from duck_label.look.inspect import Output
+    from duck_label.look.saved_queries import saved_queries, saved_query
 
     if wants_list:
         for saved in saved_queries().values():
             click.echo(f"@{saved.name:<20} {saved.purpose}")
         return
-    if query is not None and query_file is not None:
-        raise QueryError("a query and --file exclude each other: give one")
-    if query_file is not None:
-        try:
-            query = query_file.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise QueryError(f"{query_file}: is no text in UTF-8: save it as such") from error
+    query = _query(query, query_file)
     if show:
         if query is None:
             raise QueryError("--show prints a query: name one, such as @win_rates")
@@ -149,6 +144,18 @@ def sql(
                 writing.write(result, form, target, rows, unchanged)
 
         output.interruptible(answer)
+
+
+def _query(query: str | None, file: Path | None) -> str | None:
+    """The query that was given, in words or in a file; None where there is none."""
+    if file is None:
+        return query
+    if query is not None:
+        raise QueryError("a query and --file exclude each other: give one")
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise QueryError(f"{file}: is no text in UTF-8: save it as such") from error
 
 
 def _parameter(text: str) -> tuple[str, Any]:
@@ -202,9 +209,9 @@ def check(folder: str | Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.to_json()))
     else:
-        told = f", beside others ({', '.join(found.foreign)})" if found.foreign else ""
+        beside = f", beside others ({', '.join(found.foreign)})" if found.foreign else ""
         are = "is as it was" if found.parts == 1 else "are as they were"
-        click.echo(f"{counted(found.parts, 'part file')} {are} written{told}")
+        click.echo(f"{counted(found.parts, 'part file')} {are} written{beside}")
     refuse(found)
 
 
@@ -272,7 +279,7 @@ def show_sql(inputs: tuple[str, ...], **values: Any) -> None:
 
     It is a script for the DuckDB shell: the same text, with variables in place of parameters. Run
     in a fresh shell it labels the bars as one chunk, into part.parquet. It does not check them.
-    A STEP (such as touches, 4_touches or checks/bad_bars) is printed alone, with its variables.
+    A STEP (such as touches, 06_touches or checks/bad_bars) is printed alone, with its variables.
 
     \b
     duck-label show-sql bars.parquet > label.sql

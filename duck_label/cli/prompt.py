@@ -19,7 +19,8 @@ from pygments.lexers.sql import SqlLexer
 from duck_label.cli.console import say
 from duck_label.cli.writing import write
 from duck_label.errors import DuckLabelError
-from duck_label.look.inspect import Output, saved_queries
+from duck_label.look.inspect import Output
+from duck_label.look.saved_queries import saved_queries
 
 _WORD = re.compile(r"[@\w]+")
 _WELCOME = """\

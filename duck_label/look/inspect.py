@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,12 +23,12 @@ from duck_label.columns import literal
 from duck_label.config import LabelingConfig
 from duck_label.database_errors import of_a_store, reason_of
 from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, QueryError
-from duck_label.fields import nearest
 from duck_label.identity import config_of
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
+from duck_label.look.relation import Relation
 from duck_label.look.resources import MEMORY_LIMIT, Resources
+from duck_label.look.saved_queries import saved_query
 from duck_label.look.unchanged import Unchanged
-from duck_label.queries import render, sql_folder
 from duck_label.records.checked import Checked
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import FOLDER, Ledger
@@ -40,40 +39,6 @@ from duck_label.storage.scratch import scratch
 
 # What a query of part files has in it.
 _LABELS = re.compile(r"\blabels|parquet", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class SavedQuery:
-    """A query of `sql/inspect/`: its name, what it tells, and whether it needs `--details`."""
-
-    name: str
-    purpose: str
-    needs_details: bool
-    text: str
-
-
-def saved_queries() -> dict[str, SavedQuery]:
-    """The saved queries by name."""
-    found = {}
-    for path in sorted((sql_folder() / "inspect").glob("*.sql")):
-        text = render(f"inspect/{path.stem}", {})
-        header = dict(re.findall(r"^-- (\w+): +(.*)$", text, re.MULTILINE))
-        needs_details = header.get("Needs") == "details"
-        found[path.stem] = SavedQuery(path.stem, header["Purpose"], needs_details, text)
-    return found
-
-
-def saved_query(name: str) -> SavedQuery:
-    """The saved query of that name.
-
-    Raises:
-        QueryError: if there is none, with the nearest name.
-    """
-    known = saved_queries()
-    if name not in known:
-        hint = nearest(name, list(known))
-        raise QueryError(f"there is no saved query @{name}: {hint}")
-    return known[name]
 
 
 class Output:
@@ -98,19 +63,19 @@ class Output:
                 f"{self.folder}: holds no output of duck-label (there is no {FOLDER}/*.jsonl in it)"
             )
         self._ledger.refuse_other_format()
-        held = ExitStack()
-        self._close = weakref.finalize(self, held.close)
+        at_close = ExitStack()
+        self._close = weakref.finalize(self, at_close.close)
         self._connection = duckdb.connect(
             ":memory:",
             config={
-                **self.resources.settings(held.enter_context(scratch(self.resources.temp_dir))),
+                **self.resources.settings(at_close.enter_context(scratch(self.resources.temp_dir))),
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
                 "allow_persistent_secrets": False,
                 "python_enable_replacements": False,
             },
         )
-        held.callback(self._connection.close)
+        at_close.callback(self._connection.close)
         self._has_labels = False
         self._connection.register_filesystem(ReadOnlyFiles())
         schemes = [SCHEME]
@@ -325,58 +290,6 @@ class Output:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class Relation:
-    """A DuckDB relation, of which whatever fails is told as an error of ours.
-
-    A relation is worked out only when its result is taken out.
-    """
-
-    def __init__(
-        self, relation: Any, complaints: Callable[[], AbstractContextManager[None]]
-    ) -> None:
-        self._relation = relation
-        self._complaints = complaints
-
-    def __getattr__(self, name: str) -> Any:
-        """What the relation has of that name."""
-        with self._complaints():
-            value = getattr(self._relation, name)
-        return self._guarded(value) if callable(value) else value
-
-    def __repr__(self) -> str:
-        with self._complaints():
-            return str(self._relation)
-
-    def __len__(self) -> int:
-        with self._complaints():
-            return len(self._relation)
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Let Arrow, Polars and whatever else reads its streams read this."""
-        with self._complaints():
-            return self._relation.__arrow_c_stream__(requested_schema)
-
-    def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **options: Any) -> Any:
-            with self._complaints():
-                result = method(*arguments, **options)
-            if isinstance(result, duckdb.DuckDBPyRelation):
-                return Relation(result, self._complaints)
-            if type(result).__name__ == "DataFrame" and hasattr(result, "isetitem"):
-                _keep_zones(result, self._relation.types)
-            return result
-
-        return call
-
-
-def _keep_zones(frame: Any, types: Sequence[Any]) -> None:
-    """Give the times of a pandas frame the zone that DuckDB leaves out where they are in ns."""
-    for place, kind in enumerate(map(str, types)):
-        times = frame.iloc[:, place]
-        if kind == "TIMESTAMPTZ_NS" and times.dt.tz is None:
-            frame.isetitem(place, times.dt.tz_localize("UTC"))
 
 
 def open_output(
