@@ -65,7 +65,7 @@ class Labels:
             reader = self._query(opened, "read/rows").to_arrow_reader(rows)
         except QueryError as error:  # the query is ours: what fails are the files
             opened.close()
-            raise self._told(str(error)) from error
+            raise self._complaint(str(error)) from error
         batches = self._stream(opened, reader, unchanged)
         return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
@@ -79,9 +79,9 @@ class Labels:
             try:
                 yield from reader
             except (OSError, pa.ArrowException) as error:
-                raise self._told(str(error)) from error
+                raise self._complaint(str(error)) from error
 
-    def _told(self, message: str) -> DuckLabelError:
+    def _complaint(self, message: str) -> DuckLabelError:
         """What DuckDB complained of in the midst of a stream, which Arrow hands on as text."""
         reason = reason_of(duckdb.Error(message))
         if message.startswith("Out of Memory"):

@@ -133,33 +133,11 @@ def _statistics(
             "wrote them; label them again with run --overwrite"
         )
     (total,) = groups(database, None)
-    weights, evidence = {}, []
     left_out = total.bars - total.asked_bars if config.get("rows") == "asked" else 0
+    weights, evidence = {}, []
     for mode in total.modes:
-        names = {kind: identifier(f"{kind}_{mode.mode}") for kind in ("label", "weight")}
-        database.run(render("stats/weights", names), files)
-        found = database.row(render("stats/quality", {}))
-        (bars, *labels, nulls, bad_labels, bad_weights), distribution = found[:8], found[8:]
-        weights[mode.mode] = Weights(*distribution)
-        evidence.append(
-            Evidence(
-                mode=mode.mode,
-                bars=int(bars),
-                bars_asked=mode.asked_bars,
-                bars_tallied=mode.bars - left_out,
-                labels=dict(zip(mode.labels, map(int, labels), strict=True)),
-                labels_tallied={**mode.labels, "null": mode.labels["null"] - left_out},
-                is_binary=config.get("label", "win") == "win",
-                nulls=int(nulls),
-                nulls_expected=_nulls_expected(mode, config) - left_out,
-                bad_labels=int(bad_labels),
-                bad_weights=int(bad_weights),
-                lost_to_rolls=mode.outcomes["roll"],
-                touched=mode.touched,
-                tied=mode.tied,
-                in_the_entry_bar=_in_the_entry_bar(database, config, mode.mode, files),
-            )
-        )
+        weights[mode.mode], found = _weighed(database, config, mode, files, left_out)
+        evidence.append(found)
     set_aside = ledger.quarantined(database)
     session_days, bars_outside = database.row(
         "select count(distinct session) filter (where session <> 'outside'), "
@@ -184,6 +162,38 @@ def _statistics(
         groups=tuple(groups(database, by)) if by else (),
         checks=tuple(judge(evidence, len(chunks) - tallied_files, set_aside)),
     )
+
+
+def _weighed(
+    database: Database,
+    config: Mapping[str, Any],
+    mode: ModeTally,
+    files: Mapping[str, Any],
+    left_out: int,
+) -> tuple[Weights, Evidence]:
+    """The weights of a mode, and what it is judged by; `left_out` bars were not written."""
+    names = {kind: identifier(f"{kind}_{mode.mode}") for kind in ("label", "weight")}
+    database.run(render("stats/weights", names), files)
+    found = database.row(render("stats/quality", {}))
+    (bars, *labels, nulls, bad_labels, bad_weights), distribution = found[:8], found[8:]
+    evidence = Evidence(
+        mode=mode.mode,
+        bars=int(bars),
+        bars_asked=mode.asked_bars,
+        bars_tallied=mode.bars - left_out,
+        labels=dict(zip(mode.labels, map(int, labels), strict=True)),
+        labels_tallied={**mode.labels, "null": mode.labels["null"] - left_out},
+        is_binary=config.get("label", "win") == "win",
+        nulls=int(nulls),
+        nulls_expected=_nulls_expected(mode, config) - left_out,
+        bad_labels=int(bad_labels),
+        bad_weights=int(bad_weights),
+        lost_to_rolls=mode.outcomes["roll"],
+        touched=mode.touched,
+        tied=mode.tied,
+        in_the_entry_bar=_in_the_entry_bar(database, config, mode.mode, files),
+    )
+    return Weights(*distribution), evidence
 
 
 def _nulls_expected(mode: ModeTally, config: Mapping[str, Any]) -> int:
