@@ -180,10 +180,11 @@ def test_parts_are_weighed_once_and_tell_what_they_are(out: Path, others: pa.Tab
     assert duck_label.weigh(out).reference_month == "2024-02"
 
 
-def test_times_columns_and_tallies_stay_what_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_times_columns_and_tallies_stay_what_they_are(zone: str | None, tmp_path: Path) -> None:
     """Names that a query might take for its own, and times that DuckDB reads as finer ones."""
     table = days_of_bars(date(2024, 2, 28), 2, decay=7, bars="b", source=1.5, weight=None)
-    table = table.set_column(0, "timestamp", table["timestamp"].cast(pa.timestamp("ms", "UTC")))
+    table = table.set_column(0, "timestamp", table["timestamp"].cast(pa.timestamp("ms", zone)))
     inputs = write(tmp_path / "bars", [table])
     label(inputs, tmp_path / "out", **CHUNKS)
     label(inputs, tmp_path / "fresh", **CHUNKS, **OTHERS)

@@ -16,7 +16,7 @@ import duckdb
 
 from duck_label.bars.plan import Chunk
 from duck_label.bars.schema import bar_columns
-from duck_label.columns import identifier
+from duck_label.columns import MILLISECONDS, identifier
 from duck_label.config import LabelingConfig
 from duck_label.database import Database
 from duck_label.database_errors import explain
@@ -100,8 +100,11 @@ class Weigher:
         bars = bar_columns(columns, config.of_bars(), str(ledger.output))
         names = [name for name, _ in columns]
         names_of_bars = context(config, bars, names, has_quarantine=False)
+        in_milliseconds = list(bars.milliseconds)
+        if bars.touch_type == MILLISECONDS:
+            in_milliseconds += [f"touch_time_{mode.name}" for mode in config.modes]
         of_the_part = {
-            "milliseconds": [identifier(name) for name in bars.milliseconds],
+            "milliseconds": [identifier(name) for name in in_milliseconds],
             "row_group_rows": _row_group_rows(
                 database, len(names) + len(names_of_bars["output_columns"])
             ),
