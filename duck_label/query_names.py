@@ -127,7 +127,9 @@ def _of_times(bars: BarColumns) -> dict[str, Any]:
 
     def clock_after(time: str) -> str:
         """The clock at a time of any precision, or the first one after it."""
-        return clock(time) if bars.in_nanoseconds else f"(epoch_ns({time}) + 999) // 1000"
+        # DuckDB divides towards zero, which before 1970 is later already.
+        later = f"(epoch_ns({time}) + if(epoch_ns({time}) > 0, 999, 0)) // 1000"
+        return clock(time) if bars.in_nanoseconds else later
 
     def moment(parameter: str) -> str:
         # The only timestamps that DuckDB does not compare with another precision.

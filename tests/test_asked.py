@@ -260,6 +260,26 @@ def test_equal_sessions_count_once(bars: Path, tmp_path: Path) -> None:
     assert len(labeled[0]) - labeled[0]["label_m"].null_count == 9 * 5 - 1
 
 
+@pytest.mark.parametrize("year", [1968, 2024])
+@pytest.mark.parametrize("nanoseconds", [-1, 0, 1])
+def test_a_session_opens_and_closes_at_its_own_clock(
+    year: int, nanoseconds: int, tmp_path: Path
+) -> None:
+    """From the second bar until the fourth, or a nanosecond beside them, also before 1970."""
+    start = np.datetime64(f"{year}-03-04T15:00:00.000001", "us")
+    times = start + np.arange(6) * np.timedelta64(1, "us")
+    flat = {name: [5.0] * 6 for name in ("open", "high", "low", "close")}
+    pq.write_table(pa.table({"timestamp": times, **flat}), tmp_path / "bars.parquet")
+    edges = times.astype("datetime64[ns]") + np.timedelta64(nanoseconds, "ns")
+    sessions = pa.table({"open": edges[1:2], "close": edges[3:4]})
+    pq.write_table(sessions, tmp_path / "sessions.parquet")
+    session = {"file": str(tmp_path / "sessions.parquet"), "flat": False}
+    run(tmp_path / "bars.parquet", tmp_path / "out", session=session)
+    outcomes = read(tmp_path / "out")["outcome_m"].to_pylist()
+    asked = [2, 3] if nanoseconds == 1 else [1, 2]
+    assert [n for n, outcome in enumerate(outcomes) if outcome != "skipped"] == asked
+
+
 def test_a_file_without_opens_and_bars_of_days_have_no_sessions(tmp_path: Path, bars: Path) -> None:
     pq.write_table(pa.table({"start": [START]}), tmp_path / "sessions.parquet")
     with pytest.raises(InputError, match="sessions have columns 'open' and 'close'"):
