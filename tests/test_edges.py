@@ -1,6 +1,7 @@
 # mypy: disable-error-code="import-untyped"
 """The odd ends of bar data: all of them label as the scan does, or are one clear message."""
 
+import gzip
 import re
 import subprocess
 import sys
@@ -837,7 +838,7 @@ def test_a_column_without_a_name_is_told_so(tmp_path: Path) -> None:
         (b'[{"open": 1}]\n', "is JSON.*copy"),
         (b"PK\x03\x04" + bytes(30), "is a zip archive.*unpack"),
         (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "is a workbook.*read_excel"),
-        (b"\x1f\x8b" + bytes(30), "is compressed with gzip.*gzip -d"),
+        (b"\x1f\x8b" + bytes(30), "is compressed with gzip.*gzip -dc"),
         (b"PARE" + bytes(30) + b"PARE", "is encrypted"),
         (b"PAR1" + bytes(30), "truncated"),
         (b"", "truncated"),
@@ -849,6 +850,29 @@ def test_a_file_of_another_format_is_told_for_what_it_is(
     (tmp_path / "bars.csv").write_bytes(content)
     with pytest.raises(InputError, match=rf"bars\.csv: .*{told}"):
         label(tmp_path / "bars.csv", tmp_path / "out")
+
+
+def test_the_way_from_gzip_works_whatever_the_file_is_called(tmp_path: Path) -> None:
+    path = tmp_path / "my bars.parquet"
+    pq.write_table(golden.bars("tiny"), path)
+    whole = path.read_bytes()
+    path.write_bytes(gzip.compress(whole))
+    with pytest.raises(InputError) as caught:
+        label(path, tmp_path / "out")
+    command = str(caught.value).partition("unpack it first: ")[2].partition(", and")[0]
+    subprocess.run(command, shell=True, check=True)
+    assert Path(f"{path}.unpacked").read_bytes() == whole
+
+
+def test_a_broken_delta_log_is_told_in_one_line_with_the_way_on(tmp_path: Path) -> None:
+    pytest.importorskip("deltalake", reason="deltalake is not installed")
+    pq.write_table(golden.bars("tiny"), tmp_path / "bars.parquet")
+    log = tmp_path / "_delta_log" / "00000000000000000000.json"
+    log.parent.mkdir()
+    log.write_text('{"add":')
+    with pytest.raises(InputError, match=r"Delta log cannot be read: .*: get the table") as caught:
+        label(tmp_path, tmp_path / "out")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from io import BufferedReader
 
 from duck_label.errors import InputError
@@ -29,6 +30,8 @@ _FROM_WORKBOOK = (
     ".to_parquet('{path}.parquet')\" (pip install openpyxl)"
 )
 _UNPACK = "unpack it first"
+# `gzip -d` refuses a file whose name does not end in .gz.
+_FROM_GZIP = f"{_UNPACK}: gzip -dc {{quoted}} > {{quoted}}.unpacked, and label that in its place"
 # A workbook is a zip archive whose first file is one of these.
 _PARTS_OF_A_WORKBOOK = (b"[Content_Types].xml", b"docProps/", b"xl/", b"_rels/")
 # How files of other formats begin.
@@ -37,7 +40,7 @@ _BEGINNINGS = (
     (b"FEA1", "a Feather file of version 1", _FROM_ARROW),
     (b"\xff\xff\xff\xff", "a stream of Arrow", _FROM_STREAM),
     (b"PK\x03\x04", "a zip archive", f"{_UNPACK}: python -m zipfile -e {{path}} ."),
-    (b"\x1f\x8b", "compressed with gzip", f"{_UNPACK}: gzip -d {{path}}"),
+    (b"\x1f\x8b", "compressed with gzip", _FROM_GZIP),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", _UNPACK),
     (b"DBN", "a DBN file of Databento", "write it as Parquet with databento's to_parquet"),
     (b"{", "JSON", _FROM_TEXT.replace("READER", "read_json")),
@@ -67,7 +70,8 @@ def refuse_others(path: str, file: BufferedReader | StoredFile) -> int:
     if not head.startswith(_END):
         for beginning, what, way in _BEGINNINGS:
             if head.startswith(beginning):
-                raise InputError(f"{path}: is {what}, not Parquet: {way.format(path=path)}")
+                on = way.format(path=path, quoted=shlex.quote(path))
+                raise InputError(f"{path}: is {what}, not Parquet: {on}")
         if head and _is_text(head):
             way = _FROM_TEXT.replace("READER", "read_csv").format(path=path)
             raise InputError(f"{path}: is text such as CSV, not Parquet: {way}")

@@ -16,6 +16,10 @@ from urllib.parse import unquote
 from duck_label.errors import ConfigError, InputError
 
 _DELTA = "_delta_log"
+_MEND_THE_TABLE = (
+    "get the table whole again, or have the tool that wrote it write its bars to Parquet files of "
+    "their own, and label those"
+)
 _ICEBERG = os.path.join("metadata", "*.metadata.json")
 _RECIPE = (
     'write its bars to a file and label that: python -c "import pyarrow.parquet as pq; '
@@ -109,7 +113,9 @@ def _actions(root: str, version: int, file: str, action: str) -> Iterator[tuple[
         with open(file, encoding="utf-8") as lines:
             entries = [json.loads(line) for line in lines if line.strip()]
     except (OSError, ValueError) as error:
-        raise InputError(f"{file}: this entry of the Delta log cannot be read: {error}") from error
+        raise InputError(
+            f"{file}: this entry of the Delta log cannot be read: {error}: {_MEND_THE_TABLE}"
+        ) from error
     for entry in entries:
         if action in entry:
             path = os.path.realpath(os.path.join(root, unquote(entry[action]["path"])))
@@ -162,7 +168,11 @@ def _delta(root: str) -> _Delta:
         paths = [] if refused else table.file_uris()
         version = table.version()
     except Exception as error:  # deltalake raises its own, and the storage's below
-        raise InputError(f"{root}: its Delta log cannot be read: {error}") from error
+        # What follows the first line is the library's own trace.
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise InputError(
+            f"{root}: its Delta log cannot be read: {reason}: {_MEND_THE_TABLE}"
+        ) from error
     if refused:
         raise InputError(
             f"{root}: the Delta table uses {refused}: have the tool that wrote it write its "
