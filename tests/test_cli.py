@@ -492,7 +492,7 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, her
         said = process.stderr.read()
     assert process.returncode == 130
     assert time.monotonic() - began < 3
-    assert "interrupted: finished chunks are kept" in said
+    assert "interrupted: nothing is half-written" in said
     assert "Traceback" not in said
     left = {path.name for path in (here / "out" / FOLDER).iterdir()}
     known = {"lock", "runs.jsonl", "chunks.jsonl", "snapshots", "input_0001.json", "views.sql"}

@@ -278,3 +278,53 @@ def test_files_one_after_the_other_are_not_looked_at(tmp_path: Path) -> None:
     done = run("run", str(bars), "-o", str(tmp_path / "out"), "--roll-gap-points", "0")
     assert done.exit_code == 0, done.output
     assert "overlap" not in done.output
+
+
+def in_another_unit(table: pa.Table, scale: float) -> pa.Table:
+    for price in ("open", "high", "low", "close"):
+        table = replaced(table, price, pc.multiply(table[price], float(scale)))
+    return table
+
+
+@pytest.mark.parametrize("scale", [100, 0.01, 1e9])
+def test_files_of_one_symbol_in_two_units_are_told(tmp_path: Path, scale: float) -> None:
+    """The step between them looks like a roll, and all else like good bars."""
+    table = walk(200)
+    pieces = [table[:60], table[60:120], in_another_unit(table[120:], scale)]
+    bars = write(tmp_path / "bars", pieces)
+    rounded = ("--on-off-grid", "round")
+    done = run("run", str(bars), "-o", str(tmp_path / "out"), *rounded)
+    assert done.exit_code == 0, done.output
+    told = "bars_001.parquet lie from"
+    assert told in done.stderr
+    assert "bars_002.parquet, which comes next" in done.stderr
+    assert "two units" in done.stderr
+    examined = CliRunner().invoke(main, ["validate", str(bars)])
+    assert told in examined.output
+    assert "a bug in duck-label" not in examined.output
+
+    same = write(tmp_path / "same", [table[:60], table[60:]])
+    done = run("run", str(same), "-o", str(tmp_path / "other"))
+    assert "two units" not in done.output
+
+
+def test_symbols_of_other_levels_are_in_no_other_unit(tmp_path: Path) -> None:
+    """Neither whole files of one symbol each, nor files that hold several."""
+    table = walk(60)
+    dear = in_another_unit(later(table, 7_200_000), 100)
+    owned = [
+        one.append_column("symbol", pa.array([name] * 60))
+        for name, one in (("ES", table), ("BTC", dear))
+    ]
+    for name, pieces in (("files", owned), ("panel", [pa.concat_tables(owned), owned[0][:0]])):
+        bars = write(tmp_path / name, pieces)
+        done = run("run", str(bars), "-o", str(tmp_path / f"{name}-out"))
+        assert done.exit_code == 0, done.output
+        assert "two units" not in done.output
+    again = write(
+        tmp_path / "again",
+        [*owned, later(owned[1], 3_600_000), in_another_unit(later(owned[0], 7_200_000), 100)],
+    )
+    done = run("run", str(again), "-o", str(tmp_path / "again-out"))
+    assert "bars_000.parquet lie" in done.output
+    assert "two units" in done.output

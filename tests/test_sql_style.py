@@ -39,6 +39,7 @@ QUERIES = (
     "checks/in_order",
     "checks/judged_bars",
     "checks/mixture",
+    "checks/price_levels",
     "checks/repeats",
     "checks/rounded",
     "read/asked",

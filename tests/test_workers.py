@@ -311,7 +311,7 @@ def test_whatever_ends_the_run_leaves_no_process_behind(
     if how == signal.SIGKILL:
         assert program.returncode == -signal.SIGKILL
     else:
-        assert (program.returncode, "interrupted: finished chunks are kept" in said) == (130, True)
+        assert (program.returncode, "interrupted: nothing is half-written" in said) == (130, True)
         assert len(said.splitlines()) == 1
     assert "Traceback" not in said
     assert not list((tmp_path / "out" / FOLDER).glob("*.tmp"))

@@ -12,7 +12,7 @@ import click
 
 from duck_label.errors import DuckLabelError, InterruptedRunError
 
-_INTERRUPTED = "interrupted: finished chunks are kept; the same command goes on from there"
+_INTERRUPTED = "interrupted: nothing is half-written; the same command goes on, or begins again"
 
 # What asks a process to end; Windows has no terminal that hangs up.
 _ENDINGS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]

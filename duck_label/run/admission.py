@@ -15,6 +15,7 @@ from duck_label.bars.complaint import complaint
 from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.mixture import Mixture, mixture, refuse_mixture
 from duck_label.bars.plan import pieces
+from duck_label.bars.price_levels import levels_apart
 from duck_label.bars.selection import idle_instruments
 from duck_label.bars.sessions import keep_sessions
 from duck_label.bars.source import Source
@@ -102,7 +103,7 @@ def admit(
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What was found of bad bars: how many lie in quarantine, and what is odd in the symbols.
+    """What was found of bad bars: how many lie in quarantine, and what is odd in the files.
 
     Those that were found just now lie `aside` until nothing else stands against the input.
     """
@@ -111,6 +112,7 @@ class _Verdict:
     has_quarantine: bool
     aside: Path | None = None
     mixed: Mixture | None = None
+    apart: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class _Admission:
         month = shared["reference_month"] = config.reference_month() or extent.latest_month
         new_bars, otherwise = self._withdraw(context, new, month, asking)
         self._record(context, values, verdict, extent, month, asking)
-        doubts = [] if verdict.mixed is None else [str(verdict.mixed)]
+        doubts = [str(odd) for odd in (verdict.mixed, verdict.apart) if odd is not None]
         symbols = (name for (name,) in database.rows("select symbol::varchar from grids"))
         doubts += idle_instruments(config, symbols)
         return Bars(source, context, shared, new_bars, tuple(doubts), len(otherwise))
@@ -185,15 +187,16 @@ class _Admission:
         of_given = raw if self.given is self.source else self.given.context(self.config)
         mixed = mixture(self.database, self.given, self.config, of_given)
         refuse_mixture(mixed)
+        apart = levels_apart(self.database, self.given, self.config)
         bad = _check(self.database, self.source, self.config, raw, new, bad_bars)
         if bad:
             aside = self.ledger.unfinished(self.ledger.quarantine.name)
             checks.quarantine(self.database, self.source, raw, aside)
-            return _Verdict(bad.bars, True, aside, mixed)
+            return _Verdict(bad.bars, True, aside, mixed, apart)
         if bad_bars and bad is not None:
             self.ledger.output.discard(self.ledger.quarantine)
-            return _Verdict(0, False, mixed=mixed)
-        return _Verdict(bad_bars, has_quarantine, mixed=mixed)
+            return _Verdict(0, False, mixed=mixed, apart=apart)
+        return _Verdict(bad_bars, has_quarantine, mixed=mixed, apart=apart)
 
     def _measure(self, context: Mapping[str, Any], values: Mapping[str, Any]) -> _Extent:
         """The good bars of the whole input. Leaves the temp table `spans`.

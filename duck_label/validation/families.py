@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 
 from duck_label.columns import pattern_of
+from duck_label.tables import counted
 from duck_label.validation.price_grids import SymbolGrid
 from duck_label.validation.survey import Move, SymbolReport
 
@@ -128,7 +129,10 @@ def roll_gap(moves: Iterable[Sequence[Move]], default: Decimal) -> tuple[Decimal
         return None
     if smallest_roll is not None and ordinary < smallest_roll:
         between = _round_between(ordinary, smallest_roll)
-        return between, f"{len(rolls)} moves stand apart, from {smallest_roll:g} points on"
+        return (
+            between,
+            f"{counted(len(rolls), 'move')} apart from the others, from {smallest_roll:g} points on",
+        )
     return Decimal(0), f"off: ordinary moves reach {ordinary:g}, and no roll stands apart from them"
 
 

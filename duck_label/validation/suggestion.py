@@ -107,13 +107,18 @@ def given(settings: Settings) -> Suggestion:
     return replace(kept, given=frozenset(kept.values))
 
 
+# Beyond it, stops and targets have more digits than a configuration takes.
+_MOST_SCALE = 10**7
+
+
 def modes(typical_ticks: float) -> list[dict[str, Any]] | None:
     """The default modes for an instrument that moves otherwise than ES; None where they suit.
 
+    None as well where they move further than barriers in ticks can lie: that is no tick.
     `typical_ticks` is the median height of a third of a horizon.
     """
     scale = typical_ticks / _TYPICAL_TICKS
-    if scale == 0 or 1 / _TOLERANCE <= scale <= _TOLERANCE:
+    if scale == 0 or scale > _MOST_SCALE or 1 / _TOLERANCE <= scale <= _TOLERANCE:
         return None
     scaled = []
     for mode in DEFAULT_MODES:

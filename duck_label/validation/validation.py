@@ -16,6 +16,7 @@ from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.keys import folder_keys
 from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS
+from duck_label.bars.price_levels import levels_apart
 from duck_label.bars.selection import idle_instruments
 from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
@@ -222,6 +223,8 @@ class _Examination:
             (self._refusals.append if mixed.alternates else note)(str(mixed))
         elif overlapping:
             note(f"{overlapping:,} of {len(source.files):,} files overlap another in time")
+        if (apart := levels_apart(self._database, source, self._config)) is not None:
+            note(apart)
         largest = max(group.rows for group in source.row_groups)
         if largest > MOST_ROWS:
             note(f"a row group has {largest:,} rows: smaller ones are read faster by range")
