@@ -129,8 +129,8 @@ def roll_gap(moves: Iterable[Sequence[Move]], default: Decimal) -> tuple[Decimal
         return None
     if smallest_roll is not None and ordinary < smallest_roll:
         between = _round_between(ordinary, smallest_roll)
-        moves = f"{counted(len(rolls), 'move')} apart from the others"
-        return between, f"{moves}, from {smallest_roll:g} points on"
+        number = counted(len(rolls), "move")
+        return between, f"{number} apart from the others, from {smallest_roll:g} points on"
     return Decimal(0), f"off: ordinary moves reach {ordinary:g}, and no roll stands apart from them"
 
 
