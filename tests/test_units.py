@@ -344,3 +344,17 @@ def test_tables_with_numbers_and_local_times() -> None:
         LabelingConfig(timestamp_zone="America/New_York", details=True)
     ).process_dataframe(naive)
     assert there["touch_time_low_vol_long"].equals(touches)
+
+
+@pytest.mark.parametrize("last", [2**53 - 1, 2**53, 2**53 + 1])
+def test_a_price_of_more_increments_than_a_double_counts_is_bad(last: int, tmp_path: Path) -> None:
+    """As a DOUBLE, 2^53 + 1 is 2^53, and would be labeled for it."""
+    prices = {name: pa.array([last - 1, last], pa.int64()) for name in ("open", "high", "low")}
+    times = np.datetime64("2024-03-04T15:00:00", "us") + np.arange(2)
+    table = pa.table({"timestamp": times, **prices, "close": prices["open"]})
+    pq.write_table(table, tmp_path / "bars.parquet")
+    if last < 2**53:
+        assert len(label(tmp_path / "bars.parquet", tmp_path / "out", tick_size=1)) == 2
+    else:
+        with pytest.raises(InputError, match="too large to count its price increments"):
+            label(tmp_path / "bars.parquet", tmp_path / "out", tick_size=1)

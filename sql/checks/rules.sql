@@ -88,7 +88,7 @@ rows_on_trial as (
     ("high_below_low", "high_level < low_level"),
     ("high_too_low", "high_level < open_level or high_level < close_level"),
     ("low_too_high", "low_level > open_level or low_level > close_level"),
-    ("beyond_grid", any_price("isfinite(?) and abs(?_level) > 9007199254740992")),
+    ("beyond_grid", any_price("isfinite(?) and abs(?_level) >= 9007199254740992")),
 ] -%}
 {%- if doubt -%}
     {%- set rules = rules + [("doubtful_time", "is_doubtful")] -%}
