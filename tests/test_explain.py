@@ -305,3 +305,20 @@ def test_a_missing_library_is_named(folder_of_symbols: tuple[Path, str], tmp_pat
     )
     assert ended.returncode == 2
     assert "pip install 'duck-label[plot]'" in ended.stderr
+
+
+@pytest.mark.parametrize("symbol", [None, "ES"])
+def test_bars_of_one_microsecond_are_not_taken_for_each_other(
+    tmp_path: Path, symbol: str | None
+) -> None:
+    start = 1_709_562_600_000_000_000
+    times = [start, start + 400, start + 5_000]
+    prices = {name: [10.0, 10.25, 10.5] for name in ("open", "high", "low", "close")}
+    table = pa.table({"timestamp": pa.array(times, pa.timestamp("ns", "UTC")), **prices})
+    if symbol is not None:
+        table = table.append_column("symbol", pa.array([symbol] * 3))
+    label(write(tmp_path / "bars", [table]), tmp_path / "out")
+    two = run(tmp_path / "out", "--at", "2024-03-04T14:30:00")
+    assert two.exit_code == 3
+    assert "2 bars lie in the microsecond 2024-03-04 14:30:00" in two.stderr
+    assert run(tmp_path / "out", "--at", "2024-03-04T14:30:00.000005").exit_code == 0

@@ -52,15 +52,22 @@ class BarLookup:
         """The bar at a time, with all its columns, and its symbol.
 
         Raises:
-            InputError: if there is none, or one of several symbols.
+            InputError: if there is none, one of several symbols, or several in a microsecond.
         """
         rows = self.rows(at, symbol)
         if not rows:
             raise InputError(self._nothing(at, symbol))
-        if len(rows) > 1 and self.columns.symbol is not None:
-            symbols = ", ".join(sorted(str(row[self.columns.symbol]) for row in rows))
-            raise InputError(f"several symbols have a bar at {at}: pass --symbol, one of {symbols}")
-        return rows[0], rows[0][self.columns.symbol] if self.columns.symbol else None
+        column = self.columns.symbol
+        symbols = sorted({str(row[column]) for row in rows}) if column is not None else []
+        if len(symbols) > 1:
+            one_of = ", ".join(symbols)
+            raise InputError(f"several symbols have a bar at {at}: pass --symbol, one of {one_of}")
+        if len(rows) > 1:
+            raise InputError(
+                f"{len(rows)} bars lie in the microsecond {at}, and a time tells no less: ask for "
+                "another bar, or look at these with `duck-label sql`"
+            )
+        return rows[0], rows[0][column] if column else None
 
     def rows(self, at: datetime, symbol: str | None) -> list[dict[str, Any]]:
         """The bars at a time, of one symbol or of all.
