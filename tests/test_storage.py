@@ -810,3 +810,22 @@ def test_a_weighing_killed_in_the_store_goes_on(
     WeightedLabelingEngine(config).process_files([bars], tmp_path / "fresh")
     weighed = labels(server, f"{place}/out", tmp_path / "labels")
     assert weighed.equals(read(tmp_path / "fresh"))
+
+
+def test_names_that_name_nothing_are_told(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("plain")])
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "gone")
+    for arguments, code, told in (
+        (["run", "", "-o", str(tmp_path / "out")], 2, "name of a file or folder is empty"),
+        (["run", str(bars), "-o", ""], 2, "the name is empty"),
+        (
+            ["run", str(bars), "-o", str(link)],
+            1,
+            f"link to {tmp_path / 'gone'}, which is not there",
+        ),
+    ):
+        done = CliRunner().invoke(main, arguments)
+        assert (done.exit_code, told in done.output) == (code, True), done.output
+    (tmp_path / "gone").mkdir()
+    assert CliRunner().invoke(main, ["run", str(bars), "-o", str(link)]).exit_code == 0

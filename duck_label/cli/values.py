@@ -47,7 +47,9 @@ class HomePath(click.Path):
         super().__init__(path_type=Path, **kinds)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Expand the home folder before anything else."""
+        """Expand the home folder before anything else; a name that is empty is none."""
+        if value == "":
+            self.fail("the name is empty: name a file or folder; this folder is .", param, ctx)
         return super().convert(os.path.expanduser(value), param, ctx)
 
 

@@ -25,6 +25,11 @@ class LocalFolder(Folder):
     def hold(self) -> None:
         """See `Folder`."""
         holder = self.records / "holder"
+        if self._path.is_symlink() and not self._path.exists():
+            raise OutputError(
+                f"{self}: is a link to {self._path.readlink()}, which is not there: make that "
+                "folder, or choose another --output"
+            )
         try:
             self.records.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()

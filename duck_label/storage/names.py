@@ -36,9 +36,11 @@ def settled(name: str | Path) -> str:
     """A name as it is used and recorded. A ~ or ~user at its start is a home folder, as in a shell.
 
     Raises:
-        ConfigError: for a URL that holds a user, a password, a token or a query.
+        ConfigError: for an empty name, or a URL that holds a user, a password, a token or a query.
     """
     name = str(name)
+    if not name:
+        raise ConfigError("a name of a file or folder is empty: this folder is called '.'")
     if not is_url(name):
         name = os.path.expanduser(name)
         # Where there is no such user it is a name like any other, but not to DuckDB.
