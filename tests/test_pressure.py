@@ -158,7 +158,8 @@ def test_what_does_not_fit_is_done_in_halves(
         sizes.append(size)
         if size > most and error == "critical":
             falling_gauge.share = 0.97
-        elif size > most:
+        while size > most and error == "out of memory":
+            # Again where the limit was set back in between, as a reading of the memory may do.
             database.run("set memory_limit = '40MB'")
             database.run("select list(r) from range(20_000_000) r(r)")
 
