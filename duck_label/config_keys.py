@@ -114,29 +114,33 @@ class ConfigKeys(Model):
         default="bad",
         description="prices off the grid are bad, or taken for the nearest level and counted",
     )
-    allow_nonpositive_prices: bool = Field(default=False, description="crude oil closed at -37.63")
+    allow_nonpositive_prices: bool = Field(
+        default=False, description="take prices of 0 and below for good"
+    )
     session_start: Session = Field(
         default="17:00 America/New_York",
         description="when a trading day begins; statistics by session count by it, where there is "
         "no [session]",
     )
     timestamp_unit: Literal["s", "ms", "us", "ns"] | None = Field(
-        default=None, description="of timestamps in whole numbers since 1970", examples=["ns"]
+        default=None,
+        description="the unit of timestamps that are whole numbers since 1970",
+        examples=["ns"],
     )
     timestamp_format: str | None = Field(
         default=None,
         min_length=2,
-        description="of timestamps in text, as strptime has it",
+        description="the format of timestamps that are text (strptime)",
         examples=["%Y%m%d %H%M%S"],
     )
     timestamp_zone: Zone | None = Field(
         default=None,
-        description="where the clock hung, of timestamps without a zone; default: UTC",
+        description="the zone of timestamps that have none; default: UTC",
         examples=["America/Chicago"],
     )
     price_scale: Points | None = Field(
         default=None,
-        description="what one stands for in prices that are whole numbers",
+        description="the price that 1 stands for, where prices are whole numbers",
         examples=[1e-9],
     )
     symbol_from: SymbolFrom | None = Field(

@@ -111,14 +111,20 @@ class Weights(Model):
     """The constants of the weight of an example."""
 
     decay_rate: Finite = Field(default=0.05, ge=0, description="decay per month of age")
-    quality_best: Finite = Field(default=2.0, gt=0, le=1e6, description="quality without MAE")
+    quality_best: Finite = Field(
+        default=2.0, gt=0, le=1e6, description="the highest quality: no MAE"
+    )
     quality_slope: Finite = Field(
-        default=1.5, ge=0, description="loss of quality per MAE of a stop"
+        default=1.5, ge=0, description="loss of quality for an MAE as large as the stop"
     )
     velocity_best: Finite = Field(default=2.0, gt=0, le=1e6, description="the highest velocity")
-    velocity_slope: Finite = Field(default=1.5, ge=0, description="loss of velocity per span")
-    optimal_seconds: Finite = Field(default=300, ge=0, description="time to target without loss")
-    velocity_span_seconds: Finite = Field(default=600, gt=0, description="the span of the slope")
+    velocity_slope: Finite = Field(
+        default=1.5, ge=0, description="loss of velocity per span of seconds"
+    )
+    optimal_seconds: Finite = Field(
+        default=300, ge=0, description="time to target up to which velocity is highest"
+    )
+    velocity_span_seconds: Finite = Field(default=600, gt=0, description="that span")
     floor: Finite = Field(default=0.5, gt=0, description="the lowest quality and velocity")
     factors: tuple[Factor, ...] = Field(
         default=FACTORS[:3], description="what a weight is the product of; also uniqueness"

@@ -16,10 +16,18 @@ class Memory(Model):
     limit: Limit = Field(
         default="8GB", description="a size, a fraction of the machine such as 0.5, or auto"
     )
-    cleanup_threshold: Threshold = Field(default=0.8, description="clean up between steps")
-    critical_threshold: Threshold = Field(default=0.95, description="interrupt, then try smaller")
-    emergency_threshold: Threshold = Field(default=1.2, description="the promise was broken")
-    cleanup_frequency: int = Field(default=10, ge=1, description="progress updates per check")
+    cleanup_threshold: Threshold = Field(
+        default=0.8, description="above it, clean up between steps"
+    )
+    critical_threshold: Threshold = Field(
+        default=0.95, description="above it, interrupt, then try smaller"
+    )
+    emergency_threshold: Threshold = Field(
+        default=1.2, description="above it, the promise is broken"
+    )
+    cleanup_frequency: int = Field(
+        default=10, ge=1, description="chunks after which memory is looked at besides"
+    )
     alert_command: str | None = Field(
         default=None,
         description="a shell command to run when memory passes a line or recovers",
@@ -49,7 +57,11 @@ class Run(Model):
         default="auto", description="the order of the chunks"
     )
     threads: int | None = Field(
-        default=None, ge=1, le=1024, description="default: all cores", examples=[2]
+        default=None,
+        ge=1,
+        le=1024,
+        description="with Ray, of one task; default: all cores",
+        examples=[2],
     )
     workers: int = Field(
         default=1,

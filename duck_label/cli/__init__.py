@@ -196,9 +196,11 @@ def init(folder: Path, force: bool) -> None:
 
 @main.command()
 @click.argument("path", type=HomePath(dir_okay=False), metavar="OUT.parquet")
-@click.option("--days", type=click.IntRange(1), default=5, show_default=True, help="Sessions.")
 @click.option(
-    "--seed", type=click.IntRange(0), show_default="one for each --start", help="Of chance."
+    "--days", type=click.IntRange(1), default=5, show_default=True, help="Number of sessions."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), show_default="one for each --start", help="Seed of chance."
 )
 @click.option("--start", type=Moment(), default="2024-03-12", show_default=True, help="First day.")
 @click.option(
@@ -234,7 +236,7 @@ def sample(
 @click.option(
     "--by",
     type=click.Choice(["month", "symbol", "session"]),
-    help="Also each calendar month (UTC), symbol, or session.",
+    help="Also by calendar month (UTC), symbol, or session.",
 )
 @click.option(
     "--fail-on",

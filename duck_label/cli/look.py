@@ -56,7 +56,12 @@ _OUTPUT = click.argument("folder", metavar="OUT", type=Place(exists=True))
     help="Read the query from a file.",
 )
 @click.option(
-    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A $NAME in it."
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Value of $NAME in the query.",
 )
 @click.option(
     "-f",

@@ -42,25 +42,25 @@ _BARS = (
         "timestamp_unit",
         "--timestamp-unit",
         type=click.Choice(["s", "ms", "us", "ns"]),
-        help="Of timestamps that are whole numbers since 1970.",
+        help="Unit of timestamps that are whole numbers since 1970.",
     ),
     _sets(
         "timestamp_format",
         "--timestamp-format",
         metavar="'%Y%m%d %H%M%S'",
-        help="Of timestamps that are text, as strptime has it.",
+        help="Format of timestamps that are text (strptime).",
     ),
     _sets(
         "timestamp_zone",
         "--timestamp-zone",
         metavar="America/Chicago",
-        help="Where the clock hung, of timestamps without a zone.  [default: UTC]",
+        help="Zone of timestamps that have none.  [default: UTC]",
     ),
     _sets(
         "price_scale",
         "--price-scale",
         type=float,
-        help="What one stands for in prices of whole numbers: 1e-9.",
+        help="Price that 1 stands for, where prices are whole numbers: 1e-9.",
     ),
     _sets(
         "symbol_from",
@@ -111,7 +111,7 @@ _TRADES = (
         "tie",
         "--tie",
         type=click.Choice(["stop", "target", "open", "null"]),
-        help="What a bar decides that touches both barriers.  [default: stop]",
+        help="What a bar that touches both barriers decides.  [default: stop]",
     ),
     _sets(
         "label",
@@ -300,7 +300,12 @@ _WORK = (
         metavar="SECONDS",
         help="Try a store that fails again for so long.  [default: 60]",
     ),
-    _sets("run.threads", "--threads", type=int, help="Threads.  [default: all cores]"),
+    _sets(
+        "run.threads",
+        "--threads",
+        type=int,
+        help="Threads; with Ray, of one task.  [default: all cores]",
+    ),
     _sets(
         "run.workers",
         "--workers",
@@ -324,7 +329,7 @@ _WORK = (
         "run.ray_address",
         "--ray-address",
         metavar="HOST:PORT",
-        help="The cluster.  [default: RAY_ADDRESS, or a new one here]",
+        help="The Ray cluster.  [default: RAY_ADDRESS, or a new one here]",
     ),
     _sets(
         "run.temp_dir",
