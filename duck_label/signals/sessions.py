@@ -1,7 +1,7 @@
 """The sessions of an exchange's calendar in a file, with its holidays, early closes and breaks.
 
 The calendars are those of pandas_market_calendars. Which one is right for an instrument is known
-only by looking; docs/how-do-i.md says what was seen.
+only by looking; docs/notes/calendars.md says what was seen.
 """
 
 from __future__ import annotations
