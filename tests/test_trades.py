@@ -491,3 +491,14 @@ def test_modes_of_the_command_line() -> None:
             parse_mode(text)
     with pytest.raises(ConfigError, match="write NAME=KIND:BARS"):
         parse_volatility("atr20")
+
+
+def test_a_share_of_no_entry_is_no_unknown_distance(tmp_path: Path) -> None:
+    """At the last bar nothing is entered, however wide the column says: there is no trade."""
+    prices = {name: [10.0, 10.0, 10.0] for name in ("open", "high", "low", "close")}
+    times = pa.array([1_709_562_600 + second for second in range(3)], pa.timestamp("s", "UTC"))
+    bars = pa.table({"timestamp": times, **prices, "width": [1e300, 5.0, 1e300]})
+    modes = [{"name": "m", "direction": "long", "stop": "width %", "target": "width %"}]
+    labeled = label(write(tmp_path / "bars", [bars]), tmp_path / "out", details=True, modes=modes)
+    assert labeled["outcome_m"].to_pylist() == ["skipped", "censored", "none"]
+    assert labeled["label_m"].to_pylist() == [None, 0, 0]

@@ -200,7 +200,7 @@ bars_with_their_neighbours as (
 {%- set bars_so_far = "bars_with_their_volatility" if volatilities else "bars_with_their_neighbours" %}
 {%- if trades.own %},
 
--- The contract tells the order of the multiplications.
+-- The contract tells the order of the multiplications. A share of an entry that there is not is nothing unknown.
 bars_with_their_factors as (
     select
         bars.*
@@ -212,7 +212,7 @@ bars_with_their_factors as (
             when {{ column }} > 0 and isfinite({{ column }})
                 then
                     {%- if distance.unit == "%" %}
-                    abs(coalesce(bars.entry, 1)) * ({{ factor }} * {{ column }}) / 100
+                    abs(coalesce(bars.entry, 0)) * ({{ factor }} * {{ column }}) / 100
                     {%- elif distance.unit == "ticks" %}
                     {{ factor }} * {{ column }} * series.increments_per_tick
                     {%- else %}
