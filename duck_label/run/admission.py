@@ -13,7 +13,7 @@ from duck_label.bars.asked import events_parameters, refuse_events
 from duck_label.bars.checks import BadBars
 from duck_label.bars.complaint import complaint
 from duck_label.bars.gathered import gathered, is_scattered
-from duck_label.bars.mixture import Mixture, mixture, refuse_mixture
+from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces
 from duck_label.bars.price_levels import levels_apart
 from duck_label.bars.selection import idle_instruments
@@ -111,8 +111,7 @@ class _Verdict:
     bad_bars: int
     has_quarantine: bool
     aside: Path | None = None
-    mixed: Mixture | None = None
-    apart: str | None = None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,10 +167,9 @@ class _Admission:
         month = shared["reference_month"] = config.reference_month() or extent.latest_month
         new_bars, otherwise = self._withdraw(context, new, month, asking)
         self._record(context, values, verdict, extent, month, asking)
-        doubts = [str(odd) for odd in (verdict.mixed, verdict.apart) if odd is not None]
         symbols = (name for (name,) in database.rows("select symbol::varchar from grids"))
-        doubts += idle_instruments(config, symbols)
-        return Bars(source, context, shared, new_bars, tuple(doubts), len(otherwise))
+        doubts = (*verdict.doubts, *idle_instruments(config, symbols))
+        return Bars(source, context, shared, new_bars, doubts, len(otherwise))
 
     def _judge(self, raw: Mapping[str, Any], new: changes.Addition | None) -> _Verdict:
         """Look for bad bars where some may be that are not known, and set them aside.
@@ -187,16 +185,17 @@ class _Admission:
         of_given = raw if self.given is self.source else self.given.context(self.config)
         mixed = mixture(self.database, self.given, self.config, of_given)
         refuse_mixture(mixed)
-        apart = levels_apart(self.database, self.given, self.config)
+        odd = (mixed, levels_apart(self.database, self.given, self.config))
+        doubts = tuple(str(one) for one in odd if one is not None)
         bad = _check(self.database, self.source, self.config, raw, new, bad_bars)
         if bad:
             aside = self.ledger.unfinished(self.ledger.quarantine.name)
             checks.quarantine(self.database, self.source, raw, aside)
-            return _Verdict(bad.bars, True, aside, mixed, apart)
+            return _Verdict(bad.bars, True, aside, doubts)
         if bad_bars and bad is not None:
             self.ledger.output.discard(self.ledger.quarantine)
-            return _Verdict(0, False, mixed=mixed, apart=apart)
-        return _Verdict(bad_bars, has_quarantine, mixed=mixed, apart=apart)
+            return _Verdict(0, False, doubts=doubts)
+        return _Verdict(bad_bars, has_quarantine, doubts=doubts)
 
     def _measure(self, context: Mapping[str, Any], values: Mapping[str, Any]) -> _Extent:
         """The good bars of the whole input. Leaves the temp table `spans`.
