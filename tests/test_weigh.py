@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -446,10 +447,54 @@ def test_a_query_does_not_write_before_and_after_into_one_file(
 
 def test_a_query_of_records_does_not_care_for_weighing(out: Path) -> None:
     with open_output(out) as opened:
-        with opened.unchanged("select count(*) from chunks"):
+        reads = {query: opened.reads_labels(query) for query in QUERIES}
+    assert reads == QUERIES
+
+
+QUERIES = {
+    "select count(*) from chunks": False,
+    "@memory_over_time": False,
+    "@win_rates": True,
+    "select * from Labels_long": True,
+}
+
+
+def test_weights_of_two_kinds_are_told_until_the_weighing_goes_on(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        examples = duck_label.read(out)
+        examples.to_arrow()
+    assert duck_label.statistics(out).checks[-2].status == "pass"
+
+    finish, finished = Ledger.finish_weighing, list[str]()
+
+    def finish_one(ledger: Ledger, record: ChunkRecord, seconds: float) -> None:
+        if finished:
+            raise KeyboardInterrupt
+        finished.append(str(record.file))
+        finish(ledger, record, seconds)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "finish_weighing", finish_one)
+        with pytest.raises(KeyboardInterrupt):
             duck_label.weigh(out, LabelingConfig(**OTHERS))
-        with pytest.raises(InputError, match="weigh has written"), opened.unchanged("@win_rates"):
-            duck_label.weigh(out, LabelingConfig(as_of=date(2024, 11, 3)))
+
+    told = "1 of 3 part files have other weights than the rest"
+    with pytest.warns(UserWarning, match=told):
+        examples.to_arrow()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        duck_label.read(out, columns=["label"]).to_arrow()
+    (check,) = [one for one in duck_label.statistics(out).checks if one.name == "weighing"]
+    assert (check.status, check.value) == ("warn", 100)
+    assert told in check.message
+    asked = CliRunner().invoke(main, ["sql", str(out), "@win_rates"])
+    assert (asked.exit_code, told in asked.stderr) == (0, True)
+    assert told not in CliRunner().invoke(main, ["sql", str(out), "from chunks"]).stderr
+    duck_label.weigh(out, LabelingConfig(**OTHERS))
+    assert duck_label.statistics(out).checks[-2].status == "pass"
 
 
 def test_a_part_that_is_weighed_while_it_is_checked_is_not_damaged(

@@ -142,13 +142,7 @@ def sql(
         values = dict(map(_parameter, parameters))
         form = kind or writing.format_of(target)
 
-        def answer() -> None:
-            unchanged = output.unchanged(asked)
-            result = output.sql(asked, **values)
-            if result is not None:
-                writing.write(result, form, target, rows, unchanged)
-
-        output.interruptible(answer)
+        output.interruptible(lambda: writing.answer(output, asked, values, form, target, rows))
 
 
 def _query(query: str | None, file: Path | None) -> str | None:

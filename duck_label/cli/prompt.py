@@ -17,7 +17,7 @@ from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
 from duck_label.cli.console import say
-from duck_label.cli.writing import write
+from duck_label.cli.writing import answer
 from duck_label.errors import DuckLabelError
 from duck_label.look.inspect import Output
 from duck_label.look.saved_queries import saved_queries
@@ -65,14 +65,7 @@ def _answer(output: Output, text: str, kind: str, most_rows: int) -> None:
             say(f"error: there is no {text}: .queries lists the saved queries, .exit ends")
             return
         query = text.rstrip(";") if text.startswith("@") else text
-
-        def answer() -> None:
-            unchanged = output.unchanged(query)
-            result = output.sql(query)
-            if result is not None:
-                write(result, kind, None, most_rows, unchanged)
-
-        output.interruptible(answer)
+        output.interruptible(lambda: answer(output, query, {}, kind, None, most_rows))
     except DuckLabelError as error:
         say(f"error: {error}")
     except KeyboardInterrupt:

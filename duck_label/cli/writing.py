@@ -9,15 +9,19 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from duck_label.cli.console import say
 from duck_label.errors import QueryError
 from duck_label.whole import whole
+
+if TYPE_CHECKING:
+    from duck_label.look.inspect import Output
 
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 _SUFFIXES = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet"}
@@ -42,22 +46,32 @@ def format_of(path: Path | None) -> str:
     return _SUFFIXES[path.suffix.lower()]
 
 
-def write(
-    result: Any,
+def answer(
+    output: Output,
+    query: str,
+    parameters: Mapping[str, Any],
     kind: str,
     path: Path | None,
     most_rows: int,
-    reading: AbstractContextManager[object],
 ) -> None:
-    """Write a DuckDB relation to stdout or a file, whole or not at all.
+    """Write the result of a query, if it has one, to stdout or a file, whole or not at all.
 
-    What `reading` raises at its end, when all rows are read, keeps the file from being written.
+    Says where the labels that it reads have weights of two kinds.
 
     Raises:
-        QueryError: for Parquet on stdout.
+        QueryError: for Parquet on stdout, or what `Output.sql` refuses.
+        InputError: if a part file was written anew before all rows were read.
         OutputError: if the file cannot be written.
         duckdb.Error: if the query fails while its rows come.
     """
+    reading: AbstractContextManager[object] = nullcontext()
+    if output.reads_labels(query):
+        reading = output.unchanged()
+        if (doubt := output.weights_differ()) is not None:
+            say(f"warning: {doubt}")
+    result = output.sql(query, **parameters)
+    if result is None:
+        return
     if path is None:
         if kind == "parquet":
             raise QueryError("Parquet goes to a file: pass -o FILE")

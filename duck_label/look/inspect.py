@@ -12,7 +12,7 @@ import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,7 +30,7 @@ from duck_label.look.resources import MEMORY_LIMIT, Resources
 from duck_label.look.saved_queries import saved_query
 from duck_label.look.unchanged import Unchanged
 from duck_label.records.checked import Checked
-from duck_label.records.chunk import ChunkRecord
+from duck_label.records.chunk import ChunkRecord, weights_differ
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import label_views, record_views
 from duck_label.storage.filesystem import READS_ONLY, StoredFiles
@@ -125,10 +125,23 @@ class Output:
         self._ledger.output.fetch()
         return self._ledger.chunks()
 
-    def unchanged(self, query: str = "from labels") -> AbstractContextManager[object]:
-        """What makes sure, around a query of labels, that no part is written anew meanwhile."""
+    def unchanged(self) -> Unchanged:
+        """What makes sure, around a reading, that no part file is written anew meanwhile."""
+        return Unchanged(self._ledger)
+
+    def reads_labels(self, query: str) -> bool:
+        """Whether a query, or a saved one, reads labels: if in doubt, it does.
+
+        Raises:
+            QueryError: if there is no such saved query.
+        """
         text = saved_query(query[1:].strip()).text if query.startswith("@") else query
-        return Unchanged(self._ledger) if _LABELS.search(text) else nullcontext()
+        return _LABELS.search(text) is not None
+
+    def weights_differ(self) -> str | None:
+        """A line where some part files have other weights than the rest; None if none have."""
+        found = weights_differ(self.chunks())
+        return None if found is None else f"{self.folder}: {found[1]}"
 
     @property
     def part_files(self) -> str:

@@ -6,8 +6,8 @@ and again, also by several processes, and batches need no more memory for many y
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from duck_label.database_errors import reason_of
 from duck_label.errors import ConfigError, DuckLabelError, InputError, MemoryBudgetError, QueryError
 from duck_label.look.inspect import Output
 from duck_label.look.resources import Resources
+from duck_label.look.unchanged import Unchanged
 from duck_label.queries import render
 
 _ROWS = 100_000
@@ -61,6 +62,8 @@ class Labels:
             raise QueryError(f"rows={rows}: a batch has at least one row")
         opened = Output(self.output, self._resources)
         unchanged = opened.unchanged()
+        if "weight" in self.columns and (doubt := opened.weights_differ()) is not None:
+            warnings.warn(doubt, stacklevel=2)
         try:
             reader = self._query(opened, "read/rows").to_arrow_reader(rows)
         except QueryError as error:  # the query is ours: what fails are the files
@@ -73,7 +76,7 @@ class Labels:
         self,
         opened: Output,
         reader: pa.RecordBatchReader,
-        unchanged: AbstractContextManager[object],
+        unchanged: Unchanged,
     ) -> Iterator[pa.RecordBatch]:
         with opened, unchanged:
             try:

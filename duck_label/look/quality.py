@@ -78,8 +78,13 @@ def complaint(checks: Sequence[Check], at_least: Status) -> QualityError | None:
     return QualityError(f"{len(found)} of {len(checks)} checks did not pass: {named}")
 
 
-def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> Iterator[Check]:
-    """Check the labels of all modes."""
+def judge(
+    modes: Sequence[Evidence],
+    untallied_files: int,
+    quarantined: int,
+    otherwise_weighed: tuple[int, str] | None = None,
+) -> Iterator[Check]:
+    """Check the labels of all modes; see `weights_differ` for what is `otherwise_weighed`."""
     is_binary = all(mode.is_binary for mode in modes)
     yield _none(
         "labels",
@@ -106,6 +111,8 @@ def judge(modes: Sequence[Evidence], untallied_files: int, quarantined: int) -> 
         if mode.touched:
             yield from _ambiguous(mode)
     yield _rolls(modes)
+    bars, line = otherwise_weighed or (0, "the weights of all part files are made alike")
+    yield Check("weighing", None, "warn" if bars else "pass", bars, "bars", line)
     yield Check(
         "quarantine",
         None,

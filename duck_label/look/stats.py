@@ -21,7 +21,7 @@ from duck_label.look.tallies import By, Group, ModeTally, groups
 from duck_label.look.unchanged import Unchanged
 from duck_label.queries import render
 from duck_label.records.checked import Rounded
-from duck_label.records.chunk import ChunkRecord
+from duck_label.records.chunk import ChunkRecord, weights_differ
 from duck_label.records.ledger import Ledger
 
 
@@ -160,7 +160,9 @@ def _statistics(
         weights=weights,
         by=by,
         groups=tuple(groups(database, by)) if by else (),
-        checks=tuple(judge(evidence, len(chunks) - tallied_files, set_aside)),
+        checks=tuple(
+            judge(evidence, len(chunks) - tallied_files, set_aside, weights_differ(chunks))
+        ),
     )
 
 

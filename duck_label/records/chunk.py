@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,25 @@ class ChunkRecord:
     def is_there(self, sizes: Mapping[str, int | None]) -> bool:
         """Whether its part file is there as it was written, among files of these sizes."""
         return self.file is None or sizes.get(self.file) == self.size_bytes
+
+
+def weights_differ(records: Iterable[ChunkRecord]) -> tuple[int, str] | None:
+    """Where part files have weights of several kinds: the bars of all but most, and a line.
+
+    So it is while parts are weighed anew, and where that was ended too early.
+    """
+    written = [record for record in records if record.file is not None]
+    bars: Counter[str | None] = Counter()
+    for record in written:
+        bars[record.weighing] += record.rows
+    if len(bars) < 2:
+        return None
+    ((usual, most),) = bars.most_common(1)
+    others = sum(record.weighing != usual for record in written)
+    return bars.total() - most, (
+        f"{others:,} of {len(written):,} part files have other weights than the rest: a run or "
+        "weigh is at work, or was ended: give its command again"
+    )
 
 
 def last_records(
