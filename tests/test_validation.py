@@ -527,3 +527,12 @@ def test_in_python_validate_guesses_what_nobody_set(tmp_path: Path) -> None:
     assert guessed["timeout_seconds"] == 3600
     with pytest.raises(TypeError, match="takes files, not a Table"):
         duck_label.validate(table)
+
+
+def test_modes_are_suggested_only_as_a_configuration_takes_them() -> None:
+    """From prices that hardly move to such as are in another unit, and move billions of ticks."""
+    found = [modes(10.0**power) for power in range(-3, 19)]
+    for scaled in found:
+        assert scaled is None or len(LabelingConfig(modes=scaled).modes) == 6
+    assert found[7] is not None
+    assert found[-1] is None
