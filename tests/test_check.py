@@ -1,9 +1,11 @@
+# mypy: disable-error-code="import-untyped"
 """What `check` finds in an output whose files somebody, or a disk, has changed."""
 
 import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -32,6 +34,7 @@ def output(finished: Path, tmp_path: Path) -> Path:
 def test_every_kind_of_damage_is_found_and_mended_by_the_next_run(output: Path) -> None:
     first, second, third = sorted(output.glob("*.parquet"))[:3]
     written = {path.name: path.read_bytes() for path in output.glob("*.parquet")}
+    lost_rows = sum(pq.read_metadata(path).num_rows for path in (second, third))
     found = duck_label.check(output)
     assert (found.parts, found.faults) == (len(written), [])
 
@@ -56,6 +59,11 @@ def test_every_kind_of_damage_is_found_and_mended_by_the_next_run(output: Path) 
 
     told = CliRunner().invoke(main, ["check", str(output), "--json"])
     assert json.loads(told.stdout.splitlines()[0]) == json.loads(json.dumps(found.to_json()))
+    (parts,) = [one for one in duck_label.statistics(output).checks if one.name == "parts"]
+    assert (parts.status, parts.value) == ("fail", lost_rows)
+    assert second.name in parts.message
+    assert third.name in parts.message
+    assert first.name not in parts.message  # only reading it whole tells
     first.unlink()
     (output / "other.PARQUET").unlink()
     label(output.parent / "bars", output, run=CHUNK)

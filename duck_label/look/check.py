@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from duck_label.errors import DamagedOutputError, InputError
-from duck_label.ranges import without
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.storage.names import is_parquet
@@ -69,13 +68,13 @@ def check(folder: str | Path) -> Checkup:
         raise InputError(f"{folder}: holds no output of duck-label (there is no {FOLDER}/ in it)")
     ledger.refuse_other_format()
     contents = ledger.output.contents()
-    done = [(record.start, record.end) for record in ledger.chunks()]
+    lost = ledger.lost()
     parts, damaged, missing = 0, [], []
     recorded = {record.file: record for record in ledger.recorded() if record.file is not None}
     for name, record in sorted(recorded.items()):
         if name not in contents:
             # Its range may have been labeled again, in other chunks.
-            missing += [name] if without((record.start, record.end), done) else []
+            missing += [name] if record in lost else []
             continue
         reason = _fault_by_now(ledger, record, contents[name])
         if reason is None:

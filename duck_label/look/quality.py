@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from duck_label.errors import QualityError
+from duck_label.records.chunk import ChunkRecord
 
 Status = Literal["pass", "warn", "fail"]
 _ORDER: tuple[Status, ...] = ("pass", "warn", "fail")
@@ -83,8 +84,12 @@ def judge(
     untallied_files: int,
     quarantined: int,
     otherwise_weighed: tuple[int, str] | None = None,
+    lost: Sequence[ChunkRecord] = (),
 ) -> Iterator[Check]:
-    """Check the labels of all modes; see `weights_differ` for what is `otherwise_weighed`."""
+    """Check the labels of all modes, and whether the part files are all there and of one kind.
+
+    See `weights_differ` for what is `otherwise_weighed`, and `Ledger.lost` for what is `lost`.
+    """
     is_binary = all(mode.is_binary for mode in modes)
     yield _none(
         "labels",
@@ -111,6 +116,7 @@ def judge(
         if mode.touched:
             yield from _ambiguous(mode)
     yield _rolls(modes)
+    yield _parts(lost)
     bars, line = otherwise_weighed or (0, "the weights of all part files are made alike")
     yield Check("weighing", None, "warn" if bars else "pass", bars, "bars", line)
     yield Check(
@@ -120,6 +126,21 @@ def judge(
         quarantined,
         "bars",
         f"{quarantined:,} bad bars were set aside" if quarantined else "no bad bar was set aside",
+    )
+
+
+def _parts(lost: Sequence[ChunkRecord]) -> Check:
+    """Whether a finished chunk is left out of all other numbers."""
+    files = ", ".join(str(record.file) for record in lost[:3]) + ", …" * (len(lost) > 3)
+    return Check(
+        "parts",
+        None,
+        "fail" if lost else "pass",
+        sum(record.rows for record in lost),
+        "bars",
+        f"missing or damaged, and left out here: {files}; the same run again labels them anew"
+        if lost
+        else "no part file of a finished chunk is missing or of another size",
     )
 
 

@@ -161,7 +161,13 @@ def _statistics(
         by=by,
         groups=tuple(groups(database, by)) if by else (),
         checks=tuple(
-            judge(evidence, len(chunks) - tallied_files, set_aside, weights_differ(chunks))
+            judge(
+                evidence,
+                len(chunks) - tallied_files,
+                set_aside,
+                weights_differ(chunks),
+                ledger.lost(),
+            )
         ),
     )
 

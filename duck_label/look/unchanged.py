@@ -45,6 +45,6 @@ class Unchanged:
         others = [file for file, digest in self._before.items() if now.get(file) != digest]
         if others:
             raise InputError(
-                f"{self._ledger.output}: a run or weigh has written {others[0]} anew while labels "
-                "were read: read them once more"
+                f"{self._ledger.output}: a run or weigh has written {min(others)} anew while "
+                "labels were read: read them once more"
             ) from error

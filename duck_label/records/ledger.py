@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from duck_label.database import Database
 from duck_label.errors import OutputConflictError, OutputError
+from duck_label.ranges import without
 from duck_label.records.checked import Checked
 from duck_label.records.chunk import ChunkRecord, last_records
 from duck_label.records.inputs import InputFile, read_inputs, write_inputs
@@ -133,6 +134,16 @@ class Ledger:
         """
         sizes = self.output.contents()
         return [record for record in self.recorded() if record.is_there(sizes)]
+
+    def lost(self) -> list[ChunkRecord]:
+        """The finished chunks whose part file is not there as it was written, and no other's is."""
+        there = self.chunks()
+        done = [(record.start, record.end) for record in there]
+        return [
+            record
+            for record in self.recorded()
+            if record not in there and without((record.start, record.end), done)
+        ]
 
     def recorded(self) -> list[ChunkRecord]:
         """The chunks that were finished and not withdrawn, wherever their part files are by now."""
