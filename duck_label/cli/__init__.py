@@ -23,6 +23,10 @@ from duck_label.errors import ConfigError
 class _Group(click.Group):
     """Commands whose errors become messages and exit codes."""
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        with exit_codes(lambda: False):  # --help and --version are told here
+            return super().make_context(*args, **more)
+
     def invoke(self, ctx: click.Context) -> Any:
         with exit_codes(lambda: bool(ctx.meta.get("debug"))):
             return super().invoke(ctx)

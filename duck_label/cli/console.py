@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
 from duck_label.errors import DuckLabelError, InterruptedRunError
 
+# What a shell says of a program that SIGPIPE (13) has ended. The signal does not end this one, as
+# it also tells of a worker or a store that is gone.
+_READER_GONE = 128 + 13
 _INTERRUPTED = "interrupted: nothing is half-written; the same command goes on, or begins again"
 
 # What asks a process to end; Windows has no terminal that hangs up.
@@ -44,9 +48,11 @@ def exit_codes(wants_traceback: Callable[[], bool]) -> Iterator[None]:
     except KeyboardInterrupt:
         _fail(_INTERRUPTED, InterruptedRunError.exit_code, wants_traceback())
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        sys.stderr.close()
-        raise SystemExit(1) from None
+        # Whoever read our output has seen enough: nobody is told, and what could not be written is
+        # not tried again as Python ends.
+        with suppress(OSError):  # no file of the system: somebody in this process reads
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(_READER_GONE) from None
     except OSError as error:
         # A disk or a system that refuses, where nobody could say more.
         named = "" if error.filename is None else f"{error.filename}: "
