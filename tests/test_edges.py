@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
@@ -859,9 +860,11 @@ def test_the_way_from_gzip_works_whatever_the_file_is_called(tmp_path: Path) -> 
     path.write_bytes(gzip.compress(whole))
     with pytest.raises(InputError) as caught:
         label(path, tmp_path / "out")
-    command = str(caught.value).partition("unpack it first: ")[2].partition(", and")[0]
+    command = str(caught.value).partition("unpack it in its place: ")[2]
     subprocess.run(command, shell=True, check=True)
-    assert Path(f"{path}.unpacked").read_bytes() == whole
+    # Nothing is left beside it, in which a folder would find the bars twice, or refuse the rest.
+    assert path.read_bytes() == whole
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_broken_delta_log_is_told_in_one_line_with_the_way_on(tmp_path: Path) -> None:
@@ -876,13 +879,17 @@ def test_a_broken_delta_log_is_told_in_one_line_with_the_way_on(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "make", long_but(["csv"], ["csv", "json", "feather", "stream", "workbook"])
+    "make",
+    long_but(
+        ["csv", "csv in gzip"],
+        ["csv", "csv in gzip", "json", "json in gzip", "feather", "stream", "workbook"],
+    ),
 )
 def test_the_way_from_another_format_leads_to_parquet(make: str, tmp_path: Path) -> None:
     bars, path = golden.bars("tiny"), str(tmp_path / "bars.x")
-    if make == "csv":
+    if make.startswith("csv"):
         pc_csv.write_csv(bars, path)
-    elif make == "json":
+    elif make.startswith("json"):
         bars.to_pandas().to_json(path, orient="records", lines=True, date_format="iso")
     elif make == "stream":
         with pa.ipc.new_stream(path, bars.schema) as stream:
@@ -893,12 +900,27 @@ def test_the_way_from_another_format_leads_to_parquet(make: str, tmp_path: Path)
         path = f"{path}.xlsx"
     else:
         feather.write_feather(bars, path)
+    if make.endswith("gzip"):
+        Path(path).write_bytes(gzip.compress(Path(path).read_bytes()))
     with pytest.raises(InputError) as refused:
         label(Path(path), tmp_path / "out")
     way = str(refused.value).partition("convert it with: ")[2]
     way = way.partition(" (pip install")[0]
     subprocess.run(["bash", "-c", way.replace("python", sys.executable, 1)], check=True)
     assert pq.read_metadata(f"{path}.parquet").num_rows == len(bars)
+
+
+def test_the_way_from_another_format_in_a_store_begins_with_a_download(tmp_path: Path) -> None:
+    """The commands are for files of this machine."""
+    packed = gzip.compress(bytes(range(256)))
+    MemoryFileSystem().pipe_file("/market/bars.parquet", packed)
+    url = "memory://market/bars.parquet"
+    with pytest.raises(InputError) as refused:
+        WeightedLabelingEngine(LabelingConfig()).process_files([url], tmp_path / "out")
+    assert str(refused.value) == (
+        f"{url}: is compressed with gzip, not Parquet: download it and unpack it in its place: "
+        "gzip -dc bars.parquet > bars.parquet.unpacked && mv bars.parquet.unpacked bars.parquet"
+    )
 
 
 def test_a_damaged_file_is_named_among_others(tmp_path: Path) -> None:
