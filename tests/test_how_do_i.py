@@ -23,6 +23,8 @@ from lengths import long_but
 
 PAGE = (Path(__file__).parents[1] / "docs" / "how-do-i.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE))
+# The command of a recipe that has a configuration and no command.
+(DEFAULT,) = re.findall(r"a recipe without a command\s`(.+?)`\sfollows it", PAGE)
 BLOCK = re.compile(r"^```(\w+)(?: needs=(\w+))?\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 START = datetime(2024, 3, 4, 15, 0, tzinfo=UTC)  # 10:00 in New York
 BARS = 200
@@ -136,7 +138,7 @@ def yfinance(folder: Path) -> None:
     bars.index = pd.DatetimeIndex(times(timedelta(minutes=1)), name="Datetime").tz_convert(
         "America/New_York"
     )
-    bars.reset_index().to_parquet(folder / "bars.parquet")
+    bars.reset_index().to_parquet(folder / "bars" / "SPY.parquet")
 
 
 def freqtrade(folder: Path) -> None:
@@ -155,7 +157,9 @@ def nautilus(folder: Path) -> None:
     nanoseconds = [int(time.timestamp()) * 1_000_000_000 for time in times(timedelta(minutes=1))]
     kinds = {"type": ["Bar"] * BARS, "bar_type": ["ESM5.GLBX-1-MINUTE-LAST-EXTERNAL"] * BARS}
     clocks = {"ts_event": nanoseconds, "ts_init": nanoseconds}
-    write(folder / "bars.parquet", {**kinds, **prices(), "volume": [1.0] * BARS, **clocks})
+    write(
+        folder / "bars" / "catalog.parquet", {**kinds, **prices(), "volume": [1.0] * BARS, **clocks}
+    )
 
 
 def labels(folder: Path) -> None:
@@ -209,18 +213,26 @@ READ = [name for name in RECIPES if name.startswith("read the labels")]
 USUAL = ("label a new month", "label Databento files")
 
 
+def type_commands(text: str) -> None:
+    for line in text.splitlines():
+        program, *arguments = shlex.split(line.removeprefix("$ "))
+        assert program == "duck-label"
+        ended = CliRunner().invoke(main, arguments)
+        assert ended.exit_code == 0, ended.stderr
+
+
 def follow(recipe: str, folder: Path) -> dict[str, Any]:
     """Do what a recipe says, in the working folder; the names that its Python has left."""
     names: dict[str, Any] = {}
-    for language, needs, text in BLOCK.findall(recipe):
+    blocks = BLOCK.findall(recipe)
+    has_commands = any(language == "console" for language, *_ in blocks)
+    for language, needs, text in blocks:
         if language == "toml":
             (folder / "duck_label.toml").write_text(text, encoding="utf-8")
+            if not has_commands:
+                type_commands(DEFAULT)
         elif language == "console":
-            for line in text.splitlines():
-                program, *arguments = shlex.split(line.removeprefix("$ "))
-                assert program == "duck-label"
-                ended = CliRunner().invoke(main, arguments)
-                assert ended.exit_code == 0, ended.stderr
+            type_commands(text)
         elif language == "sql":
             duckdb.sql(text)
         elif language == "python":
@@ -235,6 +247,7 @@ def follow(recipe: str, folder: Path) -> dict[str, Any]:
 def test_a_recipe_labels(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make, bars, symbols, first = LABEL[name]
+    (tmp_path / "bars").mkdir()
     (tmp_path / "duck_label.toml").write_text("as_of = 2024-12-31\n")
     make(tmp_path)
     follow(RECIPES[name], tmp_path)
