@@ -358,7 +358,7 @@ def test_a_recipe_folds_without_leaks(tmp_path: Path, monkeypatch: pytest.Monkey
     assert made["combined"].get_n_splits() == 15
 
 
-@pytest.mark.parametrize("name", long_but(READ[:1], READ))
+@pytest.mark.parametrize("name", long_but(READ[-1:], READ))
 def test_a_recipe_reads(
     name: str,
     tmp_path: Path,
