@@ -27,6 +27,8 @@ BLOCK_BARS = 64
 _TRAIL_BARS = 16
 # Its powers of two: what lies within twice as many bars is told by what lies within so many.
 _TRAIL_STEPS = tuple(2**power for power in range(_TRAIL_BARS.bit_length()))
+# Where fewer than one bar in so many is asked, their paths are looked at one by one.
+_FEW = 4
 # How far a price may lie from its level, in increments; or, relative to the level, how far one step
 # of a DOUBLE and the two roundings of the division may take it.
 _NEAR, _PRECISION = "1e-6", "4.5e-16"
@@ -158,6 +160,7 @@ def _of_trades(config: LabelingConfig) -> dict[str, Any]:
         "trades": trades,
         "block": lambda bar: f"{bar} // {BLOCK_BARS}",
         "block_bars": BLOCK_BARS,
+        "few": _FEW,
         "never": _NEVER,
         "longest_horizon": lambda table="": _longest_horizon(trades, table),
         "trail_bars": _TRAIL_BARS,

@@ -260,6 +260,7 @@ def asking_files(
     files=st.integers(1, 3),
     block_bars=st.sampled_from((1, 5, 64)),
     trail_bars=st.sampled_from((1, 16)),
+    few=st.sampled_from((0, 4, 1_000)),
 )
 def test_random_configurations_agree_with_the_walk(
     config: dict[str, Any],
@@ -269,6 +270,7 @@ def test_random_configurations_agree_with_the_walk(
     files: int,
     block_bars: int,
     trail_bars: int,
+    few: int,
 ) -> None:
     """However the work is cut, ordered and given to threads, and the bars are split into files."""
     bars = random_bars(seed, 120, config["price_increment"])
@@ -282,6 +284,7 @@ def test_random_configurations_agree_with_the_walk(
     with folder() as place, pytest.MonkeyPatch.context() as patch:
         patch.setattr(query_names, "BLOCK_BARS", block_bars)
         patch.setattr(query_names, "_TRAIL_BARS", trail_bars)
+        patch.setattr(query_names, "_FEW", few)
         order = np.random.default_rng(seed).permutation(len(bars))
         write(place / "bars", [bars.take(np.sort(part)) for part in np.array_split(order, files)])
         labeled = label(
@@ -502,3 +505,30 @@ def test_a_share_of_no_entry_is_no_unknown_distance(tmp_path: Path) -> None:
     labeled = label(write(tmp_path / "bars", [bars]), tmp_path / "out", details=True, modes=modes)
     assert labeled["outcome_m"].to_pylist() == ["skipped", "censored", "none"]
     assert labeled["label_m"].to_pylist() == [None, 0, 0]
+
+
+@pytest.mark.parametrize("share", [2, 8])
+def test_paths_of_asked_bars_run_over_many_blocks(share: int, tmp_path: Path) -> None:
+    """One bar in two, or in eight, wherever it stands in its block, and wherever its path ends."""
+    bars = random_bars(7, 700, 0.25)
+    chance = np.random.default_rng(share)
+    asked = pa.array(chance.random(len(bars)) < 1 / share)
+    bars = bars.set_column(bars.column_names.index("is_event"), "is_event", asked)
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    config: dict[str, Any] = {
+        "price_increment": 0.25,
+        "timeout_bars": 230,
+        "roll_gap_points": 0,
+        "tie": "open",
+        "events": {"column": "is_event"},
+        "modes": [
+            {"name": "near", "direction": "long", "stop": 25, "target": 25},
+            {"name": "far", "direction": "short", "stop": 300, "target": 80},
+            {"name": "trail", "direction": "long", "stop": 60, "target": 150, "trailing": True},
+        ],
+    }
+    expected = walk(bars, config)
+    assert max(pc.max(expected[f"seconds_{name}"]).as_py() for name in ("far", "trail")) > 1_000
+    labeled = label(tmp_path / "bars.parquet", tmp_path / "out", details=True, **config)
+    names = [name for name in expected.column_names if not name.startswith(("uniq", "attrib"))]
+    assert golden.differences(labeled, expected, names) == []

@@ -8,9 +8,8 @@
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
---
--- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path.
 {%- from "label/distances.sql" import distance_of %}
+{%- from "label/excursions.sql" import excursions_of with context %}
 {%- from "label/weight.sql" import decay_of, weight_of %}
 {%- set has_levels = has_exits or breaks_ties_by_open %}
 
@@ -30,10 +29,15 @@ by_side(side, {{ for_long }}, {{ for_short }})
 create or replace temp table labels as
 with
 {%- if asks_some %}
--- Of most bars nobody asks anything: frames pass over them with what they need of a bar, and no more.
+few as (
+    select (select count(*) from outcomes) * {{ few }} < (select count(*) from bars) as are_asked
+),
+
+{{ excursions_of(trades.modes, has_levels, "(select are_asked from few)") }},
+
+-- Frames pass over all bars, with what they need of a bar, and no more.
 paths_of_all_bars as (
     select
-        bars.series,
         bars.bar,
         bars.low,
         bars.high,
@@ -50,13 +54,14 @@ paths_of_all_bars as (
         outcomes.bar is not null as is_asked
     from bars
     left join outcomes using (series, bar)
+    where not (select are_asked from few)
 ),
 {%- endif %}
 
-{{ "excursions_of_all_bars" if asks_some else "excursions" }} as (
+-- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path.
+{{ "excursions_by_frames" if asks_some else "excursions" }} as (
     select
         {%- if asks_some %}
-        series,
         bar,
         is_asked
         {%- else %}
@@ -96,13 +101,23 @@ paths_of_all_bars as (
 ),
 {%- if asks_some %}
 
+excursions_of_the_bars as (
+    select * exclude (is_asked)
+    from excursions_by_frames
+    where is_asked
+
+    union all by name
+
+    select *
+    from excursions_of_the_paths
+),
+
 excursions as (
     select
         outcomes.*,
-        excursions.* exclude (series, bar, is_asked)
+        excursions.* exclude (bar)
     from outcomes
-    inner join excursions_of_all_bars as excursions using (series, bar)
-    where excursions.is_asked
+    left join excursions_of_the_bars as excursions using (bar)
 ),
 {%- endif %}
 {%- if has_levels %}
