@@ -24,7 +24,8 @@ select
 from bars
 inner join affected_bars using (series, bar);
 
--- Few paths meet a roll. Most are told so block by block: the next roll lies past the horizon of all its bars.
+-- Few paths meet a roll. Most are told so block by block: the next roll lies past the horizon of all its bars. In most
+-- chunks nothing rolls, and there are no blocks to look at.
 create or replace temp table rolled_paths as
 with
 blocks as (
@@ -34,6 +35,7 @@ blocks as (
         min(bar) as bar,
         greatest(max({{ longest_horizon() }}), max(clock) + 1) as horizon
     from bars
+    where exists (select * from rolls)
     group by all
 ),
 

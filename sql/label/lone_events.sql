@@ -3,9 +3,12 @@
 -- In:         the file of events; the input files
 -- Out:        lone_events
 -- Parameters: $events; $files; $chunk_from, $chunk_until (the chunk, half open)
+--
+-- Bars are many and events few: bars look for their event, so that no bar is remembered.
 with
 events_by_time as (
     select
+        events.timestamp,
         {{ event_clock }} as clock,
         {{ "events.symbol::varchar" if events.has_symbol else "''" }} as symbol
     from read_parquet($events) as events
@@ -19,16 +22,22 @@ events_of_the_chunk as (
     where coalesce(clock < {{ clock(moment("chunk_until")) }}, true)
 ),
 
-bars_of_the_chunk as (
+events_with_a_bar as (
     select distinct
-        {{ clock(time("source")) }} as clock,
-        {{ symbol_of("source") ~ "::varchar" if events.has_symbol else "''" }} as symbol
+        events.timestamp,
+        events.symbol
     from {{ source }} as source
+    inner join events_of_the_chunk as events
+        on
+            {{ clock(time("source")) }} = events.clock
+            {%- if events.has_symbol %}
+            and {{ symbol_of("source") }}::varchar = events.symbol
+            {%- endif %}
     where
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
 )
 
-select count(*) as lone_events
-from events_of_the_chunk
-anti join bars_of_the_chunk using (clock, symbol);
+select
+    (select count(*) from events_of_the_chunk)
+    - (select count(*) from events_with_a_bar) as lone_events;
