@@ -1,8 +1,7 @@
 -- Purpose:    what a trade is worth beside those that it overlaps with: its average uniqueness, and what it moved
 -- Grain:      one row per bar with a trade in some mode
 -- In:         `outcomes`, `bars`, `series`
--- Out:        temp table `worths`; for mode N `uniqueness_N`, `attribution_N` in ticks, and `worth_N`, the uniqueness
---             in whole parts of 2^40, rounded down; null without a span
+-- Out:        temp table `worths`; for mode N `uniqueness_N` and `attribution_N` in ticks; null without a span
 --
 -- The span of a trade holds the bars from its entry bar to the one that decided, or the last of its path. A bar that
 -- lies in so many spans gives each of them a share, 2^40 divided by their number and rounded down. All sums are of
@@ -126,8 +125,7 @@ select
                 sums.last_moves_{{ number }} - sums.moves_{{ number }}
                 + sums.entry_share_{{ number }}::hugeint * (sums.close - sums.entry)
             )::double / 1099511627776 / series.increments_per_tick
-    end as attribution_{{ number }},
-    floor(uniqueness_{{ number }} * 1099511627776)::bigint as worth_{{ number }}
+    end as attribution_{{ number }}
     {%- endfor %}
 from sums_at_the_end as sums
 inner join series using (series)

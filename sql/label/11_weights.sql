@@ -218,7 +218,7 @@ measured_trades as (
         {%- if weighs_overlap %}
         worths.uniqueness_{{ number }},
         worths.attribution_{{ number }},
-        worths.worth_{{ number }},
+        floor(worths.uniqueness_{{ number }} * 1099511627776)::bigint as worth_{{ number }},
         {%- endif %}
         case
             when outcome_{{ number }} = 'target' then {{ against }}
