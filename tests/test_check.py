@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import duck_label
 import golden
 from duck_label.cli import main
 from duck_label.errors import InputError, OutputConflictError
+from duck_label.storage.local import LocalFolder
 from labeling import label, write
 
 CHUNK = {"chunk": "2500"}
@@ -71,6 +73,82 @@ def test_every_kind_of_damage_is_found_and_mended_by_the_next_run(output: Path) 
     assert {path.name: path.read_bytes() for path in output.glob("*.parquet")}.keys() == (
         written.keys()
     )
+
+
+def told_by_readers(output: Path) -> list[list[str]]:
+    """What is said of lost parts where labels are read: rows, counts, and queries."""
+    examples = duck_label.read(output, columns=["label"])
+    said = []
+    for take in (examples.to_arrow, examples.counts):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            take()
+        said.append([str(one.message) for one in caught])
+    for query in ("@win_rates", "select count(*) from labels", "from chunks"):
+        result = CliRunner().invoke(main, ["sql", str(output), query])
+        assert result.exit_code == 0, result.output
+        said.append([line.removeprefix("warning: ") for line in result.stderr.splitlines()])
+    return said
+
+
+def test_readers_are_told_of_parts_that_are_lost(output: Path) -> None:
+    parts = sorted(output.glob("*.parquet"))
+    assert told_by_readers(output) == [[]] * 5
+    parts[1].unlink()
+    line = (
+        f"{output}: 1 part file is missing or damaged: {parts[1].name}; unless a run is just "
+        "writing here, the same run again labels it anew"
+    )
+    assert told_by_readers(output) == [*[[line]] * 4, []]
+    # A file of another size counts, though it can be read.
+    table = pq.read_table(parts[2])
+    pq.write_table(table.slice(0, 5).replace_schema_metadata({"other": "tool"}), parts[2])
+    one_of_them = told_by_readers(output)[0][0]
+    assert f"2 part files are missing or damaged: {parts[1].name}, {parts[2].name}; " in one_of_them
+    assert one_of_them.endswith("labels them anew")
+    label(output.parent / "bars", output, run=CHUNK)
+    assert told_by_readers(output) == [[]] * 5
+
+
+def test_of_many_lost_parts_three_are_named(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("months")])
+    label(bars, tmp_path / "out", run={"chunk": "500"})
+    parts = sorted((tmp_path / "out").glob("*.parquet"))
+    assert len(parts) > 4
+    for part in parts[:-1]:
+        part.unlink()
+    (line,) = told_by_readers(tmp_path / "out")[0]
+    assert f"{len(parts) - 1} part files are" in line
+    assert f": {', '.join(part.name for part in parts[:3])}, …; unless" in line
+
+
+def test_lost_parts_take_no_look_of_their_own(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listing of a store takes its time: there is one before labels are read, and one after."""
+    looks, contents = list[str](), LocalFolder.contents
+
+    def look(folder: LocalFolder) -> dict[str, int | None]:
+        looks.append(str(folder))
+        return contents(folder)
+
+    examples = duck_label.read(output)
+    monkeypatch.setattr(LocalFolder, "contents", look)
+    for take in (examples.to_arrow, examples.counts):
+        looks.clear()
+        take()
+        assert len(looks) == 2
+
+
+def test_an_output_without_any_part_says_that_they_are_lost(output: Path) -> None:
+    for part in output.glob("*.parquet"):
+        part.unlink()
+    for look in (duck_label.read, duck_label.statistics):
+        with pytest.raises(InputError, match="3 part files are missing or damaged: 2024-01-15--"):
+            look(output)
+    result = CliRunner().invoke(main, ["sql", str(output), "from labels"])
+    assert result.exit_code == 2
+    assert "3 part files are missing or damaged" in result.stderr.splitlines()[-1]
 
 
 def test_damage_ends_with_the_exit_code_of_checks(output: Path) -> None:

@@ -56,7 +56,7 @@ def answer(
 ) -> None:
     """Write the result of a query, if it has one, to stdout or a file, whole or not at all.
 
-    Says where the labels that it reads have weights of two kinds.
+    Says where part files of the labels that it reads are lost, or have weights of two kinds.
 
     Raises:
         QueryError: for Parquet on stdout, or what `Output.sql` refuses.
@@ -66,8 +66,8 @@ def answer(
     """
     reading: AbstractContextManager[object] = nullcontext()
     if output.reads_labels(query):
-        reading = output.unchanged()
-        if (doubt := output.weights_differ()) is not None:
+        reading = unchanged = output.unchanged()
+        for doubt in unchanged.doubts(weights=True):
             say(f"warning: {doubt}")
     result = output.sql(query, **parameters)
     if result is None:

@@ -30,7 +30,7 @@ from duck_label.look.resources import MEMORY_LIMIT, Resources
 from duck_label.look.saved_queries import saved_query
 from duck_label.look.unchanged import Unchanged
 from duck_label.records.checked import Checked
-from duck_label.records.chunk import ChunkRecord, weights_differ
+from duck_label.records.chunk import ChunkRecord, parts_lost
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.views import label_views, record_views
 from duck_label.storage.filesystem import READS_ONLY, StoredFiles
@@ -138,11 +138,6 @@ class Output:
         text = saved_query(query[1:].strip()).text if query.startswith("@") else query
         return _LABELS.search(text) is not None
 
-    def weights_differ(self) -> str | None:
-        """A line where some part files have other weights than the rest; None if none have."""
-        found = weights_differ(self.chunks())
-        return None if found is None else f"{self.folder}: {found[1]}"
-
     @property
     def part_files(self) -> str:
         """The part files, as a pattern for `read_parquet` in a query."""
@@ -165,7 +160,7 @@ class Output:
                 {"files": self.part_files},
             ).fetchall()
         except duckdb.IOException as error:
-            raise InputError(f"{self.folder}: holds no labels yet: no chunk is finished") from error
+            raise InputError(f"{self.folder}: {self._lacks_labels()}") from error
         except duckdb.Error as error:
             raise self._complaint(error) from error
         return {name: kind for name, kind, *_ in described if name.casefold() not in added}
@@ -275,8 +270,11 @@ class Output:
                 "Pass a larger --memory-limit, fewer --threads, or a --temp-dir with more room"
             )
         if not self._has_labels and re.search(r"Table with name labels(_long)? ", reason):
-            return QueryError(f"{self.folder}: holds no labels yet: no chunk is finished")
+            return QueryError(f"{self.folder}: {self._lacks_labels()}")
         return QueryError(reason)
+
+    def _lacks_labels(self) -> str:
+        return parts_lost(self._ledger.lost()) or "holds no labels yet: no chunk is finished"
 
     def _open_labels(self) -> None:
         """Make the views of the labels, once there are any."""

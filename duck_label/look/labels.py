@@ -62,7 +62,7 @@ class Labels:
             raise QueryError(f"rows={rows}: a batch has at least one row")
         opened = Output(self.output, self._resources)
         unchanged = opened.unchanged()
-        if "weight" in self.columns and (doubt := opened.weights_differ()) is not None:
+        for doubt in unchanged.doubts(weights="weight" in self.columns):
             warnings.warn(doubt, stacklevel=2)
         try:
             reader = self._query(opened, "read/rows").to_arrow_reader(rows)
@@ -134,7 +134,9 @@ class Labels:
         Raises:
             InputError, MemoryBudgetError: as `batches`.
         """
-        with Output(self.output, self._resources) as opened, opened.unchanged():
+        with Output(self.output, self._resources) as opened, opened.unchanged() as unchanged:
+            for doubt in unchanged.doubts(weights=False):
+                warnings.warn(doubt, stacklevel=2)
             found = self._query(opened, "read/counts").fetchall()
         counts = {mode: Count(labels, left_out) for mode, labels, left_out in found}
         return {mode: counts.get(mode, Count(0, 0)) for mode in self.modes}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from duck_label.errors import QualityError
-from duck_label.records.chunk import ChunkRecord
+from duck_label.records.chunk import ChunkRecord, parts_lost
 
 Status = Literal["pass", "warn", "fail"]
 _ORDER: tuple[Status, ...] = ("pass", "warn", "fail")
@@ -131,15 +131,15 @@ def judge(
 
 def _parts(lost: Sequence[ChunkRecord]) -> Check:
     """Whether a finished chunk is left out of all other numbers."""
-    files = ", ".join(str(record.file) for record in lost[:3]) + ", …" * (len(lost) > 3)
+    line = parts_lost(lost)
     return Check(
         "parts",
         None,
         "fail" if lost else "pass",
         sum(record.rows for record in lost),
         "bars",
-        f"missing or damaged, and left out here: {files}; the same run again labels them anew"
-        if lost
+        f"{line} (left out of all other numbers)"
+        if line
         else "no part file of a finished chunk is missing or of another size",
     )
 

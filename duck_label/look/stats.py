@@ -21,7 +21,7 @@ from duck_label.look.tallies import By, Group, ModeTally, groups
 from duck_label.look.unchanged import Unchanged
 from duck_label.queries import render
 from duck_label.records.checked import Rounded
-from duck_label.records.chunk import ChunkRecord, weights_differ
+from duck_label.records.chunk import ChunkRecord, parts_lost, weights_differ
 from duck_label.records.ledger import Ledger
 
 
@@ -108,17 +108,21 @@ def statistics(
 def statistics_of(ledger: Ledger, by: By | None, resources: Resources) -> Statistics:
     """See `statistics`: of an output whose records are open."""
     ledger.refuse_other_format()
-    chunks = [chunk for chunk in ledger.chunks() if chunk.file is not None]
+    there, lost = ledger.there_and_lost()
+    chunks = [chunk for chunk in there if chunk.file is not None]
     if not chunks:
-        raise InputError(
-            f"{ledger.output}: there are no labels in this folder: name the output of a run"
-        )
+        nothing = "there are no labels in this folder: name the output of a run"
+        raise InputError(f"{ledger.output}: {parts_lost(lost) or nothing}")
     with Unchanged(ledger), resources.database(ledger.output) as database:
-        return _statistics(database, ledger, chunks, by)
+        return _statistics(database, ledger, chunks, lost, by)
 
 
 def _statistics(
-    database: Database, ledger: Ledger, chunks: list[ChunkRecord], by: By | None
+    database: Database,
+    ledger: Ledger,
+    chunks: list[ChunkRecord],
+    lost: list[ChunkRecord],
+    by: By | None,
 ) -> Statistics:
     checked = ledger.checked()
     config = {} if checked is None else checked.config
@@ -166,7 +170,7 @@ def _statistics(
                 len(chunks) - tallied_files,
                 set_aside,
                 weights_differ(chunks),
-                ledger.lost(),
+                lost,
             )
         ),
     )

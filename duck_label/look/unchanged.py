@@ -6,10 +6,12 @@ before that: then some rows would be of before and some of after.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
 from duck_label.errors import DuckLabelError, InputError
+from duck_label.records.chunk import ChunkRecord, parts_lost, weights_differ
 from duck_label.records.ledger import Ledger
 
 
@@ -24,11 +26,18 @@ class Unchanged:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._before = self._digests()
+        self._there, self._lost = self._found()
 
-    def _digests(self) -> dict[str, str | None]:
+    def _found(self) -> tuple[list[ChunkRecord], list[ChunkRecord]]:
         self._ledger.output.fetch()
-        return {str(one.file): one.digest for one in self._ledger.chunks() if one.file}
+        return self._ledger.there_and_lost()
+
+    def doubts(self, *, weights: bool) -> Iterator[str]:
+        """Lines that tell where parts are lost and, if weights are read, of several kinds."""
+        if (lost := parts_lost(self._lost)) is not None:
+            yield f"{self._ledger.output}: {lost}"
+        if weights and (others := weights_differ(self._there)) is not None:
+            yield f"{self._ledger.output}: {others[1]}"
 
     def __enter__(self) -> Self:
         return self
@@ -41,10 +50,14 @@ class Unchanged:
     ) -> None:
         if error is not None and not isinstance(error, DuckLabelError):
             return
-        now = self._digests()
-        others = [file for file, digest in self._before.items() if now.get(file) != digest]
+        before, now = _digests(self._there), _digests(self._found()[0])
+        others = [file for file, digest in before.items() if now.get(file) != digest]
         if others:
             raise InputError(
                 f"{self._ledger.output}: a run or weigh has written {min(others)} anew while "
                 "labels were read: read them once more"
             ) from error
+
+
+def _digests(records: Iterable[ChunkRecord]) -> dict[str, str | None]:
+    return {str(one.file): one.digest for one in records if one.file}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,21 @@ class ChunkRecord:
     def is_there(self, sizes: Mapping[str, int | None]) -> bool:
         """Whether its part file is there as it was written, among files of these sizes."""
         return self.file is None or sizes.get(self.file) == self.size_bytes
+
+
+def parts_lost(lost: Collection[ChunkRecord]) -> str | None:
+    """A line where part files are lost (see `Ledger.lost`), naming the first of them."""
+    if not lost:
+        return None
+    first = sorted(lost, key=lambda record: record.start)[:3]
+    files = ", ".join(str(record.file) for record in first) + ", …" * (len(lost) > 3)
+    what, them = f"{len(lost):,} part files are", "them"
+    if len(lost) == 1:
+        what, them = "1 part file is", "it"
+    return (
+        f"{what} missing or damaged: {files}; unless a run is just writing here, the same run "
+        f"again labels {them} anew"
+    )
 
 
 def weights_differ(records: Iterable[ChunkRecord]) -> tuple[int, str] | None:

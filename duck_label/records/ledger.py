@@ -132,17 +132,23 @@ class Ledger:
 
         None where labels were recorded in another format.
         """
-        sizes = self.output.contents()
-        return [record for record in self.recorded() if record.is_there(sizes)]
+        return self.there_and_lost()[0]
 
     def lost(self) -> list[ChunkRecord]:
         """The finished chunks whose part file is not there as it was written, and no other's is."""
-        there = self.chunks()
+        return self.there_and_lost()[1]
+
+    def there_and_lost(self) -> tuple[list[ChunkRecord], list[ChunkRecord]]:
+        """What `chunks` and `lost` tell, by one look at the folder."""
+        # Records come first: a chunk that a run finishes in between is neither.
+        records = self.recorded()
+        sizes = self.output.contents()
+        there = [record for record in records if record.is_there(sizes)]
         done = [(record.start, record.end) for record in there]
-        return [
+        return there, [
             record
-            for record in self.recorded()
-            if record not in there and without((record.start, record.end), done)
+            for record in records
+            if not record.is_there(sizes) and without((record.start, record.end), done)
         ]
 
     def recorded(self) -> list[ChunkRecord]:
