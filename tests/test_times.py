@@ -2,7 +2,7 @@
 """Labels of bars of every type of time, with a bar in the last moment of a month."""
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -180,6 +180,32 @@ def test_a_unit_that_was_told_wrong_is_told_so(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "bars.parquet")
     with pytest.raises(duck_label.InputError, match='set timestamp_unit = "ms"'):
         label(tmp_path / "bars.parquet", tmp_path / "labels", timestamp_unit="us")
+
+
+@pytest.mark.parametrize(
+    ("first", "is_refused"),
+    [
+        # A thousandth of 1989-12-31T23:00 and of 1990-01-01T01:00.
+        ("1970-01-08T07:19:08", False),
+        ("1970-01-08T07:19:16", True),
+        ("1970-01-31T23:59:59.999995", True),
+        ("1970-01-31T23:59:59.999996", False),
+        ("1970-02-01", False),
+        ("1970-02-15", False),
+    ],
+)
+def test_only_times_of_january_1970_alone_are_said_to_be(
+    first: str, is_refused: bool, tmp_path: Path
+) -> None:
+    """Those of February could be a thousandth of times to come, which no bar has."""
+    moments = [datetime.fromisoformat(first) + timedelta(microseconds=bar) for bar in range(5)]
+    times = pa.array(moments, pa.timestamp("us"))
+    pq.write_table(bars("us").slice(0, 5).set_column(0, "timestamp", times), tmp_path / "b.parquet")
+    if is_refused:
+        with pytest.raises(duck_label.InputError, match="times of January 1970 alone"):
+            label(tmp_path / "b.parquet", tmp_path / "labels")
+    else:
+        assert label(tmp_path / "b.parquet", tmp_path / "labels").num_rows == 5
 
 
 def test_bars_that_begin_in_1970_are_bars(tmp_path: Path) -> None:
