@@ -180,6 +180,11 @@ class LabelingConfig(ConfigKeys):
                 f"{', '.join(small)}, which is less than a price moves at least, and counts as "
                 'one step: percent of the entry are written "0.1%"'
             )
+        found += [
+            f"{', '.join(ours[:-1])} and {ours[-1]} are one column, {theirs!r}: right only where "
+            "bars have no prices of their own for these"
+            for theirs, ours in self.columns_of_several().items()
+        ]
         return tuple(found)
 
     def horizon(self, mode: TradingMode) -> tuple[Decimal | None, int | None]:

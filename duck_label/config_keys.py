@@ -213,6 +213,12 @@ class ConfigKeys(Model):
         for ours in self.columns:
             if ours not in (*BAR_COLUMNS, "side"):
                 raise ValueError(f"columns.{ours}: {unknown(ours, (*BAR_COLUMNS, 'side'))}")
+        for theirs, several in self.columns_of_several().items():
+            if not set(several) <= set(PRICES):
+                raise ValueError(
+                    f"columns: {' and '.join(several)} are both {theirs!r}, and one column is not "
+                    "both: name another"
+                )
         if self.timestamp_unit is not None and (self.timestamp_format or self.timestamp_zone):
             raise ValueError(
                 "timestamp_unit is for whole numbers, which are in UTC: leave timestamp_format and "
@@ -242,6 +248,13 @@ class ConfigKeys(Model):
             if not name or '"' in name or name in ("none", "ticks", "points"):
                 raise ValueError(f"volatility: {name!r} cannot name a volatility")
         return self
+
+    def columns_of_several(self) -> dict[str, list[str]]:
+        """The columns of the files that stand for several of a bar's, with ours."""
+        by_name: dict[str, list[str]] = {}
+        for ours in BAR_COLUMNS:
+            by_name.setdefault(self.columns.get(ours, ours), []).append(ours)
+        return {theirs: ours for theirs, ours in by_name.items() if len(ours) > 1}
 
     def _check_barriers(self, mode: TradingMode) -> None:
         for key, barrier in (("stop", mode.stop), ("target", mode.target)):

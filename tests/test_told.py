@@ -14,6 +14,7 @@ import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label import open as open_output
 from duck_label.cli import main
+from duck_label.errors import ConfigError
 from duck_label.look.stats import statistics
 from duck_label.look.tallies import ModeTally
 from labeling import label
@@ -108,6 +109,62 @@ def test_barriers_below_the_least_move_are_told() -> None:
     assert said("0.001%") == said(1) == said("0.25 points") == ()
     # Where some symbols have a finer grid, it may be meant for them.
     assert said("0.2 points", instruments={"GC": {"tick_size": 0.1}}) == ()
+
+
+ONE_PRICE = dict.fromkeys(("open", "high", "low"), "close")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"open": "close"}, "open and close are one column, 'close'"),
+        (ONE_PRICE, "open, high, low and close are one column, 'close'"),
+    ],
+)
+def test_one_column_for_several_prices_is_told(
+    columns: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    bars = str(tmp_path / "bars.parquet")
+    pq.write_table(golden.bars("plain"), bars)
+    engine = WeightedLabelingEngine(LabelingConfig(columns=columns))
+    (warning,) = engine.process_files([bars], tmp_path / "out").warnings
+    assert warning.startswith(f"{said}: right only where")
+    options = [option for ours in columns for option in ("--column", f"{ours}=close")]
+    for command in (["validate", bars], ["run", bars, "-o", str(tmp_path / "again")]):
+        result = CliRunner().invoke(main, [*command, *options])
+        assert said in " ".join(result.output.split()), result.output
+    with open_output(tmp_path / "out") as output:
+        assert list(output.columns()) == golden.bars("plain").column_names
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"volume": "close"}, "close and volume are both 'close'"),
+        ({"close": "timestamp"}, "timestamp and close are both 'timestamp'"),
+        ({"symbol": "name", "volume": "name"}, "volume and symbol are both 'name'"),
+    ],
+)
+def test_one_column_for_what_cannot_be_one_is_refused(columns: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=f"columns: {said}"):
+        LabelingConfig(columns=columns)
+
+
+def test_columns_may_change_places() -> None:
+    assert LabelingConfig(columns={"open": "close", "close": "open"}).doubts == ()
+
+
+def test_what_is_odd_in_columns_hides_nothing_of_the_labels(tmp_path: Path) -> None:
+    """Barriers that are never touched are told beside it."""
+    pq.write_table(golden.bars("plain"), tmp_path / "bars.parquet")
+    config = LabelingConfig(tick_size=1000, price_increment=0.25, columns={"open": "close"})
+    summary = WeightedLabelingEngine(config).process_files(
+        [tmp_path / "bars.parquet"], tmp_path / "out"
+    )
+    assert [warning.split(",")[0].split(" with")[0] for warning in summary.warnings] == [
+        "open and close are one column",
+        "no barrier was touched",
+    ]
 
 
 def test_validate_suggests_a_volatility_that_can_be_set(tmp_path: Path) -> None:

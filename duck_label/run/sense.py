@@ -50,7 +50,8 @@ def doubts(
     if has_barriers and not any(touched for _, _, _, touched, *_ in modes):
         return [f"no barrier was touched {ticks}: are the prices in another unit? {_WAY}"]
     # Modes without a target are told from the beginning.
-    if not config.doubts and not any(sum(kinds) > 1 for _, _, _, _, *kinds in modes):
+    is_told = config.label == "win" and any(mode.target.is_none for mode in config.modes)
+    if not is_told and not any(sum(kinds) > 1 for _, _, _, _, *kinds in modes):
         what = "not one label is 1" if config.label == "win" else "all labels of a mode are alike"
         return [f"{what} {ticks}: nothing can be learned from them. {_WAY}"]
     return []
