@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+import duck_label
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label import open as open_output
@@ -165,6 +166,30 @@ def test_what_is_odd_in_columns_hides_nothing_of_the_labels(tmp_path: Path) -> N
         "open and close are one column",
         "no barrier was touched",
     ]
+
+
+def test_symbols_that_look_alike_are_told(tmp_path: Path) -> None:
+    plain = golden.bars("tiny")
+    names = ["ES", "es", " ES", "NQ", "NQ1", "\u00c4", "\u00e4 "]
+    bars = str(tmp_path / "bars.parquet")
+
+    def told(names: list[str]) -> list[str]:
+        tables = [plain.append_column("symbol", pa.array([one] * len(plain))) for one in names]
+        pq.write_table(pa.concat_tables(tables), bars)
+        engine = WeightedLabelingEngine(LabelingConfig())
+        warnings = engine.process_files([bars], tmp_path / "_".join(names)).warnings
+        oddities = duck_label.validate(bars).oddities
+        said = [
+            [line for line in lines if "symbols that" in line] for lines in (warnings, oddities)
+        ]
+        assert said[0] == said[1]
+        return said[0]
+
+    (line,) = told(names)
+    assert line.startswith(
+        "' ES' and 'ES' and 'es', '\u00c4' and '\u00e4 ': symbols that differ by"
+    )
+    assert told(["ES", "NQ", "NQ1", "E S"]) == []
 
 
 def test_validate_suggests_a_volatility_that_can_be_set(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which symbols of a panel are labeled, where only some are asked for."""
+"""Which symbols of a panel are labeled, and what is odd in their names."""
 
 from __future__ import annotations
 
@@ -98,6 +98,23 @@ def idle_instruments(config: LabelingConfig, symbols: Iterable[str | None]) -> l
     # A name may look like a pattern, and then stands for others.
     named = [f'"{pattern_of(name)}"' for name in names if name in idle and name != pattern_of(name)]
     return [note + (f"; the pattern of that name is {', '.join(named)}" if named else "")]
+
+
+def look_alikes(symbols: Iterable[str | None]) -> list[str]:
+    """A line of the symbols that may be one, written in several ways: each is a series of its own.
+
+    They differ by upper and lower case alone, or by blanks around them.
+    """
+    by_look: dict[str, list[str]] = {}
+    for name in sorted({name for name in symbols if name is not None}):
+        by_look.setdefault(name.strip().casefold(), []).append(name)
+    groups = [" and ".join(map(repr, names)) for names in by_look.values() if len(names) > 1]
+    if not groups:
+        return []
+    return [
+        f"{_some(groups)}: symbols that differ by upper and lower case or by blanks alone are "
+        "series of their own: mend the names if they are one"
+    ]
 
 
 def _some(names: Sequence[str]) -> str:

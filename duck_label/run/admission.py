@@ -16,7 +16,7 @@ from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.mixture import mixture, refuse_mixture
 from duck_label.bars.plan import pieces
 from duck_label.bars.price_levels import levels_apart
-from duck_label.bars.selection import idle_instruments
+from duck_label.bars.selection import idle_instruments, look_alikes
 from duck_label.bars.sessions import keep_sessions
 from duck_label.bars.source import Source
 from duck_label.config import LabelingConfig
@@ -167,8 +167,8 @@ class _Admission:
         month = shared["reference_month"] = config.reference_month() or extent.latest_month
         new_bars, otherwise = self._withdraw(context, new, month, asking)
         self._record(context, values, verdict, extent, month, asking)
-        symbols = (name for (name,) in database.rows("select symbol::varchar from grids"))
-        doubts = (*verdict.doubts, *idle_instruments(config, symbols))
+        symbols = [name for (name,) in database.rows("select symbol::varchar from grids")]
+        doubts = (*verdict.doubts, *idle_instruments(config, symbols), *look_alikes(symbols))
         return Bars(source, context, shared, new_bars, doubts, len(otherwise))
 
     def _judge(self, raw: Mapping[str, Any], new: changes.Addition | None) -> _Verdict:

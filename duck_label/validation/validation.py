@@ -17,7 +17,7 @@ from duck_label.bars.keys import folder_keys
 from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS
 from duck_label.bars.price_levels import levels_apart
-from duck_label.bars.selection import idle_instruments
+from duck_label.bars.selection import idle_instruments, look_alikes
 from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
 from duck_label.config_keys import BAR_COLUMNS
@@ -216,7 +216,8 @@ class _Examination:
         note, source, config = self._oddities.append, self._given, self._suggestion.config()
         for detail in source.details:
             note(detail)
-        self._oddities += idle_instruments(self._config, (one.symbol for one in self._reports))
+        symbols = [one.symbol for one in self._reports]
+        self._oddities += [*idle_instruments(self._config, symbols), *look_alikes(symbols)]
         overlapping = _overlapping(source)
         mixed = mixture(self._database, source, self._config, source.context(config))
         if mixed is not None:
