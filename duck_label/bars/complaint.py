@@ -276,23 +276,33 @@ def _misfits(
 ) -> _Misfits:
     """How many prices of the instruments of a grid lie off grids of some increments."""
     prices = ", ".join(context["points_of"](price, "source") for price in PRICES)
-    # FLOAT prices may stand in columns of DOUBLE.
-    kinds = ("DOUBLE", "FLOAT")
-    misfits = ", ".join(
-        f"count_if({is_off_grid('price', multiple, kind, f'{numerator}::double', denominator)})"
-        for numerator, denominator in (step.as_integer_ratio() for step in increments)
-        for multiple in [f"(price * {denominator}::double / {numerator})"]
-        for kind in kinds
+    # FLOAT prices may stand in columns of DOUBLE. Increments are rows: DuckDB would take longer to
+    # plan as many columns of counts than it takes to count most inputs.
+    multiple = "(price * denominator / numerator)"
+    as_doubles, as_floats = (
+        f"count_if({is_off_grid('price', multiple, kind)})" for kind in ("DOUBLE", "FLOAT")
     )
-    all_prices, largest, wide, *counts = database.row(
-        "select count(*), max(abs(price)), "
-        f"count_if(try_cast(price as float) is distinct from price), {misfits} "
+    steps = [step.as_integer_ratio() for step in increments]
+    counts = database.rows(
+        f"select count(*), max(abs(price)), {as_doubles}, {as_floats}, "
+        "count_if(try_cast(price as float) is distinct from price) "
         f"from (select unnest([{prices}]) as price from {context['source']} as source "
         f"inner join grids on {context['symbol_of']('source')} is not distinct from grids.symbol "
-        "where grids.pattern = $pattern) where isfinite(price)",
-        {"files": source.paths, "pattern": grid.pattern},
+        "where grids.pattern = $pattern) cross join (select "
+        "unnest($numerators::double[]) as numerator, unnest($denominators::double[]) as denominator"
+        ", unnest(range(len($numerators))) as increment) "
+        "where isfinite(price) group by increment order by increment",
+        {
+            "files": source.paths,
+            "pattern": grid.pattern,
+            "numerators": [float(numerator) for numerator, _ in steps],
+            "denominators": [float(denominator) for _, denominator in steps],
+        },
+    ) or [(0, 0.0, 0, 0, 0)] * len(steps)
+    all_prices, largest, _, _, wide = counts[0]
+    off_as_doubles, off_as_floats = (
+        {step: count[kind] for step, count in zip(increments, counts, strict=True)}
+        for kind in (2, 3)
     )
-    as_doubles = dict(zip(increments, counts[::2], strict=True))
-    as_floats = dict(zip(increments, counts[1::2], strict=True))
-    off = as_floats if "FLOAT" in source.bars.price_types else as_doubles
-    return _Misfits(all_prices, largest, wide == 0, off, as_floats)
+    off = off_as_floats if "FLOAT" in source.bars.price_types else off_as_doubles
+    return _Misfits(all_prices, largest, wide == 0, off, off_as_floats)
