@@ -78,6 +78,11 @@ create or replace temp macro by_side(side, for_long, for_short) as (
 # Types are made once for all connections, settings and macros are each connection's own.
 PREPARATION = _SETTINGS + _TYPES + _MACROS
 OF_EACH = _SETTINGS + _MACROS
+# Every chunk asks what the one before it asked, and every run of a process: a query is parsed once
+# for all connections, as what is parsed knows of none. The oldest go: queries may name files.
+_PARSED: dict[str, list[duckdb.Statement]] = {}
+_MOST_PARSED = 500
+_PARSING = threading.Lock()
 
 
 class CancelledError(Exception):
@@ -114,8 +119,6 @@ class Connection:
 
     def _connect(self, connection: duckdb.DuckDBPyConnection, preparation: str) -> None:
         self._connection = connection
-        # Every chunk asks what the one before it asked: a query is parsed once.
-        self._parsed: dict[str, list[duckdb.Statement]] = {}
         # DuckDB draws one of its own wherever it takes an interpreter for interactive.
         self.run("set enable_progress_bar = false")
         self.run(preparation)
@@ -174,9 +177,14 @@ class Connection:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _statements(self, query: str) -> list[duckdb.Statement]:
-        if query not in self._parsed:
-            self._parsed[query] = self._connection.extract_statements(query)
-        return self._parsed[query]
+        statements = _PARSED.get(query)
+        if statements is None:
+            statements = self._connection.extract_statements(query)
+            with _PARSING:
+                while len(_PARSED) >= _MOST_PARSED:
+                    del _PARSED[next(iter(_PARSED))]
+                _PARSED[query] = statements
+        return statements
 
     def table(self, query: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The rows of a query of one statement as an Arrow table."""
