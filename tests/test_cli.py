@@ -475,9 +475,9 @@ main(sys.argv[1:])
     "number", long_but([signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 )
 def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, here: Path) -> None:
-    write_sample(here / "bars.parquet", days=2)
+    write_sample(here / "bars.parquet", days=1)
     command = [sys.executable, "-c", BUSY, "run", "bars.parquet", "-o", "out"]
-    command += ["--chunk", "10000", "--threads", "2", "-v"]
+    command += ["--chunk", "8000", "--threads", "2", "-v"]
     # Started by nohup, as these tests may be, a run would not end with its terminal.
     before = signal.signal(number, signal.SIG_DFL)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -309,7 +309,7 @@ def test_a_run_with_other_weights_weighs(bars: Path, out: Path, others: pa.Table
 
 
 def test_a_new_month_labels_what_is_new_and_weighs_the_rest(tmp_path: Path) -> None:
-    table = days_of_bars(date(2024, 2, 27), 5)
+    table = days_of_bars(date(2024, 2, 27), 4)
     inputs = write(tmp_path / "bars", [table[:300]])
     label(inputs, tmp_path / "out", **CHUNKS)
     label(inputs, tmp_path / "plain", run={"chunk": "1d"})
