@@ -71,14 +71,6 @@ extremes_of_the_pieces as (
     group by all
 ),
 
-whole_blocks as (
-    select distinct
-        first_block,
-        last_block,
-        unnest(range(first_block + 1, last_block)) as block
-    from paths_with_their_cuts
-),
-
 extremes_of_all_blocks as (
     select
         {{ block("bar") }} as block,
@@ -88,15 +80,28 @@ extremes_of_all_blocks as (
     group by all
 ),
 
+-- Where a path has whole blocks between its head and its tail. A long one has so many that they are not listed.
+block_ranges as (
+    select distinct
+        first_block,
+        last_block
+    from paths_with_their_cuts
+    where first_block + 1 < last_block
+),
+
+-- Blocks from which several paths go on are there several times: a frame by their numbers does not care.
 extremes_of_the_blocks as (
     select
-        whole_blocks.first_block,
-        whole_blocks.last_block,
-        min(blocks.lowest) as lowest,
-        max(blocks.highest) as highest
-    from whole_blocks
-    inner join extremes_of_all_blocks as blocks using (block)
-    group by all
+        ranges.first_block,
+        ranges.last_block
+        {%- for extreme, name in (("min", "lowest"), ("max", "highest")) %},
+        {{ extreme }}(blocks.{{ name }}) over (
+            order by blocks.block
+            range between 1 following and coalesce(ranges.last_block - ranges.first_block - 1, 1) following
+        ) as {{ name }}
+        {%- endfor %}
+    from extremes_of_all_blocks as blocks
+    left join block_ranges as ranges on blocks.block = ranges.first_block
 ),
 
 excursions_of_the_paths as (
