@@ -31,6 +31,7 @@ from duck_label.signals import events as events_module
 from duck_label.signals.cusum import Filter, Threshold
 from duck_label.signals.sessions import METADATA, Session, sessions_of, split
 from duck_label.whole import whole
+from lengths import long_but
 
 ES = "CME Globex Equity"
 
@@ -373,11 +374,14 @@ def events(*arguments: object, code: int = 0) -> Any:
 
 @pytest.mark.parametrize(
     ("cusum", "height", "value"),
-    [
-        ("5 ticks", 5, Fraction),
-        ("1.3 points", Fraction(52, 10), Fraction),
-        ("0.03%", 0.0003, math.log),
-    ],
+    long_but(
+        [("1.3 points", Fraction(52, 10), Fraction), ("0.03%", 0.0003, math.log)],
+        [
+            ("5 ticks", 5, Fraction),
+            ("1.3 points", Fraction(52, 10), Fraction),
+            ("0.03%", 0.0003, math.log),
+        ],
+    ),
 )
 def test_events_of_files_are_those_of_the_walk_however_they_are_cut(
     cusum: str, height: Any, value: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

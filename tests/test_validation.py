@@ -78,7 +78,11 @@ def examined(tmp_path: Path, *tables: pa.Table, **options: Any) -> Validation:
 
 
 @pytest.mark.parametrize(
-    "step", ["0.25", "0.1", "0.01", "0.00001", "0.015625", "5", "0.0078125", "250000000"]
+    "step",
+    long_but(
+        ["0.25", "0.00001", "0.015625", "250000000"],
+        ["0.25", "0.1", "0.01", "0.00001", "0.015625", "5", "0.0078125", "250000000"],
+    ),
 )
 def test_the_grid_is_found_and_labels_the_bars(step: str, tmp_path: Path) -> None:
     """A tick of futures, cents, currencies, bonds in 64ths and 128ths, and fixed-point integers."""
