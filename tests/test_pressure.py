@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 import golden
-from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label import LabelingConfig, WeightedLabelingEngine, connection
 from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory import budget as memory
@@ -220,6 +220,27 @@ def test_memory_that_nobody_holds_makes_duckdb_start_anew(
     assert summary.reconnects == 1
     (event,) = [e for e in records(tmp_path, "memory_events") if e["kind"] == "reconnect"]
     assert event["reason"] == "2.4 GB are held by nobody between chunks"
+
+
+def test_queries_are_parsed_once_for_all_and_few_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is parsed knows no table of who asked first, and outlives its connection."""
+    monkeypatch.setattr(connection, "_MOST_PARSED", 20)
+    budget = MemoryBudget.resolve("300MB")
+    query = "select a from here where a is distinct from $other"
+    kept = []
+    for made, other in (("'x'", "y"), ("7", 8)):
+        with Database(budget, 1, tmp_path) as database:
+            database.run(f"create temp table here as select {made} as a")
+            assert database.rows(query, {"other": other}) == database.rows(f"select {made}")
+            kept.append(connection._PARSED[query])
+    assert kept[0] is kept[1]
+    with Database(budget, 1, tmp_path) as database:
+        for number in range(30):
+            assert database.row(f"select {number}") == (number,)
+    assert query not in connection._PARSED
+    assert len(connection._PARSED) == 20
 
 
 def test_tables_that_are_kept_outlast_a_cleanup_and_a_start_anew(tmp_path: Path) -> None:
