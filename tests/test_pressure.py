@@ -175,6 +175,25 @@ def test_what_does_not_fit_is_done_in_halves(
     assert summary.chunks_labeled == len(done)
 
 
+def test_tables_are_dropped_once_there_is_memory_to_do_it(
+    bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Others in flight may hold all memory just when a chunk drops its tables."""
+    drops = connection.Connection.drop_tables
+    full = [True]
+
+    def drop_tables(one: connection.Connection) -> None:
+        if full and full.pop():
+            one.run("set memory_limit = '1MB'")
+            one.run("select list(r) from range(2_000_000) r(r)")
+        drops(one)
+
+    monkeypatch.setattr(connection.Connection, "drop_tables", drop_tables)
+    WeightedLabelingEngine(LabelingConfig()).process_files([bars], tmp_path)
+    assert not full
+    assert read(tmp_path).equals(expected)
+
+
 def test_where_nothing_fits_the_run_ends_with_the_numbers(
     bars: Path, gauge: Gauge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

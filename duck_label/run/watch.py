@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import duckdb
+
 from duck_label.bars.plan import Chunk
 from duck_label.config import LabelingConfig
 from duck_label.connection import Connection
@@ -141,7 +143,12 @@ class Watch:
     ) -> MemorySnapshot:
         """After an attempt at a chunk: give memory back, and see what is left."""
         on_step(connection, chunk, OVER)
-        connection.drop_tables()
+        try:
+            connection.drop_tables()
+        except duckdb.OutOfMemoryException:
+            # To drop a table takes a little memory too, and others in flight may hold all there is.
+            self._database.release()
+            connection.drop_tables()
         self._database.release()
         return self.settle() if alone else self.monitor.sample()
 
