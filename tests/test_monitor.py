@@ -237,9 +237,8 @@ def test_ten_samples_a_second_are_less_than_one_percent_of_a_core() -> None:
             manager=MemoryManager(1.0), probe=database.buffers_and_spill, interval=3600
         )
         watched.start_monitoring()
-        took: list[float] = []
-        # Who shares the machine slows the core down for moments: one stretch without that will do.
-        while len(took) < 50 and 10 * min(took, default=1) >= 0.01:
+        took = []
+        for _ in range(5):
             began = time.thread_time()
             for _ in range(20):
                 watched.sample()
