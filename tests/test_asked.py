@@ -155,6 +155,23 @@ def test_events_at_which_no_bar_stands_are_told(bars: Path, tmp_path: Path) -> N
     )
 
 
+def test_an_event_of_a_panel_is_lone_once_and_where_its_own_symbol_has_no_bar(
+    bars: Path, tmp_path: Path
+) -> None:
+    """At ten times both symbols have bars, at the eleventh only ES has one."""
+    table = pq.read_table(bars)
+    panel = [
+        table[:rows].append_column("symbol", pa.array([name] * rows))
+        for name, rows in (("ES", 11), ("NQ", 10))
+    ]
+    pq.write_table(pa.concat_tables(panel), bars)
+    times = table["timestamp"][8:13].to_pylist()  # two of both, one of ES, two of nobody
+    of_all = events_at(tmp_path / "all.parquet", times)
+    assert run(bars, tmp_path / "one", events={"file": of_all}).lone_events == 2
+    of_one = events_at(tmp_path / "one.parquet", times, symbol=["NQ"] * 5)
+    assert run(bars, tmp_path / "two", events={"file": of_one}).lone_events == 3
+
+
 def test_events_may_be_finer_than_the_bars(bars: Path, tmp_path: Path) -> None:
     clock = int((START + timedelta(hours=15)).timestamp()) * 10**9
     times = pa.array([clock, clock + 12 * 10**9 + 1], pa.timestamp("ns"))

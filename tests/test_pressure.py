@@ -180,17 +180,18 @@ def test_tables_are_dropped_once_there_is_memory_to_do_it(
 ) -> None:
     """Others in flight may hold all memory just when a chunk drops its tables."""
     drops = connection.Connection.drop_tables
-    full = [True]
+    limits: list[tuple[str]] = []
 
     def drop_tables(one: connection.Connection) -> None:
-        if full and full.pop():
+        if not limits:
             one.run("set memory_limit = '1MB'")
-            one.run("select list(r) from range(2_000_000) r(r)")
+        limits.append(one.row("select current_setting('memory_limit')"))
+        one.run("select list(r) from range(2_000_000) r(r)")  # as much as the drop would take
         drops(one)
 
     monkeypatch.setattr(connection.Connection, "drop_tables", drop_tables)
     WeightedLabelingEngine(LabelingConfig()).process_files([bars], tmp_path)
-    assert not full
+    assert limits[0] != limits[1]
     assert read(tmp_path).equals(expected)
 
 
@@ -239,6 +240,20 @@ def test_memory_that_nobody_holds_makes_duckdb_start_anew(
     assert summary.reconnects == 1
     (event,) = [e for e in records(tmp_path, "memory_events") if e["kind"] == "reconnect"]
     assert event["reason"] == "2.4 GB are held by nobody between chunks"
+
+
+def test_what_duckdb_holds_is_told_as_it_is_by_now(tmp_path: Path) -> None:
+    """In memory and on disk, before and after, though the query is planned once."""
+    with Database(MemoryBudget.resolve("300MB"), 1, tmp_path) as database:
+        assert database.buffers_and_spill() == (0, 0)
+        database.run("set memory_limit = '30MB'")
+        database.run("create temp table wide as select range as a from range(9_000_000)")
+        buffers, spill = database.buffers_and_spill() or (0, 0)
+        # 72 MB that nothing compresses in memory.
+        assert 0 < buffers <= 30_000_000
+        assert buffers + spill > 50_000_000
+        database.drop_tables()
+        assert database.buffers_and_spill() == (0, 0)
 
 
 def test_queries_are_parsed_once_for_all_and_few_are_kept(

@@ -145,11 +145,7 @@ class Ledger:
         sizes = self.output.contents()
         there = [record for record in records if record.is_there(sizes)]
         done = [(record.start, record.end) for record in there]
-        return there, [
-            record
-            for record in records
-            if not record.is_there(sizes) and without((record.start, record.end), done)
-        ]
+        return there, [one for one in records if without((one.start, one.end), done)]
 
     def recorded(self) -> list[ChunkRecord]:
         """The chunks that were finished and not withdrawn, wherever their part files are by now."""
