@@ -90,18 +90,23 @@ block_ranges as (
 ),
 
 -- Blocks from which several paths go on are there several times: a frame by their numbers does not care.
-extremes_of_the_blocks as (
+blocks_with_their_ranges as (
     select
-        ranges.first_block,
-        ranges.last_block
-        {%- for extreme, name in (("min", "lowest"), ("max", "highest")) %},
-        {{ extreme }}(blocks.{{ name }}) over (
-            order by blocks.block
-            range between 1 following and coalesce(ranges.last_block - ranges.first_block - 1, 1) following
-        ) as {{ name }}
-        {%- endfor %}
+        blocks.*,
+        ranges.last_block,
+        coalesce(ranges.last_block - blocks.block - 1, 1) as blocks_between
     from extremes_of_all_blocks as blocks
     left join block_ranges as ranges on blocks.block = ranges.first_block
+),
+
+extremes_of_the_blocks as (
+    select
+        block as first_block,
+        last_block,
+        min(lowest) over between_them as lowest,
+        max(highest) over between_them as highest
+    from blocks_with_their_ranges
+    window between_them as (order by block range between 1 following and blocks_between following)
 ),
 
 excursions_of_the_paths as (
