@@ -484,9 +484,13 @@ def test_weights_of_two_kinds_are_told_until_the_weighing_goes_on(
     told = "1 of 3 part files have other weights than the rest"
     with pytest.warns(UserWarning, match=told):
         examples.to_arrow()
-    with warnings.catch_warnings():
+    with open_output(out) as opened, pytest.warns(UserWarning, match=told) as warned:
+        opened.sql("@win_rates")
+    assert [one.filename for one in warned] == [__file__]
+    with warnings.catch_warnings(), open_output(out) as opened:
         warnings.simplefilter("error")
         duck_label.read(out, columns=["label"]).to_arrow()
+        opened.sql("from chunks")
     (check,) = [one for one in duck_label.statistics(out).checks if one.name == "weighing"]
     assert (check.status, check.value) == ("warn", 100)
     assert told in check.message

@@ -69,7 +69,7 @@ def answer(
         reading = unchanged = output.unchanged()
         for doubt in unchanged.doubts(weights=True):
             say(f"warning: {doubt}")
-    result = output.sql(query, **parameters)
+    result = output.ask(query, **parameters)
     if result is None:
         return
     if path is None:

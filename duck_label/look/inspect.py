@@ -9,6 +9,7 @@ temporary folder.
 from __future__ import annotations
 
 import re
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -172,10 +173,23 @@ class Output:
         the result out with `.df()`, `.pl()`, `.to_arrow_table()` or `.fetchall()`; None where the
         last statement has no result. A file elsewhere is read as `readonly:///its/absolute/path`.
 
+        Warns where part files of the labels that it reads are lost, or have weights of two kinds.
+
         Raises:
             QueryError: for a query that DuckDB refuses, also while its result is taken out; a
                 parameter missing or too many.
             InputError: for a saved query that needs details where there are none.
+        """
+        if self.reads_labels(query):
+            for doubt in self.unchanged().doubts(weights=True):
+                warnings.warn(doubt, stacklevel=2)
+        return self.ask(query, **parameters)
+
+    def ask(self, query: str, **parameters: Any) -> Any:
+        """What `sql` gives, for who tells of lost parts and mixed weights in a way of their own.
+
+        Raises:
+            QueryError, InputError: as `sql`.
         """
         if query.startswith("@"):
             saved = saved_query(query[1:].strip())

@@ -146,4 +146,4 @@ class Labels:
         return self.batches().__arrow_c_stream__(requested_schema)
 
     def _query(self, opened: Output, name: str) -> Any:
-        return opened.sql(f"{self._asked}\n{render(name, {'columns': self.columns})}")
+        return opened.ask(f"{self._asked}\n{render(name, {'columns': self.columns})}")

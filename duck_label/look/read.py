@@ -125,7 +125,7 @@ def _columns(
     asked: list[str] | None,
 ) -> list[str]:
     """The columns that are asked for, or all that the output has but for `utc`."""
-    known = [name for name, *_ in opened.sql("describe labels_long").fetchall()]
+    known = [name for name, *_ in opened.ask("describe labels_long").fetchall()]
     lacks = _lacking(config, theirs, modes)
     present = [name for name in known if name not in lacks]
     if asked is None:
@@ -186,7 +186,7 @@ def _symbols(
     column = opened.config.column("symbol")
     if column not in theirs:
         raise InputError(f"{opened.folder}: has no symbols: leave symbols out")
-    rows = opened.sql(render("read/symbols", {"symbol": identifier(column)})).fetchall()
+    rows = opened.ask(render("read/symbols", {"symbol": identifier(column)})).fetchall()
     known = [str(name) for (name,) in rows]
     for pattern in asked:
         if not any(is_named(name, pattern) for name in known):
