@@ -13,6 +13,8 @@ from duck_label.memory.budget import format_bytes
 
 # What DuckDB says when the folder that it spills to is full.
 _SPILL_FULL = ("max_temp_directory_size", "failed to offload data block")
+# What it says of a file that is cut, or has other bytes than were written.
+_DAMAGED = ("Failed to read file", "No magic bytes found")
 
 
 def explain(error: duckdb.Error, doing: str, database: Connection) -> DuckLabelError:
@@ -39,7 +41,7 @@ def explain(error: duckdb.Error, doing: str, database: Connection) -> DuckLabelE
             f"{doing}: cannot be written: {reason}. What is finished stays; once there is room, "
             "the same command goes on from there"
         )
-    if "Failed to read file" in reason:
+    if any(sign in reason for sign in _DAMAGED):
         return InputError(f"{doing}: {reason}: the file is damaged")
     return DuckLabelError(f"{doing}: {reason}")
 

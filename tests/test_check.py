@@ -2,6 +2,7 @@
 """What `check` finds in an output whose files somebody, or a disk, has changed."""
 
 import json
+import re
 import shutil
 import warnings
 from collections.abc import Callable
@@ -116,6 +117,51 @@ def test_readers_are_told_of_parts_that_are_lost(output: Path) -> None:
     assert one_of_them.endswith("labels them anew")
     label(output.parent / "bars", output, run=CHUNK)
     assert told_by_readers(output) == [[]] * 8
+
+
+def cut(part: Path) -> None:
+    """A part as a full disk, or a copy that was ended, leaves it."""
+    part.write_bytes(part.read_bytes()[:3000])
+
+
+def spoiled(part: Path) -> None:
+    """A part of the same size that is no Parquet any more."""
+    part.write_bytes(part.read_bytes()[:-4] + b"????")
+
+
+# The first part tells the columns of all.
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (cut, "1 part file is missing or damaged: {part}; .* the same run again labels it anew$"),
+        (spoiled, "reading the labels: .*/{part}'; `duck-label check .*` tells which part files"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.* 1 part file is missing:UserWarning")
+def test_a_part_that_cannot_be_read_is_named_with_what_to_do(
+    output: Path, which: int, damage: Callable[[Path], None], says: str
+) -> None:
+    part = sorted(output.glob("*.parquet"))[which]
+    damage(part)
+    told = says.format(part=part.name)
+    takes: list[Callable[[], object]] = [
+        lambda: duck_label.read(output).to_arrow(),
+        lambda: duck_label.read(output, columns=["label"]).counts(),
+    ]
+    with duck_label.open(output) as opened:
+        takes.append(lambda: opened.sql("select sum(label) from labels_long").fetchall())
+        for take in takes:
+            with pytest.raises(InputError, match=told):
+                take()
+        # What the records tell can be asked all the same.
+        assert len(opened.sql("select file from chunks").fetchall()) >= 2
+    result = CliRunner().invoke(main, ["sql", str(output), "@win_rates"])
+    assert result.exit_code == 3
+    assert re.search(told, result.stderr.splitlines()[-1])
+    if damage is spoiled:  # statistics leave out what is lost
+        with pytest.raises(InputError, match=told):
+            duck_label.statistics(output)
 
 
 def test_of_many_lost_parts_three_are_named(tmp_path: Path) -> None:

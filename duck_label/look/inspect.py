@@ -27,7 +27,7 @@ from duck_label.errors import DuckLabelError, InputError, MemoryBudgetError, Que
 from duck_label.identity import config_of
 from duck_label.look.readonly import SCHEME, ReadOnlyFiles, url
 from duck_label.look.relation import Relation
-from duck_label.look.resources import MEMORY_LIMIT, Resources
+from duck_label.look.resources import MEMORY_LIMIT, Resources, unreadable
 from duck_label.look.saved_queries import saved_query
 from duck_label.look.unchanged import Unchanged
 from duck_label.records.checked import Checked
@@ -78,6 +78,8 @@ class Output:
         )
         at_close.callback(self._connection.close)
         self._has_labels = False
+        # What is wrong with the part file that the views would be made by.
+        self._damage: InputError | None = None
         self._connection.register_filesystem(ReadOnlyFiles())
         schemes = [SCHEME]
         if is_url(self._address):
@@ -152,7 +154,7 @@ class Output:
         """The input's columns with their types, as the part files have them.
 
         Raises:
-            InputError: where no chunk is finished.
+            InputError: where no chunk is finished, or a part file is damaged.
         """
         added = {name.casefold() for name in self.config.output_columns()}
         try:
@@ -160,9 +162,10 @@ class Output:
                 "describe from read_parquet($files, hive_partitioning = false)",
                 {"files": self.part_files},
             ).fetchall()
-        except duckdb.IOException as error:
-            raise InputError(f"{self.folder}: {self._lacks_labels()}") from error
         except duckdb.Error as error:
+            self._damage = self.damage(str(error))
+            if self._damage is None and isinstance(error, duckdb.IOException):
+                raise InputError(f"{self.folder}: {self._lacks_labels()}") from error
             raise self._complaint(error) from error
         return {name: kind for name, kind, *_ in described if name.casefold() not in added}
 
@@ -178,7 +181,8 @@ class Output:
         Raises:
             QueryError: for a query that DuckDB refuses, also while its result is taken out; a
                 parameter missing or too many.
-            InputError: for a saved query that needs details where there are none.
+            InputError: for a saved query that needs details where there are none; if a part file
+                that it reads is damaged.
         """
         if self.reads_labels(query):
             for doubt in self.unchanged().doubts(weights=True):
@@ -241,6 +245,7 @@ class Output:
 
         Raises:
             QueryError: for the complaint.
+            InputError: if it is of a part file.
             MemoryBudgetError: for a query that does not fit.
         """
         try:
@@ -273,6 +278,10 @@ class Output:
         if own is not None:
             return InputError(own)
         reason = str(error).strip()
+        is_of_a_file = isinstance(error, duckdb.IOException | duckdb.InvalidInputException)
+        damage = self.damage(reason) if is_of_a_file else None
+        if damage is not None:
+            return damage
         if READS_ONLY in reason or "file system operations are disabled" in reason:
             return QueryError(
                 "a query reads the views, and other files as 'readonly:///absolute/path', and "
@@ -284,8 +293,19 @@ class Output:
                 "Pass a larger --memory-limit, fewer --threads, or a --temp-dir with more room"
             )
         if not self._has_labels and re.search(r"Table with name labels(_long)? ", reason):
+            if self._damage is not None:
+                return self._damage
             return QueryError(f"{self.folder}: {self._lacks_labels()}")
         return QueryError(reason)
+
+    def damage(self, reason: str) -> InputError | None:
+        """Our error where DuckDB complains of a part file; None where of something else."""
+        named = [one for one in self._ledger.recorded() if str(one.file) in reason]
+        if not named:
+            return None
+        lost = [one for one in self._ledger.lost() if one in named]
+        line = parts_lost(lost) or unreadable(self.folder, reason_of(duckdb.Error(reason)))
+        return InputError(f"{self.folder}: {line}")
 
     def _lacks_labels(self) -> str:
         return parts_lost(self._ledger.lost()) or "holds no labels yet: no chunk is finished"

@@ -17,7 +17,7 @@ import pyarrow as pa
 from duck_label.database_errors import reason_of
 from duck_label.errors import ConfigError, DuckLabelError, InputError, MemoryBudgetError, QueryError
 from duck_label.look.inspect import Output
-from duck_label.look.resources import Resources
+from duck_label.look.resources import Resources, unreadable
 from duck_label.look.unchanged import Unchanged
 from duck_label.queries import render
 
@@ -66,9 +66,11 @@ class Labels:
             warnings.warn(doubt, stacklevel=2)
         try:
             reader = self._query(opened, "read/rows").to_arrow_reader(rows)
-        except QueryError as error:  # the query is ours: what fails are the files
+        except DuckLabelError as error:
             opened.close()
-            raise self._complaint(str(error)) from error
+            if isinstance(error, QueryError):  # the query is ours: what fails are the files
+                raise self._complaint(opened, str(error)) from error
+            raise
         batches = self._stream(opened, reader, unchanged)
         return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
@@ -82,9 +84,9 @@ class Labels:
             try:
                 yield from reader
             except (OSError, pa.ArrowException) as error:
-                raise self._complaint(str(error)) from error
+                raise self._complaint(opened, str(error)) from error
 
-    def _complaint(self, message: str) -> DuckLabelError:
+    def _complaint(self, opened: Output, message: str) -> DuckLabelError:
         """What DuckDB complained of in the midst of a stream, which Arrow hands on as text."""
         reason = reason_of(duckdb.Error(message))
         if message.startswith("Out of Memory"):
@@ -93,10 +95,8 @@ class Labels:
                 f"{self._resources.memory_limit}: {reason}. Pass a larger memory_limit, "
                 "fewer columns or fewer threads"
             )
-        return InputError(
-            f"{self.output}: reading the labels: {reason}; `duck-label check {self.output}` tells "
-            "which part files are not as they were written"
-        )
+        damage = opened.damage(message)
+        return damage or InputError(f"{self.output}: {unreadable(self.output, reason)}")
 
     def to_arrow(self) -> pa.Table:
         """All rows as an Arrow table.

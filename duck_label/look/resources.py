@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 
 from duck_label.database import Database
-from duck_label.database_errors import explain
+from duck_label.database_errors import explain, reason_of
+from duck_label.errors import InputError
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.storage.scratch import scratch
 
@@ -70,4 +71,15 @@ class Resources:
             try:
                 yield database
             except duckdb.Error as error:
-                raise explain(error, f"{output}: reading the labels", database) from error
+                told = explain(error, f"{output}: reading the labels", database)
+                if isinstance(told, InputError):
+                    told = InputError(f"{output}: {unreadable(output, reason_of(error))}")
+                raise told from error
+
+
+def unreadable(output: object, reason: str) -> str:
+    """A line where labels cannot be read, though no part file is missing or of another size."""
+    return (
+        f"reading the labels: {reason}; `duck-label check {output}` tells which part files are "
+        "not as they were written"
+    )
