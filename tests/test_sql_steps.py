@@ -1,10 +1,12 @@
 # mypy: disable-error-code="import-untyped"
 """Each step of `sql/label/` by itself: small rows in, exact rows out, worked out by hand."""
 
+import math
 import multiprocessing
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -612,3 +614,58 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
         ("A", "2024-05", "2024-06-01", 2, at(0), at(0), 1, 1, 1, second),
         ("B", "2024-06", "2024-06-01", 1, *[at(5 * 3600)] * 2, 1, 0, 0, third),
     ]
+
+
+def rules_broken(prices: Sequence[float | None], volume: float | None) -> set[str]:
+    """The rules of a bar, one by one, for prices on a grid of quarters."""
+    others = {"null_price"} if None in prices else set()
+    there = [price for price in prices if price is not None]
+    open_, high, low, close = prices
+    broken = {
+        "not_finite": not all(math.isfinite(price) for price in there),
+        "high_below_low": high is not None and low is not None and above(low, high),
+        "high_too_low": high is not None
+        and any(price is not None and above(price, high) for price in (open_, close)),
+        "low_too_high": low is not None
+        and any(price is not None and above(low, price) for price in (open_, close)),
+        "beyond_grid": any(math.isfinite(p) and abs(p * 4) >= 2**53 for p in there),
+        "off_grid": any(math.isfinite(p) and p * 4 != round(p * 4) for p in there),
+        "nonpositive_price": any(not math.isnan(p) and p <= 0 for p in there),
+        "negative_volume": volume is not None and volume < 0,
+    }
+    return others | {rule for rule, holds in broken.items() if holds}
+
+
+def above(price: float, other: float) -> bool:
+    """DuckDB takes NaN for more than any other number."""
+    return price > other or (math.isnan(price) and not math.isnan(other))
+
+
+def test_a_bar_with_any_odd_price_is_counted_by_each_rule_that_it_breaks(
+    database: Database, tmp_path: Path
+) -> None:
+    odd = (None, math.nan, math.inf, -math.inf, 0.0, -0.25, 9.9, 2.0**60, 12.0, 10.0)
+    cases: list[tuple[list[float | None], float | None]] = [([11, 13, 9, 12], 1.0)]
+    for place in range(4):
+        for price in odd:
+            prices: list[float | None] = [11, 13, 9, 12]
+            prices[place] = price
+            cases += [(prices, volume) for volume in (1.0, None, math.nan)]
+    cases.append(([11, 13, 9, 12], -1.0))
+    kinds = [pa.timestamp("us", "UTC"), *[pa.float64()] * 4, pa.string(), pa.float64()]
+    schema = pa.schema(list(zip([*NAMES, "volume"], kinds, strict=True)))
+    expected: Counter[str] = Counter()
+    for number, (prices, volume) in enumerate(cases):
+        row = dict(zip(NAMES, (second(number), *prices, "A"), strict=True))
+        table = pa.Table.from_pylist([row | {"volume": volume}], schema)
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+        expected.update(rules_broken(prices, volume))
+    assert len(expected) == 9
+    columns = replace(COLUMNS, volume="volume")
+    names = context(CONFIG, columns, [*NAMES, "volume"], has_quarantine=False)
+    make(database, "grids", GRIDS, [("A", "*", 1, 4, 1, 20)])
+    files = [str(path) for path in tmp_path.glob("*.parquet")]
+    counts: Counter[str] = Counter()
+    for _, rule, bars in database.rows(render("checks/bad_bars", names), {"files": files}):
+        counts[rule] += bars
+    assert counts == expected

@@ -70,6 +70,8 @@ QUERIES = (
 )
 # What some queries name besides.
 NAMES: dict[str, object] = {
+    "has_bars": True,
+    "has_symbols": True,
     "direction": "asc",
     "by": "month",
     "milliseconds": ['"ms"'],

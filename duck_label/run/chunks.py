@@ -27,8 +27,9 @@ from duck_label.run.asked import AskedDigests
 from duck_label.run.watch import Watch
 from duck_label.whole import sealed
 
-# The first two steps are asked for answers; the others follow, one after the other.
-_COUNT, _FIND_MARGINS, *_ = LABEL_STEPS
+# The first two steps are asked for answers; the others follow, one after the other. Which events
+# have a bar is known as soon as the bars are numbered.
+_COUNT, _FIND_MARGINS, _NUMBER_BARS, *_ = LABEL_STEPS
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
@@ -124,8 +125,9 @@ class ChunkLabeler:
             "chunk_until": source.moment(chunk.end),
         }
         bars = rows = self._count(chunk, values)
-        self._lone_events = self._count_lone_events(chunk, values)
         if bars == 0:
+            values |= self._bars.between(chunk.start, chunk.end)
+            self._lone_events = self._count_lone_events(values, has_bars=False)
             return None
         reach = self._find_margins(chunk, values)
         (reach,) = self._asked.with_digests([(chunk.start, chunk.end, reach)])
@@ -137,6 +139,8 @@ class ChunkLabeler:
             if step in (_COUNT, _FIND_MARGINS):
                 continue
             self._run(step, chunk, values)
+            if step == _NUMBER_BARS:
+                self._lone_events = self._count_lone_events(values, has_bars=True)
         if self._bars.context["leaves_out"]:
             (rows,) = self._connection.row("select coalesce(sum(asked), 0)::bigint from tally")
         return replace(self._check(part, chunk, rows, reach), bars=bars)
@@ -175,13 +179,12 @@ class ChunkLabeler:
                 return Reach(read_from // scale, read_to // scale + 1, open_before, open_after)
             width *= _WIDER
 
-    def _count_lone_events(self, chunk: Chunk, values: Mapping[str, Any]) -> int:
+    def _count_lone_events(self, values: Mapping[str, Any], *, has_bars: bool) -> int:
         """The events in the chunk at which no bar stands."""
         if self._bars.context["events"] is None:
             return 0
-        between = self._bars.between(chunk.start, chunk.end)
-        query = render("label/lone_events", self._bars.context)
-        (lone,) = self._connection.row(query, {**values, **between})
+        query = render("label/lone_events", {**self._bars.context, "has_bars": has_bars})
+        (lone,) = self._connection.row(query, values)
         return int(lone)
 
     def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:

@@ -5,14 +5,16 @@
 -- Parameters: $files
 --
 -- Bars of which each comes after the one before it, in either order, have no duplicates. That is seen in a tenth of
--- the time that grouping them takes, and whatever order the rows are read in, the conclusion is sound.
+-- the time that grouping them takes, and whatever order the rows are read in, the conclusion is sound. Where there is
+-- one symbol, it is not read.
+{%- set symbol = symbol_of("source") if has_symbols else "''" %}
 with
 neighbours as (
     select
         {{ time("source") }} as bar_time,
         lag({{ time("source") }}) over () as previous_time,
-        {{ symbol_of("source") }} as symbol,
-        lag({{ symbol_of("source") }}) over () as previous_symbol
+        {{ symbol }} as symbol,
+        lag({{ symbol }}) over () as previous_symbol
     from {{ source }} as source
 )
 

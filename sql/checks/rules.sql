@@ -2,7 +2,8 @@
 
     `placed_rows` is a CTE: every row of the input, under its own names, with its place. `rows_on_trial` is one over
     such rows: their place, their prices in double, their levels on the grid, and whether they lie off it.
-    `rules` lists (name, predicate) over such a row. A predicate that is null does not hold.
+    `rules` lists (name, predicate) over such a row. A predicate that is null does not hold. A row of which
+    `breaks_none` holds breaks no rule: it takes half of the comparisons, and is null where a value is.
     Prices are compared as levels: an open of 0.35000000000000003 is no higher than a high of 0.35. -#}
 {%- macro placed_rows() -%}
 placed_rows as (
@@ -105,3 +106,26 @@ rows_on_trial as (
 {%- if volume -%}
     {%- set rules = rules + [("negative_volume", "volume < 0")] -%}
 {%- endif -%}
+
+{#- With low <= open, close <= high a bound of one price is one of all four, and NaN is above every bound. -#}
+{%- macro breaks_none() -%}
+    bar_time is not null
+    and low_level > {{ -9007199254740992 if allow_nonpositive_prices else 0 }}
+    and high_level < 9007199254740992
+    and low_level <= open_level
+    and low_level <= close_level
+    and open_level <= high_level
+    and close_level <= high_level
+    {%- if not rounds_prices %}
+    and not ({{ any_price("?_is_off") }})
+    {%- endif %}
+    {%- if doubt %}
+    and not is_doubtful
+    {%- endif %}
+    {%- if has_symbol %}
+    and symbol is not null
+    {%- endif %}
+    {%- if volume %}
+    and coalesce(volume, 0) >= 0
+    {%- endif %}
+{%- endmacro -%}

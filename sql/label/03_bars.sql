@@ -8,8 +8,9 @@
 --
 -- Prices are whole numbers of price increments, times are whole clock units (micro- or nanoseconds since 1970),
 -- so that every comparison from here on is exact. `horizon_N` is the first clock that is no longer on the path.
--- `is_wanted` is a bar of the chunk, `is_asked` one of those that a trade is asked for, and `is_late` one whose entry
--- bar stands too late, in another session or in none. Sessions never overlap: one is known by when it closes.
+-- `is_wanted` is a bar of the chunk, `is_event` one at which an event of a file stands, `is_asked` one of those that a
+-- trade is asked for, and `is_late` one whose entry bar stands too late, in another session or in none. Sessions never
+-- overlap: one is known by when it closes.
 {%- from "label/asked.sql" import events_of_the_chunk, sessions_of_the_series %}
 {%- from "label/volatility.sql" import totals_and_volatility %}
 {%- set volatilities = trades.volatilities %}
@@ -128,6 +129,9 @@ bars_with_their_neighbours as (
         series,
         clock,
         is_wanted,
+        {%- if events %}
+        is_event,
+        {%- endif %}
         high,
         low,
         {%- if has_exits or breaks_ties_by_open or weighs_overlap %}

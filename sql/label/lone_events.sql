@@ -1,10 +1,10 @@
 -- Purpose:    how many events of the chunk have no bar
 -- Grain:      one row
--- In:         the file of events; the input files
+-- In:         the file of events; `bars`, where the chunk has any
 -- Out:        lone_events
--- Parameters: $events; $files; $chunk_from, $chunk_until (the chunk, half open)
+-- Parameters: $events; $chunk_from, $chunk_until (the chunk, half open)
 --
--- Bars are many and events few: bars look for their event, so that no bar is remembered.
+-- Events without a symbol ask for the bars of all symbols: one that finds several is no more than one that finds one.
 with
 events_by_time as (
     select
@@ -20,24 +20,22 @@ events_of_the_chunk as (
     select *
     from events_by_time
     where coalesce(clock < {{ clock(moment("chunk_until")) }}, true)
-),
+)
+{%- if has_bars %},
 
 events_with_a_bar as (
     select distinct
-        events.timestamp,
-        events.symbol
-    from {{ source }} as source
-    inner join events_of_the_chunk as events
-        on
-            {{ clock(time("source")) }} = events.clock
-            {%- if events.has_symbol %}
-            and {{ symbol_of("source") }}::varchar = events.symbol
-            {%- endif %}
-    where
-        {{ time("source") }} >= {{ moment("chunk_from") }}
-        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
+        clock
+        {%- if events.has_symbol %},
+        series
+        {%- endif %}
+    from bars
+    where is_wanted and is_event
 )
+{%- endif %}
 
 select
     (select count(*) from events_of_the_chunk)
-    - (select count(*) from events_with_a_bar) as lone_events;
+    {%- if has_bars %}
+    - (select count(*) from events_with_a_bar)
+    {%- endif %} as lone_events;
