@@ -172,6 +172,38 @@ def test_an_event_of_a_panel_is_lone_once_and_where_its_own_symbol_has_no_bar(
     assert run(bars, tmp_path / "two", events={"file": of_one}).lone_events == 3
 
 
+@pytest.mark.parametrize("chunk", ["1d", "2d", "300", "auto"])
+def test_an_event_without_a_bar_is_lone_once_however_the_bars_are_cut(
+    chunk: str, bars: Path, tmp_path: Path
+) -> None:
+    """Midnight is where chunks of days end and the next begin, and no bar stands there."""
+    times = [START + timedelta(days=day) for day in (1, 2, 5)]
+    times += [START + timedelta(hours=15), START + timedelta(hours=15, seconds=1)]
+    events = {"file": events_at(tmp_path / "events.parquet", times)}
+    assert run(bars, tmp_path / "out", events=events, run={"chunk": chunk}).lone_events == 4
+
+
+def test_an_event_that_has_a_bar_is_not_lone_where_a_second_is_cut(tmp_path: Path) -> None:
+    """Ten symbols have a bar in each of eight seconds: a chunk of five holds half a second."""
+    first = int(START.timestamp())
+    seconds = [first + second for second in range(8) for _ in range(10)]
+    level = pa.array([1000.0] * 80)
+    prices = dict.fromkeys(("open", "high", "low", "close"), level)
+    symbols = [f"S{symbol}" for symbol in range(10)] * 8
+    bars = pa.table({"timestamp": seconds, "symbol": symbols, **prices})
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    pq.write_table(pa.table({"timestamp": [first + 2, first + 3]}), tmp_path / "events.parquet")
+    summary = run(
+        tmp_path / "bars.parquet",
+        tmp_path / "out",
+        events={"file": str(tmp_path / "events.parquet")},
+        timestamp_unit="s",
+        run={"chunk": "5"},
+    )
+    assert any(one.start % 10**6 for one in Ledger(tmp_path / "out").chunks())
+    assert summary.lone_events == 0
+
+
 def test_events_may_be_finer_than_the_bars(bars: Path, tmp_path: Path) -> None:
     clock = int((START + timedelta(hours=15)).timestamp()) * 10**9
     times = pa.array([clock, clock + 12 * 10**9 + 1], pa.timestamp("ns"))

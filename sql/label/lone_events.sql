@@ -19,7 +19,13 @@ events_by_time as (
 events_of_the_chunk as (
     select *
     from events_by_time
-    where coalesce(clock < {{ clock(moment("chunk_until")) }}, true)
+    where
+        -- What lets row groups be passed over holds also for events just outside: those in whole seconds, where a
+        -- chunk begins or ends within one, and the one at its end. An event between two clocks has none.
+        coalesce(
+            clock >= {{ clock(moment("chunk_from")) }} and clock < {{ clock(moment("chunk_until")) }},
+            true
+        )
 )
 {%- if has_bars %},
 
