@@ -4,7 +4,8 @@
 import json
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -22,6 +23,7 @@ from duck_label.look.inspect import Output
 from duck_label.look.path import Bar
 from duck_label.look.picture import draw
 from duck_label.look.walk import Walk
+from duck_label.records.ledger import Ledger
 from labeling import label, write
 from lengths import long_but
 
@@ -188,6 +190,40 @@ def test_what_lies_outside_the_labels_is_a_doubt_and_no_difference(tmp_path: Pat
     assert {story.verdict for story in last} == {"cannot be checked"}
     assert all("what came later was not looked at" in story.doubts[0] for story in last)
     assert {story.verdict for story in middle} == {"agrees"}
+
+
+def test_months_without_bars_are_no_doubt_for_they_are_in_no_file(tmp_path: Path) -> None:
+    """Neither is where the bars of the input begin and end: nothing lies beyond."""
+    table = golden.bars("plain")
+    later = pa.array([time + timedelta(days=90) for time in table["timestamp"].to_pylist()])
+    later = table.set_column(0, "timestamp", later.cast(table["timestamp"].type))
+    bars = write(tmp_path / "bars", [table.slice(0, 300), later.slice(300, 300)])
+    # The volatility of the first bars after the gap is of bars before it.
+    config: dict[str, Any] = {
+        "volatility": {"slow": {"kind": "range", "bars": 200}},
+        "modes": [{"name": "m", "direction": "long", "stop": "2 * slow", "target": "slow"}],
+        "details": True,
+    }
+    label(bars, tmp_path / "out", run={"chunk": "1d"}, **config)
+    chunks = sorted((chunk.start, chunk.end) for chunk in Ledger(tmp_path / "out").chunks())
+    assert [end < start for (_, end), (start, _) in pairwise(chunks)].count(True) == 1
+    times = [table["timestamp"][0], table["timestamp"][299], later["timestamp"][310]]
+    with Output(tmp_path / "out") as output:
+        stories = [explain(output, time.as_py())[0] for time in (*times, later["timestamp"][599])]
+    assert [(story.verdict, story.doubts) for story in stories] == [("agrees", ())] * 4
+    outcomes = [story.trade.outcome for story in stories]
+    assert (outcomes[0], outcomes[-1]) == ("skipped", "none")
+    # What lies on the other side of the gap decides, and is found there.
+    assert stories[2].trade.stop_ticks is not None
+
+    part = min((tmp_path / "out").glob("*.parquet"))
+    part.rename(tmp_path / "lost")
+    with Output(tmp_path / "out") as output:
+        (story,) = explain(output, times[2].as_py())
+    assert story.verdict == "cannot be checked"
+    assert story.doubts == (
+        "the labeled bars begin here: rolls and volatility before them were not looked at",
+    )
 
 
 def test_the_story_in_words_and_as_json(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from duck_label.fields import nearest
 from duck_label.identity import weighing_of
 from duck_label.look.asking import Asking
 from duck_label.look.inspect import Output
-from duck_label.look.lookup import BarLookup, lookups
+from duck_label.look.lookup import BarLookup, Surroundings, lookups
 from duck_label.look.path import Bar
 from duck_label.look.walk import Asked, Trade, Walk
 from duck_label.moments import EPOCH, MICROSECOND
@@ -83,15 +83,16 @@ def explain(
         stored_row = row
         if bars is not labels:
             stored_row = _labeled(labels, at, symbol)
-        around, signal, is_whole = bars.around(at, symbol)
+        around = bars.around(at, symbol)
         month = output.checked.reference_month
         is_weighed = _weighing(output, at) in (None, weighing_of(config, month))
         asking = Asking(output, config, bars)
-        asked = asking.of(around, signal, str(symbol or ""), row)
+        asked = asking.of(around.bars, around.signal, str(symbol or ""), row)
         clocks_per_second = bars.columns.clocks_per_second
     grid = config.grid_of(str(symbol or ""))
     worth = {one.name: stored_row.get(f"uniqueness_{one.name}") for one in chosen}
-    walk = Walk(config, grid, clocks_per_second, month, around, signal, row, asked, worth)
+    bars_around, signal = around.bars, around.signal
+    walk = Walk(config, grid, clocks_per_second, month, bars_around, signal, row, asked, worth)
     stories = []
     for one in chosen:
         trade = walk.trade(one)
@@ -100,7 +101,7 @@ def explain(
         stories.append(
             Story(
                 symbol=symbol,
-                signal=around[signal],
+                signal=bars_around[signal],
                 trade=trade,
                 clocks_per_second=clocks_per_second,
                 weights=config.weights.model_dump(exclude={"factors"}),
@@ -109,7 +110,7 @@ def explain(
                 stored=stored,
                 differences=tuple(_differences(trade, stored, asked)),
                 doubts=(
-                    *_doubts(trade, signal - config.bars_before, is_whole, is_weighed),
+                    *_doubts(around, is_weighed=is_weighed),
                     *asking.doubts,
                 ),
             )
@@ -149,10 +150,10 @@ def _differences(trade: Trade, stored: Mapping[str, Any], asked: Asked) -> Itera
             yield f"{kind} is {value} in the output, but {walked} by the walk"
 
 
-def _doubts(trade: Trade, bars_to_spare: int, is_whole: bool, is_weighed: bool) -> Iterator[str]:
-    if trade.outcome in ("censored", "none") or not is_whole:
+def _doubts(around: Surroundings, *, is_weighed: bool) -> Iterator[str]:
+    if not around.has_all_after:
         yield "the labeled bars end before the trade does: what came later was not looked at"
-    if bars_to_spare < 0:
+    if not around.has_all_before:
         yield "the labeled bars begin here: rolls and volatility before them were not looked at"
     if not is_weighed:
         yield "this part has other weights yet: a weighing goes on, or give its command again"

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from duck_label.bars.footers import Stretch
 from duck_label.bars.schema import bar_columns
 from duck_label.bars.source import open_source
 from duck_label.columns import BarColumns, identifier
@@ -23,7 +24,7 @@ from duck_label.look.path import Bar
 from duck_label.moments import EPOCH, MICROSECOND
 from duck_label.queries import render
 from duck_label.query_names import context
-from duck_label.ranges import merged
+from duck_label.ranges import merged, without
 from duck_label.storage.names import exactly
 
 _DAY = timedelta(days=1)
@@ -31,13 +32,25 @@ _DAY = timedelta(days=1)
 _WIDTH, _WIDER = _DAY, 30
 
 
+class Surroundings(NamedTuple):
+    """Bars of a symbol in their order, the place of the signal bar, and whether none is missing.
+
+    None is where there are as many as labels depend on, or all that the input has.
+    """
+
+    bars: list[Bar]
+    signal: int
+    has_all_before: bool
+    has_all_after: bool
+
+
 @dataclass(frozen=True)
 class BarLookup:
     """Bars of files, by symbol and time.
 
     `read` answers a query with rows by the names of their columns, `files` are the values that all
-    queries have, and `covered` the ranges of time that lack no bar. `place` is where the bars are,
-    in words.
+    queries have, `covered` the ranges of time that lack no bar of the input, and `whole` the range
+    of all its bars. `place` is where the bars are, in words.
     """
 
     config: LabelingConfig
@@ -46,6 +59,7 @@ class BarLookup:
     read: Callable[[str, Mapping[str, Any]], list[dict[str, Any]]]
     files: Mapping[str, Any]
     covered: Sequence[tuple[datetime, datetime]]
+    whole: tuple[datetime, datetime]
     place: str
 
     def row(self, at: datetime, symbol: str | None) -> tuple[dict[str, Any], Any]:
@@ -119,24 +133,31 @@ class BarLookup:
         found = self.read(query, self.files)
         return ", ".join(str(row["symbol"]) for row in found)
 
-    def around(self, at: datetime, symbol: Any) -> tuple[list[Bar], int, bool]:
-        """The bars that the labels of one depend on, its place, and whether they are all there."""
+    def around(self, at: datetime, symbol: Any) -> Surroundings:
+        """The bars that the labels of one depend on."""
         start, end = next((span for span in self.covered if span[0] <= at < span[1]), self.bounds())
         before = self._take(symbol, start, at, self.config.bars_before, "desc")[::-1]
         signal, *after = self._take(symbol, at, end, 2, "asc")
         seconds, bars = self.config.longest_seconds, self.config.longest_bars
         by_time: list[Bar] = []
+        by_count: list[Bar] = []
+        is_closed = bool(after)
         if after and seconds is not None:
             entered = self.time(after[0].clock)
             within = min(entered + timedelta(seconds=math.ceil(seconds) + 1), end)
             path = self._fetch(symbol, entered, within, None, "asc")
-            by_time = [bar for bar in path if bar.clock > signal.clock]
-            by_time += self._take(symbol, within, end, 1, "asc")
+            later = self._take(symbol, within, end, 1, "asc")
+            by_time = [*(bar for bar in path if bar.clock > signal.clock), *later]
+            is_closed = bool(later)
         if after and bars is not None:
-            after = self._take(symbol, at, end, bars + 2, "asc")[1:]
-        after = max(after, by_time, key=len)
-        is_last = all(span[1] <= end for span in self.covered)
-        return [*before, signal, *after], len(before), is_last
+            by_count = self._take(symbol, at, end, bars + 2, "asc")[1:]
+            is_closed = is_closed and len(by_count) == bars + 1
+        return Surroundings(
+            [*before, signal, *max(after, by_time, by_count, key=len)],
+            len(before),
+            len(before) == self.config.bars_before or start <= self.whole[0],
+            is_closed or end >= self.whole[1],
+        )
 
     def _take(
         self, symbol: Any, start: datetime, end: datetime, count: int, direction: str
@@ -195,20 +216,22 @@ def lookups(output: Output, config: LabelingConfig) -> Iterator[tuple[BarLookup,
     plain = config.of_bars()
     types = output.columns()
     columns = bar_columns(tuple(types.items()), plain, output.folder)
-    covered = merged((c.start, c.end) for c in output.chunks())
+    checked = output.checked
+    whole, empty = _extent([group for file in checked.files for group in file.row_groups])
+    covered = merged([*((c.start, c.end) for c in output.chunks()), *empty])
     labels = BarLookup(
         config,
         columns,
         context(plain, columns, list(types), has_quarantine=False),
         lambda query, values: _named(output.ask(query, **values)),
         {"files": output.part_files},
-        [(EPOCH + a * MICROSECOND, EPOCH + b * MICROSECOND) for a, b in covered],
+        [_times(span) for span in covered],
+        _times(whole),
         output.folder,
     )
     if config.rows == "all" or not config.asks_some:
         yield labels, labels
         return
-    checked = output.checked
     with output.resources.database(output.folder) as database:
         try:
             source = open_source(database, [file.path for file in checked.files], plain)
@@ -220,14 +243,15 @@ def lookups(output: Output, config: LabelingConfig) -> Iterator[tuple[BarLookup,
         files: dict[str, Any] = {"files": source.paths}
         if checked.bad_bars:
             files["quarantine"] = exactly([output.quarantine])
-        first, last = (choose(times) for choose, times in _ends(source.row_groups))
+        whole, _ = _extent(source.row_groups)
         bars = BarLookup(
             config,
             source.bars,
             source.admitted_context(plain, has_quarantine=checked.bad_bars > 0),
             database.named_rows,
             files,
-            [(EPOCH + first * MICROSECOND, EPOCH + (last + 1) * MICROSECOND)],
+            [_times(whole)],
+            _times(whole),
             "the input",
         )
         yield bars, labels
@@ -239,6 +263,15 @@ def _named(relation: Any) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in relation.fetchall()]
 
 
-def _ends(groups: Sequence[Any]) -> Iterator[tuple[Callable[[list[int]], int], list[int]]]:
-    yield min, [group.first for group in groups]
-    yield max, [group.last for group in groups]
+def _extent(groups: Sequence[Stretch]) -> tuple[tuple[int, int], list[tuple[int, int]]]:
+    """From the first bar until after the last, and where in between no row group has any bar.
+
+    A run makes no chunk of such a gap, so chunks beside it lack no bar.
+    """
+    filled = [(group.first, group.last + 1) for group in groups]
+    whole = min(first for first, _ in filled), max(end for _, end in filled)
+    return whole, without(whole, filled)
+
+
+def _times(span: tuple[int, int]) -> tuple[datetime, datetime]:
+    return EPOCH + span[0] * MICROSECOND, EPOCH + span[1] * MICROSECOND
