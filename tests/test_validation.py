@@ -354,6 +354,28 @@ def test_modes_scale_with_the_moves_and_stay_where_they_suit() -> None:
     assert all(mode["target"] == 2 * mode["stop"] for mode in scaled)
 
 
+def test_no_barrier_is_guessed_from_dollars_and_cents(tmp_path: Path) -> None:
+    """Nor is the step between the files a roll to set a gap by. Other symbols are as before."""
+    dollars = walk(2000, 0.25, symbol="ES")
+    cents = walk(2400, 25, price=400_000, symbol="ES", start=START + timedelta(days=1))
+    alone = examined(tmp_path / "alone", dollars).suggestion
+    assert {"modes", "tick_size"} <= alone.values.keys()
+    found = examined(tmp_path / "mixed", dollars, cents)
+    assert "in two units" in found.oddities[0]
+    assert not {"modes", "roll_gap_points"} & found.suggestion.values.keys()
+    assert "from ES: some files are in another unit" in found.suggestion.to_toml()
+    assert found.suggestion.config().roll_gap_points == LabelingConfig().roll_gap_points
+
+    other = walk(6000, 0.25, symbol="NQ")
+    panel = examined(tmp_path / "panel", dollars, cents, other).suggestion
+    assert panel.values["modes"] == examined(tmp_path / "other", other).suggestion.values["modes"]
+    assert "roll_gap_points" not in panel.values
+    assert "from ES: some" in panel.to_toml()
+    # Names that are guessed tell the closes too.
+    theirs = [table.rename_columns({"close": "Close"}) for table in (dollars, cents)]
+    assert "in two units" in examined(tmp_path / "theirs", *theirs).oddities[0]
+
+
 def test_minute_bars_get_a_longer_horizon(tmp_path: Path) -> None:
     values = examined(tmp_path, walk(3000, 0.25, seconds=60)).suggestion.values
     assert values["timeout_seconds"] == 3600

@@ -6,6 +6,8 @@ looks like a roll. No bar is read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from duck_label.bars.footers import BarFile
@@ -19,8 +21,23 @@ from duck_label.storage.names import exactly
 _APART = 20
 
 
-def levels_apart(database: Database, source: Source, config: LabelingConfig) -> str | None:
-    """A line about the first two files of one symbol whose closes lie far apart; None if none do.
+# A file, when it begins, and its lowest and its highest close.
+_Levels = tuple[int, BarFile, float, float]
+
+
+@dataclass(frozen=True)
+class LevelsApart:
+    """Symbols with two files whose closes lie far apart, and a line about the first two files."""
+
+    symbols: frozenset[str]
+    line: str
+
+    def __str__(self) -> str:
+        return self.line
+
+
+def levels_apart(database: Database, source: Source, config: LabelingConfig) -> LevelsApart | None:
+    """The symbols with files in two units, as it seems; None if there are none.
 
     Of files that hold several symbols nothing is known.
     """
@@ -36,7 +53,7 @@ def levels_apart(database: Database, source: Source, config: LabelingConfig) -> 
         },
     )
     levels = {file: (low, high, owner) for file, low, high, owner in found}
-    series: dict[str | None, list[tuple[int, BarFile, float, float]]] = {}
+    series: dict[str | None, list[_Levels]] = {}
     has_column = any(name == symbol for file in source.files for name, _ in file.columns)
     for file in source.files:
         low, high, owner = levels.get(file.path, (None, None, None))
@@ -45,15 +62,23 @@ def levels_apart(database: Database, source: Source, config: LabelingConfig) -> 
             continue
         first = min(group.first for group in file.row_groups)
         series.setdefault(owner, []).append((first, file, low, high))
-    for files in series.values():
-        in_time = sorted(files, key=lambda one: (one[0], one[1].path))
-        for (_, one, low, high), (_, other, next_low, next_high) in pairwise(in_time):
-            if next_low > _APART * high or low > _APART * next_high:
-                times = max(next_low / high, low / next_high)
-                return (
-                    f"the closes of {one.path} lie from {low:g} to {high:g}, those of "
-                    f"{other.path}, which comes next, from {next_low:g} to {next_high:g}: over "
-                    f"{int(times):,} times apart. If that is no split, they are in two units: "
-                    "write them in one, or label them into outputs of their own (price_scale)"
-                )
+    apart = {owner: line for owner, files in series.items() if (line := _step(files)) is not None}
+    if not apart:
+        return None
+    symbols = frozenset("" if owner is None else str(owner) for owner in apart)
+    return LevelsApart(symbols, next(iter(apart.values())))
+
+
+def _step(files: Sequence[_Levels]) -> str | None:
+    """A line about the first two files of one symbol whose closes lie far apart."""
+    in_time = sorted(files, key=lambda one: (one[0], one[1].path))
+    for (_, one, low, high), (_, other, next_low, next_high) in pairwise(in_time):
+        if next_low > _APART * high or low > _APART * next_high:
+            times = max(next_low / high, low / next_high)
+            return (
+                f"the closes of {one.path} lie from {low:g} to {high:g}, those of "
+                f"{other.path}, which comes next, from {next_low:g} to {next_high:g}: over "
+                f"{int(times):,} times apart. If that is no split, they are in two units: "
+                "write them in one, or label them into outputs of their own (price_scale)"
+            )
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from duck_label.bars.gathered import gathered, is_scattered
 from duck_label.bars.keys import folder_keys
 from duck_label.bars.mixture import mixture
 from duck_label.bars.plan import MOST_ROWS
-from duck_label.bars.price_levels import levels_apart
+from duck_label.bars.price_levels import LevelsApart, levels_apart
 from duck_label.bars.selection import idle_instruments, look_alikes
 from duck_label.bars.source import Source, open_source
 from duck_label.config import LabelingConfig
@@ -160,11 +160,16 @@ class _Examination:
             self._source = gathered(database, self._given, context, folder)
         is_nameless = self._given.bars.symbol is None and len(self._given.files) > 1
         self._trial = Trial(database, self._source, is_nameless=is_nameless)
-        self._reports = survey(database, self._source, self._suggestion.config())
+        config = self._suggestion.config()
+        self._reports = survey(database, self._source, config)
+        apart = levels_apart(database, self._given, config)
+        if apart is not None:
+            self._oddities.append(str(apart))
+        self._of_one_unit = self._without_mixtures(apart)
 
     def result(self) -> Validation:
         """Everything, once measured."""
-        guess.suggest(self._reports, self._config, self._suggestion)
+        guess.suggest(self._of_one_unit, self._config, self._suggestion)
         self._find_oddities()
         source, groups = self._given, self._given.row_groups
         bad, objections = self._trial.settle(self._suggestion)
@@ -212,6 +217,25 @@ class _Examination:
             return readable
         return list(paths)
 
+    def _without_mixtures(self, apart: LevelsApart | None) -> list[SymbolReport]:
+        """What the symbols are like, but for how far those move whose files are in two units.
+
+        A stop between the moves of dollars and those of cents suits neither.
+        """
+        mixed = [] if apart is None else [r for r in self._reports if r.symbol in apart.symbols]
+        if not mixed:
+            return [*self._reports]
+        names = [report.symbol or "these bars" for report in mixed]
+        shown = ", ".join(names[:3]) + ", …" * (len(names) > 3)
+        self._suggestion.remarks.append(
+            f"No modes and no roll_gap_points are guessed from {shown}: some files are in another "
+            "unit, or split."
+        )
+        return [
+            replace(report, typical_height=None, largest_moves=()) if report in mixed else report
+            for report in self._reports
+        ]
+
     def _find_oddities(self) -> None:
         note, source, config = self._oddities.append, self._given, self._suggestion.config()
         for detail in source.details:
@@ -224,8 +248,6 @@ class _Examination:
             (self._refusals.append if mixed.alternates else note)(str(mixed))
         elif overlapping:
             note(f"{overlapping:,} of {len(source.files):,} files overlap another in time")
-        if (apart := levels_apart(self._database, source, self._config)) is not None:
-            note(apart)
         largest = max(group.rows for group in source.row_groups)
         if largest > MOST_ROWS:
             note(f"a row group has {largest:,} rows: smaller ones are read faster by range")
@@ -245,7 +267,7 @@ class _Examination:
             yield f"bars lie {shown} seconds apart, depending on the symbol"
         ticks = {
             r.symbol: t
-            for r in self._reports
+            for r in self._of_one_unit
             if (t := guess.ticks_under(r, self._config, config)) is not None
         }
         if ticks and max(ticks.values()) > 4 * min(ticks.values()):
