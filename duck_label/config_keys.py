@@ -242,7 +242,7 @@ class ConfigKeys(Model):
         if "uniqueness" in self.weights.factors and not self.uniqueness:
             raise ValueError(
                 'weights.factors: "uniqueness" is one of them: set uniqueness = true '
-                "(--uniqueness), which writes it beside the weights"
+                "(--uniqueness; uniqueness=True in Python), which writes it beside the weights"
             )
         for name in self.volatility:
             if not name or '"' in name or name in ("none", "ticks", "points"):

@@ -406,7 +406,13 @@ def test_weighing_knows_from_the_output_that_there_is_uniqueness(
     assert read(tmp_path / "out").equals(read(tmp_path / "fresh"))
     refused = CliRunner().invoke(main, ["weigh", "without", *factors])
     assert refused.exit_code == 2
-    assert "set uniqueness = true" in refused.stderr
+    assert "set uniqueness = true (--uniqueness; uniqueness=True in Python)" in refused.stderr
+    # Who sets it, as told, learns that it takes labels with it.
+    refused = CliRunner().invoke(main, ["weigh", "without", "--uniqueness", *factors])
+    assert refused.exit_code == 2
+    assert "label anew with uniqueness (run --uniqueness --overwrite)" in refused.stderr
+    with pytest.raises(OutputConflictError, match="was labeled without uniqueness"):
+        duck_label.weigh("without", LabelingConfig(uniqueness=True))
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, room: Any, name: str, out: Path) -> None:

@@ -159,6 +159,12 @@ def _refuse_other_labels(ledger: Ledger, checked: Checked, config: LabelingConfi
     # A configuration that says nothing of a horizon has this one.
     if own["timeout_seconds"] == label_identity(LabelingConfig())["timeout_seconds"]:
         given -= {"timeout_seconds"}
+    if "uniqueness" in given and own["uniqueness"] and not checked.config["uniqueness"]:
+        raise OutputConflictError(
+            f"{ledger.output}: was labeled without uniqueness, which follows from the bars and not "
+            "from details: label anew with uniqueness (run --uniqueness --overwrite), or leave it "
+            "and the factor out"
+        )
     differences = [
         f"{key} is {json.dumps(checked.config.get(key))} there, {json.dumps(own[key])} here"
         for key in sorted(given)
