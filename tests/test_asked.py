@@ -183,6 +183,29 @@ def test_an_event_without_a_bar_is_lone_once_however_the_bars_are_cut(
     assert run(bars, tmp_path / "out", events=events, run={"chunk": chunk}).lone_events == 4
 
 
+@pytest.mark.parametrize("chunk", ["1d", "2d", "300", "auto"])
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_an_event_between_files_is_lone_though_no_chunk_is_made_there(
+    unit: str, chunk: str, bars: Path, tmp_path: Path
+) -> None:
+    """Of the day without bars between two files a chunk is made only where it holds others too."""
+    table = pq.read_table(bars)
+    times = table["timestamp"].cast(pa.timestamp(unit, "UTC"))
+    table = table.set_column(0, "timestamp", times)
+    (tmp_path / "files").mkdir()
+    for name, first in (("a", 0), ("b", 900)):  # three days, and two
+        pq.write_table(table.slice(first, 900), tmp_path / "files" / f"{name}.parquet")
+    lone = [START + timedelta(days=day) for day in (-1, 3, 3.5)]
+    events = {
+        "file": events_at(tmp_path / "events.parquet", [*lone, table["timestamp"][5].as_py()])
+    }
+    summary = run(tmp_path / "files", tmp_path / "out", events=events, run={"chunk": chunk})
+    assert summary.lone_events == 3
+    assert summary.warnings[-1] == (
+        "3 events at which no bar stands, 1 of them before or after all bars"
+    )
+
+
 def test_an_event_that_has_a_bar_is_not_lone_where_a_second_is_cut(tmp_path: Path) -> None:
     """Ten symbols have a bar in each of eight seconds: a chunk of five holds half a second."""
     first = int(START.timestamp())

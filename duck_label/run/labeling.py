@@ -17,6 +17,7 @@ from duck_label.bars.source import refuse_damaged
 from duck_label.database_errors import explain
 from duck_label.identity import weighing_of
 from duck_label.queries import render
+from duck_label.ranges import without
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.views import write_views
 from duck_label.run.admission import Bars, admit
@@ -150,19 +151,29 @@ class Labeling:
             self.summary.chunks_in_flight = schedule.most_in_flight
 
     def _note_lone_events(self, bars: Bars) -> None:
-        """Say how many events stand at no bar, in the chunks and outside of the input."""
+        """Say how many events stand at no bar, in the chunks and outside of them.
+
+        No chunk is made of a gap between row groups, and which gaps have none depends on the cut.
+        """
         if bars.context["events"] is None:
             return
-        inside = sum(record.lone_events for record in self.opened.ledger.chunks())
-        source = self.opened.source
+        records, source = self.opened.ledger.chunks(), self.opened.source
         first, end = whole_days(source.row_groups)
+        filled = [(group.first, group.last + 1) for group in source.row_groups]
+        gaps = without((first, end), [*filled, *((one.start, one.end) for one in records)])
+        scale = source.bars.clocks_per_second // 1_000_000
         values = {
             "events": bars.parameters["events"],
             "begin": source.moment(first),
             "until": source.moment(end),
+            "gap_begins": [begins * scale for begins, _ in gaps],
+            "gap_ends": [ends * scale for _, ends in gaps],
         }
-        (outside,) = self.opened.database.row(render("input/outer_events", bars.context), values)
-        self.summary.lone_events = lone = inside + int(outside)
+        outside, between = self.opened.database.row(
+            render("input/outer_events", bars.context), values
+        )
+        inside = sum(record.lone_events for record in records)
+        self.summary.lone_events = lone = inside + int(outside) + int(between)
         if lone:
             warning = f"{lone:,} event{'s' * (lone != 1)} at which no bar stands"
             if outside:
