@@ -80,6 +80,32 @@ def test_the_script_labels_any_trade(
     assert made.equals(label(bars, tmp_path / "labels", **config))
 
 
+@pytest.mark.parametrize("case", long_but(["atr", "event_sides"], TRADES))
+def test_no_table_of_bars_holds_text_or_wide_numbers(case: str, tmp_path: Path) -> None:
+    """DuckDB makes them of a constant beside an ENUM, or of a shift: both are slow."""
+    table, events, _ = golden.trade_tables(case)
+    bars = write(tmp_path / "bars", [table])
+    options: list[str | Path] = ["-c", golden.TRADES / f"{case}.toml"]
+    if events is not None:
+        options += ["--events", write(tmp_path / "events", [events]) / "bars_000.parquet"]
+    wide, seen = set(), set()
+    with duckdb.connect() as connection:
+        for statement in duckdb.extract_statements(shown(bars, *options)):
+            if statement.query.lstrip().startswith("copy"):
+                break
+            connection.execute(statement)
+            names = connection.execute(
+                "select table_name, column_name, data_type from duckdb_columns() where not internal"
+            )
+            for table_name, column, kind in names.fetchall():
+                seen.add(table_name)
+                if kind in ("VARCHAR", "HUGEINT", "UHUGEINT"):
+                    wide.add((table_name, column))
+    of_bars = seen - {"symbols", "spans", "grids", "series", "session_times", "tally"}
+    assert {"bars", "labels"} <= of_bars
+    assert {(name, column) for name, column in wide if name in of_bars} == set()
+
+
 @pytest.mark.parametrize(
     "kind", long_but(["timestamp[ns]"], ["timestamp[us]", "timestamp[ns]", "tz", "date"])
 )

@@ -49,7 +49,7 @@ climbs_of_the_blocks as (
         levels.series,
         levels.block,
         levels.level,
-        bit_or(1::ubigint << (bars.bar % {{ block_bars }})) as climbs
+        bit_or(1::ubigint << (bars.bar % {{ block_bars }})::ubigint) as climbs
     from levels
     inner join bars
         on

@@ -40,7 +40,7 @@ bars_with_their_levels as (
     inner join series on bars.series = series.series
 ),
 
--- The climbs after the entry bar, lowest bit first; see `08_own_touches`.
+-- The climbs after the entry bar, lowest bit first; see `08_own_touches`. They are fewer than the bits of a BIGINT.
 bars_with_their_climbs as (
     select
         bars.*
@@ -48,7 +48,7 @@ bars_with_their_climbs as (
         {%- for reach in side.own %}
         {%- set levels, level = "%s_%d" % (side.name, loop.index), "bars.%s_level_%d" % (side.name, loop.index) %},
         {{ side.sign }}bars.entry_{{ side.extreme }} >= {{ level }} as {{ levels }}_is_here,
-        ({{ levels }}.climbs >> ((bars.bar + 1) % {{ block_bars }})) >> 1 as {{ levels }}_climbs,
+        (({{ levels }}.climbs >> ((bars.bar + 1) % {{ block_bars }})::ubigint) >> 1::ubigint)::bigint as {{ levels }}_climbs,
         {{ levels }}.next_bar as {{ levels }}_next
         {%- endfor %}
         {%- endfor %}
@@ -110,17 +110,17 @@ paths as (
         {{ "case when not bars.is_late then %s end" % path_ends if may_enter_late else path_ends }} as path_ends_{{ horizon.number }},
         case
             {%- if may_enter_late %}
-            when rolled_paths.roll_bar = bars.bar then 'roll'
-            when bars.is_late and bars.entry is not null then 'skipped'
+            when rolled_paths.roll_bar = bars.bar then 'roll'::outcome
+            when bars.is_late and bars.entry is not null then 'skipped'::outcome
             {%- endif %}
-            when rolled_paths.roll_bar = bars.bar or rolled_paths.roll_clock < bars.horizon_{{ horizon.number }} then 'roll'
-            when bars.entry is null then 'none'
-            when bars.is_cut_short_{{ horizon.number }} then 'censored'
+            when rolled_paths.roll_bar = bars.bar or rolled_paths.roll_clock < bars.horizon_{{ horizon.number }} then 'roll'::outcome
+            when bars.entry is null then 'none'::outcome
+            when bars.is_cut_short_{{ horizon.number }} then 'censored'::outcome
             {%- if is_flat %}
-            when bars.ends_at_close_{{ horizon.number }} then 'close'
+            when bars.ends_at_close_{{ horizon.number }} then 'close'::outcome
             {%- endif %}
-            else 'timeout'
-        end::outcome as untouched_{{ horizon.number }}
+            else 'timeout'::outcome
+        end as untouched_{{ horizon.number }}
         {%- if has_exits or weighs_overlap %},
         path_end_{{ horizon.number }}.bar as last_bar_{{ horizon.number }},
         path_end_{{ horizon.number }}.clock as last_clock_{{ horizon.number }}
@@ -223,7 +223,7 @@ decisions as (
         {%- for mode in trades.modes %},
         case
             {%- if mode.may_be_skipped %}
-            when is_skipped_{{ mode.number }} then 'skipped'
+            when is_skipped_{{ mode.number }} then 'skipped'::outcome
             {%- endif %}
             when touch_clock_{{ mode.number }} < path_ends_{{ mode.horizon }} then touched_{{ mode.number }}
             else untouched_{{ mode.horizon }}

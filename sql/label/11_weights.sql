@@ -161,9 +161,9 @@ settled_trades as (
             when
                 {{ room_to_stop }} > 0
                 and ({{ open }} >= {{ target }} or {{ target }} - {{ open }} < {{ room_to_stop }})
-                then 'target'
-            else 'stop'
-        end::outcome as settled_{{ mode.number }}
+                then 'target'::outcome
+            else 'stop'::outcome
+        end as settled_{{ mode.number }}
         {%- endfor %}
     from levels
 ),

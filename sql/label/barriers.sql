@@ -24,20 +24,19 @@ by_side({{ table }}.side, {{ for_long or "null" }}, {{ for_short or "null" }})
 {%- macro touched(target, stop, tie) -%}
 {%- if tie == "stop" -%}
 case
-    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'
-    else 'stop'
+    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'::outcome
+    else 'stop'::outcome
 end
 {%- elif tie == "target" -%}
 case
-    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'
-    else 'target'
+    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'::outcome
+    else 'target'::outcome
 end
 {%- else -%}
 case
-    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'
-    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'
-    else 'both'
+    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'::outcome
+    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'::outcome
+    else 'both'::outcome
 end
 {%- endif -%}
-::outcome
 {%- endmacro -%}
