@@ -17,6 +17,7 @@ import duck_label
 import golden
 from duck_label.cli import main
 from duck_label.errors import InputError, OutputConflictError
+from duck_label.records.ledger import Ledger
 from duck_label.storage.local import LocalFolder
 from labeling import label, write
 
@@ -117,6 +118,35 @@ def test_readers_are_told_of_parts_that_are_lost(output: Path) -> None:
     assert one_of_them.endswith("labels them anew")
     label(output.parent / "bars", output, run=CHUNK)
     assert told_by_readers(output) == [[]] * 8
+
+
+def test_readers_are_told_of_files_that_are_read_with_the_parts(output: Path) -> None:
+    """A copy of a part counts its bars twice; what is called otherwise is not read."""
+    part = min(output.glob("*.parquet"))
+    shutil.copy(part, output / "copy.PARQUET")
+    assert told_by_readers(output) == [[]] * 8
+    shutil.copy(part, output / "copy.parquet")
+    line = f"{output}: copy.parquet is no part of these labels, but is read with them: move it "
+    assert told_by_readers(output) == [
+        *[[f"{line}elsewhere"]] * 4,
+        [],
+        *[[f"{line}elsewhere"]] * 2,
+        [],
+    ]
+    for name in "1234":
+        shutil.copy(part, output / f"{name}.parquet")
+    assert "1.parquet, 2.parquet, 3.parquet, … are no parts" in told_by_readers(output)[0][0]
+
+
+def test_a_part_that_is_finished_while_one_looks_is_no_stranger(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is recorded before it has its name: seen after the records were read, it has one."""
+    records, recorded = Ledger(output).recorded(), Ledger.recorded
+    reads = [records[:-1]]
+    monkeypatch.setattr(Ledger, "recorded", lambda one: reads.pop() if reads else recorded(one))
+    there, lost, strangers = Ledger(output).found()
+    assert (there, lost, strangers) == (records[:-1], [], [])
 
 
 def cut(part: Path) -> None:

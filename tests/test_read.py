@@ -288,6 +288,7 @@ def test_batches_have_at_most_so_many_rows(out: Path) -> None:
         labels.batches(rows=0)
 
 
+@pytest.mark.filterwarnings("ignore:.* no parts of these labels:UserWarning")
 def test_batches_are_read_when_they_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from duck_label.errors import DuckLabelError, InputError
-from duck_label.records.chunk import ChunkRecord, parts_lost, weights_differ
+from duck_label.records.chunk import ChunkRecord, parts_lost, strangers_read, weights_differ
 from duck_label.records.ledger import Ledger
 
 
@@ -26,16 +26,21 @@ class Unchanged:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._there, self._lost = self._found()
+        self._there, self._lost, self._strangers = self._found()
 
-    def _found(self) -> tuple[list[ChunkRecord], list[ChunkRecord]]:
+    def _found(self) -> tuple[list[ChunkRecord], list[ChunkRecord], list[str]]:
         self._ledger.output.fetch()
-        return self._ledger.there_and_lost()
+        return self._ledger.found()
 
     def doubts(self, *, weights: bool) -> Iterator[str]:
-        """Lines that tell where parts are lost and, if weights are read, of several kinds."""
+        """Lines that tell where parts are lost, others lie there, or weights are of two kinds.
+
+        The last only if weights are read.
+        """
         if (lost := parts_lost(self._lost)) is not None:
             yield f"{self._ledger.output}: {lost}"
+        if (strangers := strangers_read(self._strangers)) is not None:
+            yield f"{self._ledger.output}: {strangers}"
         if weights and (others := weights_differ(self._there)) is not None:
             yield f"{self._ledger.output}: {others[1]}"
 

@@ -95,6 +95,16 @@ def parts_lost(lost: Collection[ChunkRecord]) -> str | None:
     )
 
 
+def strangers_read(names: Collection[str]) -> str | None:
+    """A line where files lie among part files and are none (see `Ledger.found`)."""
+    if not names:
+        return None
+    files = ", ".join(sorted(names)[:3]) + ", …" * (len(names) > 3)
+    if len(names) == 1:
+        return f"{files} is no part of these labels, but is read with them: move it elsewhere"
+    return f"{files} are no parts of these labels, but are read with them: move them elsewhere"
+
+
 def weights_differ(records: Iterable[ChunkRecord]) -> tuple[int, str] | None:
     """Where part files have weights of several kinds: the bars of all but most, and a line.
 

@@ -37,6 +37,11 @@ _QUARANTINE = "quarantine.bars"
 _EVENTS = "memory_events"
 
 
+def _is_read(name: str, size: int | None) -> bool:
+    """Whether who reads the folder as labels reads this: a file that is called like a part."""
+    return size is not None and name.endswith(".parquet")
+
+
 class Ledger:
     """The records of one output folder, held by one run at a time.
 
@@ -140,12 +145,22 @@ class Ledger:
 
     def there_and_lost(self) -> tuple[list[ChunkRecord], list[ChunkRecord]]:
         """What `chunks` and `lost` tell, by one look at the folder."""
+        there, lost, _ = self.found()
+        return there, lost
+
+    def found(self) -> tuple[list[ChunkRecord], list[ChunkRecord], list[str]]:
+        """What `chunks` and `lost` tell, and which files readers take for parts that are none."""
         # Records come first: a chunk that a run finishes in between is neither.
         records = self.recorded()
         sizes = self.output.contents()
         there = [record for record in records if record.is_there(sizes)]
         done = [(record.start, record.end) for record in there]
-        return there, [one for one in records if without((one.start, one.end), done)]
+        lost = [one for one in records if without((one.start, one.end), done)]
+        strangers = {name for name, size in sizes.items() if _is_read(name, size)}
+        strangers -= {one.file for one in records}
+        if strangers:  # a chunk that a run finished in between has a record by now
+            strangers -= {one.file for one in self.recorded()}
+        return there, lost, sorted(strangers)
 
     def recorded(self) -> list[ChunkRecord]:
         """The chunks that were finished and not withdrawn, wherever their part files are by now."""
