@@ -415,6 +415,19 @@ def test_weighing_knows_from_the_output_that_there_is_uniqueness(
         duck_label.weigh("without", LabelingConfig(uniqueness=True))
 
 
+def test_parts_that_are_lost_are_told_and_the_others_weighed(out: Path) -> None:
+    first, second, third = sorted(out.glob("*.parquet"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1])
+    summary = duck_label.weigh(out, LabelingConfig(**OTHERS))
+    assert summary.parts == [third.name]
+    (line,) = summary.warnings
+    assert f"2 part files are missing or damaged: {first.name}, {second.name}; " in line
+    assert line.endswith("the same run again labels them anew")
+    asked = CliRunner().invoke(main, ["weigh", str(out)])
+    assert (asked.exit_code, f"warning: {line}" in asked.stderr) == (0, True)
+
+
 def meanwhile(monkeypatch: pytest.MonkeyPatch, room: Any, name: str, out: Path) -> None:
     """Let the parts be weighed, once, when a look calls something for the first time."""
     called = getattr(room, name)

@@ -19,6 +19,7 @@ from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget, default_threads
 from duck_label.profile import Profile
 from duck_label.records.checked import Checked
+from duck_label.records.chunk import parts_lost
 from duck_label.records.ledger import Ledger
 from duck_label.run.facts import facts
 from duck_label.run.reporter import RunReporter
@@ -60,9 +61,10 @@ def weigh(
     budget = MemoryBudget.resolve(config.memory.limit, baseline=memory.rss_bytes())
     threads = config.run.threads or default_threads()
     summary = RunSummary(str(output), memory_limit_bytes=budget.limit, threads=threads)
-    if budget.warning is not None:
-        summary.warnings.append(budget.warning)
-        progress.note(f"warning: {budget.warning}")
+    for warning in (budget.warning, parts_lost(ledger.lost())):
+        if warning is not None:
+            summary.warnings.append(warning)
+            progress.note(f"warning: {warning}")
     wanted = replace(checked, weights=weight_identity(config), reference_month=month)
     if wanted == checked and not weights.lacking(ledger.chunks()):
         summary.nothing_to_do(ledger.chunks(), checked, time.perf_counter() - began)
