@@ -192,6 +192,22 @@ def test_what_lies_outside_the_labels_is_a_doubt_and_no_difference(tmp_path: Pat
     assert {story.verdict for story in middle} == {"agrees"}
 
 
+def test_a_bar_that_is_not_labeled_is_told_from_one_that_is_not_there(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("plain")])
+    times = golden.bars("plain")["timestamp"].to_pylist()
+    label(bars, tmp_path / "out", how={"start": times[1000], "end": times[2000]})
+    said = "That time is not labeled, or its part is lost: run again for it"
+    for time in (times[500], times[2500]):
+        asked = run(tmp_path / "out", "--at", time.isoformat())
+        assert (asked.exit_code, said in asked.stderr) == (3, True), asked.stderr
+    half_a_second = timedelta(seconds=0.5)
+    for time in (times[1500] + half_a_second, times[0] - half_a_second, times[-1] + half_a_second):
+        asked = run(tmp_path / "out", "--at", time.isoformat())
+        assert asked.exit_code == 3
+        assert "there is no bar" in asked.stderr
+        assert said not in asked.stderr
+
+
 def test_months_without_bars_are_no_doubt_for_they_are_in_no_file(tmp_path: Path) -> None:
     """Neither is where the bars of the input begin and end: nothing lies beyond."""
     table = golden.bars("plain")

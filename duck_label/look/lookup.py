@@ -123,7 +123,13 @@ class BarLookup:
             return f"there is no bar{of} in {self.place}: it has those of {self._symbols()}"
         times = [self.time(bar.clock).replace(tzinfo=None).isoformat() for bar in near]
         nearest = f"the nearest {'are' if times[1:] else 'is'} at {' and '.join(times)}"
+        if self.whole[0] <= at < self.whole[1] and self._span(at) is None:
+            nearest += ". That time is not labeled, or its part is lost: run again for it"
         return f"there is no bar{of} at {asked} in {self.place}: {nearest}"
+
+    def _span(self, at: datetime) -> tuple[datetime, datetime] | None:
+        """The range without a bar missing that holds a time."""
+        return next((span for span in self.covered if span[0] <= at < span[1]), None)
 
     def _symbols(self) -> str:
         symbol = identifier(str(self.columns.symbol))
@@ -135,7 +141,7 @@ class BarLookup:
 
     def around(self, at: datetime, symbol: Any) -> Surroundings:
         """The bars that the labels of one depend on."""
-        start, end = next((span for span in self.covered if span[0] <= at < span[1]), self.bounds())
+        start, end = self._span(at) or self.bounds()
         before = self._take(symbol, start, at, self.config.bars_before, "desc")[::-1]
         signal, *after = self._take(symbol, at, end, 2, "asc")
         seconds, bars = self.config.longest_seconds, self.config.longest_bars
