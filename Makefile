@@ -38,6 +38,8 @@ test: TESTS := not slow and not long
 test: PROFILE := HYPOTHESIS_PROFILE=quick
 test: SMOKE := --without-dependencies
 test-all: TESTS := not slow
+# Whatever is set outside: every program that tests start would compile all modules anew.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 test test-all: $(VENV)/developed lint smoke
 	$(PROFILE) $(BIN)/python -m pytest -m "$(TESTS)" -n 2 --dist worksteal
 

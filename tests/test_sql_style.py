@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlfluff.core import FluffConfig, Linter
 
 from duck_label import LabelingConfig, outcomes
 from duck_label.columns import BarColumns, EventColumns
@@ -14,7 +13,6 @@ from duck_label.records import views
 from duck_label.storage.outputs import folder
 
 ROOT = Path(__file__).parents[1]
-CONFIG = FluffConfig.from_path(str(ROOT / "sql"))
 # Of files that say which bars are asked: they are nothing where nobody names one.
 ASKED = (
     "explain/events",
@@ -210,9 +208,13 @@ def test_every_file_is_linted() -> None:
 def test_rendered_sql_is_clean(query: str, case: str) -> None:
     if query in ASKED and case != "asked":
         pytest.skip("it is of files that this configuration does not name")
+    # Not above: quick tests lint nothing, and it takes long to load.
+    from sqlfluff.core import FluffConfig, Linter
+
     config, bars = CASES[case]
     text = rendered(query, config, bars)
-    found = Linter(config=CONFIG).lint_string(text).get_violations()
+    linter = Linter(config=FluffConfig.from_path(str(ROOT / "sql")))
+    found = linter.lint_string(text).get_violations()
     shown = [f"{v.line_no}: {v.rule_code()} {v.desc()}" for v in found]
     assert shown == [], text
 
