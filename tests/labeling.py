@@ -10,6 +10,15 @@ import pyarrow.parquet as pq
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
 
+# One mode of each direction, for tests of what has nothing to do with how many there are: of the
+# default ones there are six, and each makes every query longer to plan.
+TWO_MODES: list[dict[str, Any]] = [
+    {"name": "low_vol_long", "direction": "long", "stop": 6, "target": 12},
+    {"name": "low_vol_short", "direction": "short", "stop": 6, "target": 12},
+]
+# The same on the command line.
+TWO_OPTIONS = [f"--mode={':'.join(map(str, mode.values()))}" for mode in TWO_MODES]
+
 
 def write(folder: Path, tables: Sequence[pa.Table], row_group_size: int | None = None) -> Path:
     """A folder of Parquet files, one for each table."""

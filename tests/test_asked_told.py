@@ -21,6 +21,7 @@ from duck_label.look.picture import draw
 from duck_label.look.report import write_report
 from duck_label.look.stats import statistics
 from labeling import label
+from lengths import long_but
 from test_stats import rewrite
 
 START = datetime(2024, 3, 4, 15, tzinfo=UTC)  # a Monday
@@ -56,6 +57,10 @@ def rows(request: pytest.FixtureRequest) -> str:
     """Which rows are written."""
     written: str = request.param
     return written
+
+
+# Figures are tested of both kinds of rows; words for them are the same in both.
+asked_alone = pytest.mark.parametrize("rows", long_but(["asked"], ["all", "asked"]), indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,7 @@ def test_a_null_too_many_is_found_where_only_asked_bars_are_written(
     assert failed == {"nulls": 4, "tallies": 4, "win_rate": 0}
 
 
+@asked_alone
 def test_stats_and_report_tell_of_bars_that_are_asked(detailed: Path, tmp_path: Path) -> None:
     out = detailed
     said = CliRunner().invoke(main, ["stats", str(out), "--by", "session"]).stdout
@@ -159,6 +165,7 @@ def told(folder: Path, day: int, minute: int) -> Any:
     return story
 
 
+@asked_alone
 def test_explain_says_why_a_bar_has_no_trade(rows: str, detailed: Path, tmp_path: Path) -> None:
     out = detailed
     reasons = {

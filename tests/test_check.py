@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,15 +20,15 @@ from duck_label.cli import main
 from duck_label.errors import InputError, OutputConflictError
 from duck_label.records.ledger import Ledger
 from duck_label.storage.local import LocalFolder
-from labeling import label, write
+from labeling import TWO_MODES, label, write
 
-CHUNK = {"chunk": "2500"}
+HOW: dict[str, Any] = {"run": {"chunk": "2500"}, "modes": TWO_MODES}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
-    label(write(folder / "bars", [golden.bars("months")]), folder / "out", run=CHUNK)
+    label(write(folder / "bars", [golden.bars("months")]), folder / "out", **HOW)
     return folder
 
 
@@ -72,7 +73,7 @@ def test_every_kind_of_damage_is_found_and_mended_by_the_next_run(output: Path) 
     assert first.name not in parts.message  # only reading it whole tells
     first.unlink()
     (output / "other.PARQUET").unlink()
-    label(output.parent / "bars", output, run=CHUNK)
+    label(output.parent / "bars", output, **HOW)
     assert duck_label.check(output).faults == []
     assert {path.name: path.read_bytes() for path in output.glob("*.parquet")}.keys() == (
         written.keys()
@@ -116,7 +117,7 @@ def test_readers_are_told_of_parts_that_are_lost(output: Path) -> None:
     one_of_them = told_by_readers(output)[0][0]
     assert f"2 part files are missing or damaged: {parts[1].name}, {parts[2].name}; " in one_of_them
     assert one_of_them.endswith("labels them anew")
-    label(output.parent / "bars", output, run=CHUNK)
+    label(output.parent / "bars", output, **HOW)
     assert told_by_readers(output) == [[]] * 8
 
 
@@ -196,12 +197,14 @@ def test_a_part_that_cannot_be_read_is_named_with_what_to_do(
 
 def test_of_many_lost_parts_three_are_named(tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [golden.bars("months")])
-    label(bars, tmp_path / "out", run={"chunk": "500"})
+    label(bars, tmp_path / "out", modes=TWO_MODES, run={"chunk": "1500"})
     parts = sorted((tmp_path / "out").glob("*.parquet"))
     assert len(parts) > 4
     for part in parts[:-1]:
         part.unlink()
-    (line,) = told_by_readers(tmp_path / "out")[0]
+    with pytest.warns(UserWarning, match="part files are") as told:
+        duck_label.read(tmp_path / "out", columns=["label"]).to_arrow()
+    (line,) = (str(one.message) for one in told)
     assert f"{len(parts) - 1} part files are" in line
     assert f": {', '.join(part.name for part in parts[:3])}, …; unless" in line
 

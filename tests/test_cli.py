@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -72,9 +73,9 @@ def test_a_profile_has_a_line_for_every_step_and_reads_every_bar() -> None:
     assert read(Path("out")).num_rows == rows
 
 
-@pytest.mark.parametrize("crew", [("--threads", "2"), ("--workers", "2")])
-def test_a_profile_names_every_chunk(crew: tuple[str, str]) -> None:
-    result = run("run", BARS, "-o", "out", "--profile", "--chunk", "1000", *crew)
+@pytest.mark.parametrize("crew", long_but(["--threads"], ["--threads", "--workers"]))
+def test_a_profile_names_every_chunk(crew: str) -> None:
+    result = run("run", BARS, "-o", "out", "--profile", "--chunk", "1000", crew, "2")
     lines = [line.split() for line in result.stderr.splitlines()]
     parts = sorted(part.stem for part in Path("out").glob("*.parquet"))
     chunks = {line[0]: line[1:] for line in lines if line and line[0] in parts}
@@ -433,27 +434,29 @@ SELDOM = (
 )
 
 
-def loaded(*arguments: str) -> set[str]:
-    """Which of these a command has loaded when it is over."""
+def loaded(*commands: list[str]) -> list[set[str]]:
+    """Which of these are loaded when each of some commands of one process is over."""
     script = (
-        "import sys; from duck_label.cli import main; "
-        f"main({list(arguments)}, standalone_mode=False); "
-        f"print('loaded', *[m for m in {SELDOM} if m in sys.modules])"
+        f"import sys; from duck_label.cli import main\nfor command in {commands}:\n"
+        "    main(command, standalone_mode=False)\n"
+        f"    print('loaded', *[m for m in {SELDOM} if m in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
-    return set(ended.stdout.decode().splitlines()[-1].split()[1:])
+    lines = [line.split() for line in ended.stdout.decode().splitlines()]
+    return [set(line[1:]) for line in lines if line[:1] == ["loaded"]]
 
 
 def test_commands_load_nothing_that_they_do_without(here: Path) -> None:
     query = f"copy (select * replace (timestamp::timestamptz as timestamp) from '{BARS}') to $path"
     duckdb.execute(query, {"path": str(here / "zoned.parquet")})
-    assert loaded("run", BARS, "-o", "plain") == set()
-    assert loaded("run", "zoned.parquet", "-o", "zoned") == set()
-    assert loaded("stats", "zoned") == {"rich"}
+    runs = (["run", BARS, "-o", "plain"], ["run", "zoned.parquet", "-o", "zoned"])
+    assert loaded(*runs) == [set(), set()]
     (first,) = duckdb.execute("select min(epoch_us(timestamp)) from 'zoned.parquet'").fetchall()[0]
     at = f"{datetime.fromtimestamp(first / 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}"
     arrow = {"numpy", "pandas", "pyarrow", "polars", "pytz"}
-    assert loaded("explain", "zoned", "--at", at).isdisjoint(arrow)
+    stats, story = loaded(["stats", "zoned"], ["explain", "zoned", "--at", at])
+    assert stats == {"rich"}
+    assert story.isdisjoint(arrow)
 
 
 # Says when a run is in the middle of its third chunk: by then one of two in flight is finished.
@@ -475,7 +478,8 @@ main(sys.argv[1:])
     "number", long_but([signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 )
 def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, here: Path) -> None:
-    write_sample(here / "bars.parquet", days=1)
+    write_sample(here / "day.parquet", days=1)
+    pq.write_table(pq.read_table(here / "day.parquet")[:32_000], here / "bars.parquet")
     command = [sys.executable, "-c", BUSY, "run", "bars.parquet", "-o", "out"]
     command += ["--chunk", "8000", "--threads", "2", "-v"]
     # Started by nohup, as these tests may be, a run would not end with its terminal.

@@ -28,12 +28,12 @@ from duck_label.queries import LABEL_STEPS
 from duck_label.run import schedule, watch
 from duck_label.run.crews import alone
 from duck_label.run.results import RunSummary
-from labeling import label, read, write
+from labeling import TWO_MODES, label, read, write
 from test_pressure import GB, Gauge, falling_gauge, gauge, records
 
 __all__ = ["falling_gauge", "gauge"]  # fixtures
 
-RUN = {"chunk": "1500", "threads": 2}
+RUN = {"chunk": "2500", "threads": 2}  # of three chunks, two are in flight at first
 MIDDLE = "label/06_touches"
 
 
@@ -46,7 +46,7 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def one_by_one(bars: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run without any company has written."""
     output = tmp_path_factory.mktemp("one") / "out"
-    label(bars, output, details=True, run={**RUN, "threads": 1})
+    label(bars, output, details=True, modes=TWO_MODES, run={**RUN, "threads": 1})
     return output
 
 
@@ -56,7 +56,7 @@ def expected(one_by_one: Path) -> pa.Table:
 
 
 def run(bars: Path, output: Path, **how: Any) -> RunSummary:
-    config = LabelingConfig(details=True, run={**RUN, **how})
+    config = LabelingConfig(details=True, modes=TWO_MODES, run={**RUN, **how})
     return WeightedLabelingEngine(config).process_files([bars], output)
 
 
@@ -90,7 +90,7 @@ def test_as_many_as_threads_are_in_flight_and_write_what_one_by_one_do(
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.parquet")} == written
     done = records(tmp_path, "chunks")
     assert len(done) == len(written) > 2
-    assert all(record["bars_in_flight"] <= 2 * 1500 * 1.2 for record in done)
+    assert all(record["bars_in_flight"] <= 2 * 2500 * 1.2 for record in done)
     assert sum(record["bars_in_flight"] > record["bars"] for record in done) >= 2
     # The first two were begun together, and expected to need memory for both.
     assert len({record["predicted_peak_bytes"] for record in done[:2]}) == 1
@@ -103,7 +103,8 @@ def test_a_run_that_goes_on_learns_from_all_bars_that_were_in_flight(
     run(bars, tmp_path)
     learned: list[int] = []
     monkeypatch.setattr(PeakPredictor, "learn", lambda _, rows, __: learned.append(rows))
-    WeightedLabelingEngine(LabelingConfig(details=True, run=RUN)).plan_files([bars], tmp_path)
+    config = LabelingConfig(details=True, modes=TWO_MODES, run=RUN)
+    WeightedLabelingEngine(config).plan_files([bars], tmp_path)
     done = records(tmp_path, "chunks")
     assert sorted(learned) == sorted(record["bars_in_flight"] for record in done)
     assert sorted(learned) != sorted(record["bars"] for record in done)

@@ -16,6 +16,7 @@ import golden
 from duck_label import LabelingConfig
 from duck_label.errors import ConfigError
 from duck_label.look.stats import statistics
+from duck_label.records.ledger import Ledger
 from labeling import label, read
 from lengths import long_but
 from walk import walk
@@ -124,7 +125,7 @@ def test_a_factor_that_is_not_there_is_told() -> None:
 def test_statistics_tell_what_labels_are_worth(bars: pa.Table, tmp_path: Path) -> None:
     """The sum of the uniqueness of all labels, whatever the cut."""
     pq.write_table(bars, tmp_path / "bars.parquet")
-    for name, chunk in (("one", "auto"), ("many", "5")):
+    for name, chunk in (("one", "auto"), ("many", "9")):
         config = {**CONFIG, "run": {"chunk": chunk}}
         labeled = label(tmp_path / "bars.parquet", tmp_path / name, **config)
     uniqueness = [value for value in labeled["uniqueness_m"].to_pylist() if value is not None]
@@ -193,13 +194,16 @@ def test_events_that_join_change_what_labels_beside_them_are_worth(
     mode = {"name": "m", "direction": "long", "stop": 60, "target": 60}
     events = {"file": str(tmp_path / "events.parquet")}
     config: dict[str, Any] = {**CONFIG, "modes": [mode], "events": events}
-    chunks = {"run": {"chunk": "5"}}
-    pq.write_table(times.take(pa.array([2, 18])), tmp_path / "events.parquet")
+    chunks = {"run": {"chunk": "9"}}
+    pq.write_table(times.take(pa.array([2, 15])), tmp_path / "events.parquet")
     before = label(tmp_path / "bars.parquet", tmp_path / "out", **config, **chunks)
-    # Bar 20 is of another chunk than bar 18, and enters while its trade of four bars goes on.
-    pq.write_table(times.take(pa.array([2, 18, 20])), tmp_path / "events.parquet")
+    # Bar 17 is of another chunk than bar 15, and enters while its trade of four bars goes on.
+    starts = [record.start for record in Ledger(tmp_path / "out").chunks()]
+    assert len(starts) == 3
+    assert any(15 < (start / 1e6 - START.timestamp()) / 60 <= 17 for start in starts)
+    pq.write_table(times.take(pa.array([2, 15, 17])), tmp_path / "events.parquet")
     after = label(tmp_path / "bars.parquet", tmp_path / "out", **config, **chunks)
     assert after.equals(label(tmp_path / "bars.parquet", tmp_path / "whole", **config))
-    assert before["uniqueness_m"][18].as_py() == 1
-    assert after["uniqueness_m"][18].as_py() == after["uniqueness_m"][20].as_py() == 0.75
+    assert before["uniqueness_m"][15].as_py() == 1
+    assert after["uniqueness_m"][15].as_py() == after["uniqueness_m"][17].as_py() == 0.75
     assert after["uniqueness_m"][2].as_py() == 1

@@ -29,7 +29,7 @@ from duck_label.look.tallies import By, Group
 from duck_label.outcomes import NAMES
 from duck_label.records.ledger import Ledger
 from duck_label.run import watch
-from labeling import label, read, write
+from labeling import TWO_MODES, label, read, write
 from lengths import AS_FOUND, EXAMPLES, long_but
 from scan import scan
 from test_invariance import Case, cases, cuts, folder
@@ -109,7 +109,7 @@ def jumps_and_rolled_bars(bars: pa.Table, gap: float) -> tuple[int, int]:
 def test_jumps_and_the_bars_beside_them_are_counted_once(tmp_path: Path) -> None:
     bars = golden.bars("rolls")
     times = bars["timestamp"].to_pylist()
-    label(write(tmp_path / "bars", [bars]), tmp_path / "out", run={"chunk": "600"})
+    label(write(tmp_path / "bars", [bars]), tmp_path / "out", run={"chunk": "600"}, modes=TWO_MODES)
     total = statistics(tmp_path / "out").total
     assert (total.jumps, total.rolled_bars) == jumps_and_rolled_bars(bars, 20)
     assert total.jumps > 0

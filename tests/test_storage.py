@@ -36,12 +36,12 @@ from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.sample import write_sample
 from duck_label.storage import failures, httpfs, names, places, stores
 from duck_label.storage.copies import Copies
-from labeling import read, write
+from labeling import TWO_MODES, TWO_OPTIONS, read, write
 from lengths import long_but
 from s3 import KEY_ID, SECRET, TOKEN, Asked, Server, the_server
 
-CONFIG = LabelingConfig(details=True, run={"chunk": "1500"})
-RUN = ("--details", "--chunk", "1500")
+CONFIG = LabelingConfig(details=True, modes=TWO_MODES, run={"chunk": "1500"})
+RUN = ("--details", "--chunk", "1500", *TWO_OPTIONS)
 
 
 @pytest.fixture(scope="module")

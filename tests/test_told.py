@@ -117,10 +117,13 @@ ONE_PRICE = dict.fromkeys(("open", "high", "low"), "close")
 
 @pytest.mark.parametrize(
     ("columns", "said"),
-    [
-        ({"open": "close"}, "open and close are one column, 'close'"),
-        (ONE_PRICE, "open, high, low and close are one column, 'close'"),
-    ],
+    long_but(
+        [(ONE_PRICE, "open, high, low and close are one column, 'close'")],
+        [
+            ({"open": "close"}, "open and close are one column, 'close'"),
+            (ONE_PRICE, "open, high, low and close are one column, 'close'"),
+        ],
+    ),
 )
 def test_one_column_for_several_prices_is_told(
     columns: dict[str, str], said: str, tmp_path: Path

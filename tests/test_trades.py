@@ -249,7 +249,7 @@ def asking_files(
 
 @settings(
     deadline=None,
-    max_examples=max(4, EXAMPLES // 3),
+    max_examples=max(3, EXAMPLES // 3),
     phases=AS_FOUND,
     suppress_health_check=list(HealthCheck),
 )

@@ -96,7 +96,7 @@ def test_text_is_read_by_a_format(form: str, tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [written])
     out = tmp_path / "out"
     labeled = WeightedLabelingEngine(
-        LabelingConfig(details=True, timestamp_format=form, run={"chunk": "60"})
+        LabelingConfig(details=True, timestamp_format=form, run={"chunk": "120"})
     ).process_files([bars], out)
     assert labeled.rows_labeled == 200
     parts = pa.concat_tables(pq.read_table(part) for part in sorted(out.glob("*.parquet")))
@@ -113,7 +113,7 @@ def test_local_clocks_of_a_zone(is_text: bool, place: str, tmp_path: Path) -> No
     written = texts(springs, "%Y-%m-%d %H:%M:%S", zone) if is_text else local(springs, zone)
     bars = write(tmp_path / "bars", [written], row_group_size=30)
     labeled = label(
-        bars, tmp_path / "out", details=True, timestamp_zone=place, run={"chunk": "60"}, **form
+        bars, tmp_path / "out", details=True, timestamp_zone=place, run={"chunk": "120"}, **form
     )
     assert_labels(labeled, written, springs)
 

@@ -29,13 +29,13 @@ from duck_label.look.explain import explain
 from duck_label.look.inspect import open_output
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
-from labeling import label, read, write
+from labeling import TWO_MODES, TWO_OPTIONS, label, read, write
 from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import folder
 from test_trades import asking_files, asking_tables, configurations, random_bars
 
 MODE = "low_vol_long"
-CHUNKS: dict[str, Any] = {"run": {"chunk": "1d"}, "details": True}
+CHUNKS: dict[str, Any] = {"run": {"chunk": "1d"}, "details": True, "modes": TWO_MODES}
 OTHERS: dict[str, Any] = {"as_of": date(2025, 1, 1), "weights": {"floor": 0.3, "decay_rate": 0.2}}
 
 
@@ -181,7 +181,7 @@ def test_parts_are_weighed_once_and_tell_what_they_are(out: Path, others: pa.Tab
     assert duck_label.weigh(out).reference_month == "2024-02"
 
 
-@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize("zone", long_but(["UTC"], [None, "UTC"]))
 def test_times_columns_and_tallies_stay_what_they_are(zone: str | None, tmp_path: Path) -> None:
     """Names that a query might take for its own, and times that DuckDB reads as finer ones."""
     table = days_of_bars(date(2024, 2, 28), 2, decay=7, bars="b", source=1.5, weight=None)
@@ -228,7 +228,7 @@ DEATHS = (
 )
 
 
-@pytest.mark.parametrize("by_run", [False, True])
+@pytest.mark.parametrize("by_run", long_but([True], [False, True]))
 @pytest.mark.parametrize(("module", "function", "after"), long_but([DEATHS[0]], DEATHS))
 def test_a_weighing_killed_at_any_point_goes_on(
     module: str,
@@ -296,7 +296,7 @@ def test_a_part_that_never_got_its_name_is_told_by_its_content(tmp_path: Path) -
 
 def test_a_run_with_other_weights_weighs(bars: Path, out: Path, others: pa.Table) -> None:
     arguments = ["run", str(bars), "-o", str(out), "--details", "--set", "weights.floor=0.3"]
-    arguments += ["--set", "weights.decay_rate=0.2", "--as-of", "2025-01-01"]
+    arguments += ["--set", "weights.decay_rate=0.2", "--as-of", "2025-01-01", *TWO_OPTIONS]
     planned = CliRunner().invoke(main, [*arguments, "--dry-run"])
     assert (
         "300 bars of those in 3 chunks get other weights, without being labeled" in planned.stdout
@@ -312,7 +312,7 @@ def test_a_new_month_labels_what_is_new_and_weighs_the_rest(tmp_path: Path) -> N
     table = days_of_bars(date(2024, 2, 27), 4)
     inputs = write(tmp_path / "bars", [table[:300]])
     label(inputs, tmp_path / "out", **CHUNKS)
-    label(inputs, tmp_path / "plain", run={"chunk": "1d"})
+    label(inputs, tmp_path / "plain", run={"chunk": "1d"}, modes=TWO_MODES)
     pq.write_table(table[300:], inputs / "new.parquet")
     config = LabelingConfig(**CHUNKS)
     plan = WeightedLabelingEngine(config).plan_files([inputs], tmp_path / "out")
@@ -321,7 +321,8 @@ def test_a_new_month_labels_what_is_new_and_weighs_the_rest(tmp_path: Path) -> N
     # Trades that enter on the last day now end, also those of the day before it.
     assert (summary.chunks_weighed, summary.rows_labeled) == (1, len(table) - 100)
     assert read(tmp_path / "out").equals(label(inputs, tmp_path / "fresh", **CHUNKS))
-    told = CliRunner().invoke(main, ["run", str(inputs), "-o", str(tmp_path / "plain")]).stderr
+    again = ["run", str(inputs), "-o", str(tmp_path / "plain"), *TWO_OPTIONS]
+    told = CliRunner().invoke(main, again).stderr
     assert "in another month, from which the decay counts: 3 of 3 chunks again" in told
     assert "--as-of" in told
     assert "--details" in told
