@@ -74,7 +74,7 @@ def test_symbols_of_folders_are_those_of_the_bars(
     """Chunks that see some of the files, and a second month that joins, have the same columns."""
     table = panel()
     write_parts(table, tmp_path / "bars")
-    labeled = label(tmp_path / "bars", tmp_path / "out", details=True, run={"chunk": "150"})
+    labeled = label(tmp_path / "bars", tmp_path / "out", details=True, run={"chunk": "250"})
     assert labeled["symbol"].type == labeled["date"].type == pa.string()
     expected = scan(table, Rules())
     assert golden.differences(labeled, expected) == []
