@@ -372,8 +372,12 @@ def test_a_run_killed_at_any_point_is_completed(
     assert before.items() <= local_parts(whole).items()
     # The lock that the dead left is no hindrance, as it was of this machine.
     assert server.files().exists(f"{place}/out/{FOLDER}/lock")
+    cut_short = Ledger(output).cut_short([])
+    assert cut_short is not None
+    assert cut_short.is_going_on is False
     # What is left may be cut in another way.
     WeightedLabelingEngine(CONFIG).process_files([inputs], output)
+    assert Ledger(output).cut_short([]) is None
     assert before.items() <= parts(server, f"{place}/out").items()
     assert labels(server, f"{place}/out", tmp_path / "labels").equals(read(whole))
     assert not server.files().exists(f"{place}/out/{FOLDER}/lock")

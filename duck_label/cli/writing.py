@@ -56,7 +56,8 @@ def answer(
 ) -> None:
     """Write the result of a query, if it has one, to stdout or a file, whole or not at all.
 
-    Says where part files of the labels that it reads are lost, or have weights of two kinds.
+    Says where part files of the labels that it reads are lost, or have weights of two kinds, and
+    where the last run did not finish.
 
     Raises:
         QueryError: for Parquet on stdout, or what `Output.sql` refuses.

@@ -176,7 +176,8 @@ class Output:
         the result out with `.df()`, `.pl()`, `.to_arrow_table()` or `.fetchall()`; None where the
         last statement has no result. A file elsewhere is read as `readonly:///its/absolute/path`.
 
-        Warns where part files of the labels that it reads are lost, or have weights of two kinds.
+        Warns where part files of the labels that it reads are lost, or have weights of two kinds,
+        and where the last run did not finish.
 
         Raises:
             QueryError: for a query that DuckDB refuses, also while its result is taken out; a

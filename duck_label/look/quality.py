@@ -8,6 +8,7 @@ from typing import Literal
 
 from duck_label.errors import QualityError
 from duck_label.records.chunk import ChunkRecord, parts_lost
+from duck_label.records.unfinished import Unfinished
 
 Status = Literal["pass", "warn", "fail"]
 _ORDER: tuple[Status, ...] = ("pass", "warn", "fail")
@@ -85,10 +86,12 @@ def judge(
     quarantined: int,
     otherwise_weighed: tuple[int, str] | None = None,
     lost: Sequence[ChunkRecord] = (),
+    unfinished: Unfinished | None = None,
 ) -> Iterator[Check]:
     """Check the labels of all modes, and whether the part files are all there and of one kind.
 
-    See `weights_differ` for what is `otherwise_weighed`, and `Ledger.lost` for what is `lost`.
+    See `weights_differ` for what is `otherwise_weighed`, and `Ledger` for what is `lost`, and which
+    run is `unfinished`.
     """
     is_binary = all(mode.is_binary for mode in modes)
     yield _none(
@@ -117,6 +120,14 @@ def judge(
             yield from _ambiguous(mode)
     yield _rolls(modes)
     yield _parts(lost)
+    yield Check(
+        "finished",
+        None,
+        "warn" if unfinished else "pass",
+        unfinished.missing if unfinished else 0,
+        "bars",
+        str(unfinished) if unfinished else "the last run came to its end",
+    )
     bars, line = otherwise_weighed or (0, "the weights of all part files are made alike")
     yield Check("weighing", None, "warn" if bars else "pass", bars, "bars", line)
     yield Check(

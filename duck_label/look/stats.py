@@ -23,6 +23,7 @@ from duck_label.queries import render
 from duck_label.records.checked import Rounded
 from duck_label.records.chunk import ChunkRecord, parts_lost, weights_differ
 from duck_label.records.ledger import Ledger
+from duck_label.records.unfinished import Unfinished
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,13 @@ def statistics_of(ledger: Ledger, by: By | None, resources: Resources) -> Statis
     """See `statistics`: of an output whose records are open."""
     ledger.refuse_other_format()
     there, lost = ledger.there_and_lost()
+    unfinished = ledger.cut_short(there)
     chunks = [chunk for chunk in there if chunk.file is not None]
     if not chunks:
         nothing = "there are no labels in this folder: name the output of a run"
         raise InputError(f"{ledger.output}: {parts_lost(lost) or nothing}")
     with Unchanged(ledger), resources.database(ledger.output) as database:
-        return _statistics(database, ledger, chunks, lost, by)
+        return _statistics(database, ledger, chunks, lost, unfinished, by)
 
 
 def _statistics(
@@ -122,6 +124,7 @@ def _statistics(
     ledger: Ledger,
     chunks: list[ChunkRecord],
     lost: list[ChunkRecord],
+    unfinished: Unfinished | None,
     by: By | None,
 ) -> Statistics:
     checked = ledger.checked()
@@ -171,6 +174,7 @@ def _statistics(
                 set_aside,
                 weights_differ(chunks),
                 lost,
+                unfinished,
             )
         ),
     )

@@ -27,16 +27,20 @@ class Unchanged:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._there, self._lost, self._strangers = self._found()
+        # Told even where the run ends while labels are read: its last ones may not be among them.
+        self._unfinished = ledger.cut_short(self._there)
 
     def _found(self) -> tuple[list[ChunkRecord], list[ChunkRecord], list[str]]:
         self._ledger.output.fetch()
         return self._ledger.found()
 
     def doubts(self, *, weights: bool) -> Iterator[str]:
-        """Lines that tell where parts are lost, others lie there, or weights are of two kinds.
+        """Lines that tell where the last run did not finish, parts are lost or others lie there.
 
-        The last only if weights are read.
+        And where weights are of two kinds, if they are read.
         """
+        if self._unfinished is not None:
+            yield f"{self._ledger.output}: {self._unfinished}"
         if (lost := parts_lost(self._lost)) is not None:
             yield f"{self._ledger.output}: {lost}"
         if (strangers := strangers_read(self._strangers)) is not None:

@@ -26,6 +26,8 @@ from duck_label.records.chunk import ChunkRecord, last_records
 from duck_label.records.inputs import InputFile, read_inputs, write_inputs
 from duck_label.records.journal import add_lines
 from duck_label.records.lines import FORMAT, PART, RunLine, lines
+from duck_label.records.unfinished import Unfinished, last_unfinished
+from duck_label.storage.folders import is_at_work
 from duck_label.storage.names import RECORDS, exactly
 from duck_label.storage.outputs import folder
 from duck_label.storage.places import digest_of, open_file
@@ -75,6 +77,23 @@ class Ledger:
         """Number this run and record that it begins."""
         self.run = self._runs() + 1
         self.append("runs", {"event": "start", "format": FORMAT, **facts})
+
+    def cut_short(self, there: Iterable[ChunkRecord]) -> Unfinished | None:
+        """The last run here, if it did not finish; `there` are the chunks that are."""
+        found = last_unfinished(self.folder / "runs.jsonl")
+        if found is None:
+            return None
+        labeled = sum(record.bars for record in there)
+        return replace(found, labeled=labeled, is_going_on=is_at_work(self.output.holder()))
+
+    def complete(self) -> None:
+        """Record that nothing was left to do, where the last run was ended before it said so."""
+        found = last_unfinished(self.folder / "runs.jsonl")
+        if found is None:
+            return
+        with suppress(OutputError), self:
+            self.run = found.run
+            self.append("runs", {"event": "complete"})
 
     def __exit__(
         self,

@@ -69,15 +69,30 @@ class Start(Line):
     versions: dict[str, str]
     memory_limit_bytes: int
     threads: int
+    weighs: NotRequired[bool]
+
+
+class Planned(Line):
+    """A run knows about how many bars there are to be, with those that were labeled before."""
+
+    event: Literal["planned"]
+    bars: int
+
+
+class Complete(Line):
+    """A run that had not ended turned out to have done all that there was to do."""
+
+    event: Literal["complete"]
 
 
 class End(Line):
-    """A run is over."""
+    """A run is over; `is_complete` if it did all that it was to do."""
 
     event: Literal["end"]
     seconds: float
     peak_rss_bytes: int
     memory_factor: NotRequired[float]
+    is_complete: NotRequired[bool]
 
 
 class Weighed(TypedDict):
@@ -200,7 +215,7 @@ class Shape:
         return TypeAdapter(self.kinds)
 
 
-RunLine = Shape(Start | End | Found | OtherFormat | Anew)
+RunLine = Shape(Start | Planned | Complete | End | Found | OtherFormat | Anew)
 ChunkLine = Shape(Chunk)
 PartLine = Shape(Chunk | WeighedPart)
 EventLine = Shape(Event)

@@ -107,6 +107,7 @@ class Job:
             checked = finished(database, source, config, ledger)
             if checked is not None:
                 ledger.renew(checked)
+                ledger.complete()
                 summary.nothing_to_do(ledger.chunks(), checked, time.perf_counter() - self.began)
                 return summary
         with ledger, owned(database.temp_dir):

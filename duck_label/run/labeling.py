@@ -48,6 +48,7 @@ class Labeling:
         ledger.begin_run(self._facts())
         budget, where = database.budget, ledger.snapshots
         reporter = RunReporter(config, budget, ledger, self.progress)
+        is_complete = False
         with reporter, Watch(config, budget, database, reporter, where) as watch:
             try:
                 bars, _ = watch.attempt("checking the input", lambda: self._admit(anew=anew))
@@ -56,8 +57,9 @@ class Labeling:
                 self._weigh(bars, watch)
                 with crew(self.opened, bars, watch) as members:
                     self._label(bars, watch, members, reporter)
+                is_complete = True
             finally:
-                self._finish(watch)
+                self._finish(watch, is_complete=is_complete)
 
     def _admit(self, *, anew: bool) -> Bars:
         """The bars, found good or cleared of bad ones."""
@@ -127,6 +129,9 @@ class Labeling:
             self.summary.warnings.append(doubt)
             self.progress.note(f"warning: {doubt}")
         chunks = schedule.chunks()
+        # For who finds the labels after a run that did not finish.
+        planned = self.summary.rows_resumed + sum(chunk.rows for chunk in chunks)
+        self.opened.ledger.append("runs", {"event": "planned", "bars": planned})
         labeled: list[ChunkRecord] = []
         watch.begin(chunks)
         reporter.begin(chunks)
@@ -189,13 +194,14 @@ class Labeling:
             self.progress.note(f"warning: {doubt}")
         return found
 
-    def _finish(self, watch: Watch) -> None:
+    def _finish(self, watch: Watch, *, is_complete: bool) -> None:
         """Sum up the run, however it ended, and record that."""
         summary = self.summary
         summary.parts = sorted(c.file for c in self.opened.ledger.chunks() if c.file is not None)
         summary.finish(watch.monitor.finish_monitoring(), watch.manager)
         summary.advice = advise(summary)
-        self.opened.ledger.append("runs", {"event": "end", **summary.to_json()})
+        end = {"event": "end", "is_complete": is_complete, **summary.to_json()}
+        self.opened.ledger.append("runs", end)
 
     def _facts(self) -> dict[str, Any]:
         """What the records say of a run when it begins."""

@@ -98,7 +98,7 @@ class _Weighing:
             owned(database.temp_dir),
             RunReporter(self.config, budget, ledger, self.progress) as reporter,
         ):
-            ledger.begin_run(facts(self.config, summary))
+            ledger.begin_run({**facts(self.config, summary), "weighs": True})
             with Watch(self.config, budget, database, reporter, ledger.snapshots) as watch:
                 try:
                     self._weigh(database, watch, reporter)

@@ -7,14 +7,22 @@ the one that stays (see `local`), or a copy (see `stored`).
 from __future__ import annotations
 
 import os
+import re
 import socket
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
 from duck_label.errors import OutputError
 from duck_label.storage.handover import Handover
 from duck_label.storage.names import is_url, settled
+
+# Who holds a folder, as `this_process` writes it.
+_HOLDER = re.compile(r"process (\d+) on (\S+) since (\S+)")
+# Clocks are set: by so much a process may seem to have begun after it wrote that it holds a folder.
+_CLOCK_SET = 60
 
 
 class Folder(ABC):
@@ -41,6 +49,10 @@ class Folder(ABC):
     @abstractmethod
     def release(self) -> None:
         """Let others have the folder."""
+
+    @abstractmethod
+    def holder(self) -> str:
+        """Who holds the folder, or was killed while it did (see `this_process`); else empty."""
 
     @abstractmethod
     def address(self, name: str = "") -> str:
@@ -128,3 +140,26 @@ def this_process() -> str:
     """Who holds a folder, if it is us."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     return f"process {os.getpid()} on {socket.gethostname()} since {now}"
+
+
+def is_at_work(holder: str) -> bool | None:
+    """Whether who is written to hold a folder still does; None where this machine cannot tell.
+
+    Asks for the process and not for the lock: who tries that holds it for a moment, in which a run
+    that begins would be refused.
+    """
+    found = _HOLDER.fullmatch(holder)
+    if found is None:
+        return None if holder else False
+    number, machine, since = found.groups()
+    if machine != socket.gethostname():
+        return None
+    try:
+        process = psutil.Process(int(number))
+        # Another process may have its number by now.
+        is_older = process.create_time() <= datetime.fromisoformat(since).timestamp() + _CLOCK_SET
+        return is_older and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.Error, ValueError):
+        return None

@@ -52,6 +52,13 @@ class LocalFolder(Folder):
         (self.records / "holder").unlink(missing_ok=True)
         self._lock.release()
 
+    def holder(self) -> str:
+        """See `Folder`."""
+        try:
+            return (self.records / "holder").read_text()
+        except OSError:
+            return ""
+
     def address(self, name: str = "") -> str:
         """See `Folder`."""
         return (self._path.resolve() / name).as_posix()

@@ -91,6 +91,10 @@ class StoredFolder(Folder):
                 self._store.remove(lock)
         self._here.release()
 
+    def holder(self) -> str:
+        """See `Folder`."""
+        return _read(self._store.content(self._at(f"{self._under}/lock"))).get("who", "")
+
     def address(self, name: str = "") -> str:
         """See `Folder`."""
         return self._at(name) if name else self._url
