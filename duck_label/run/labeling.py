@@ -130,7 +130,7 @@ class Labeling:
             self.progress.note(f"warning: {doubt}")
         chunks = schedule.chunks()
         # For who finds the labels after a run that did not finish.
-        planned = self.summary.rows_resumed + sum(chunk.rows for chunk in chunks)
+        planned = self.summary.rows_resumed + schedule.rows_left
         self.opened.ledger.append("runs", {"event": "planned", "bars": planned})
         labeled: list[ChunkRecord] = []
         watch.begin(chunks)

@@ -85,7 +85,8 @@ class Schedule:
         self._comfortable = int(_AIM * budget.comfortable)
         self._most_bytes = self._comfortable if is_automatic else budget.limit
         self._most = most
-        self._rows_left = sum(self._density.between(*one) for one in self._left)
+        # Bars to label, rounded once for each range: of many chunks the roundings add up.
+        self.rows_left = sum(self._density.between(*one) for one in self._left)
         # The most that one process labeled at a time so far.
         self.most_in_flight = 1
         self._flights: dict[Chunk, _Flight] = {}
@@ -104,19 +105,19 @@ class Schedule:
         fitting = self.predictor.rows_within(self._comfortable) // at_a_time
         rows = min(fitting, max(MOST_ROWS // at_a_time, LEAST_IN_FLIGHT))
         if at_a_time > 1:
-            rounds = -(-self._rows_left // (rows * at_a_time))
-            rows = min(fitting, int(_UNEVEN * self._rows_left / (rounds * at_a_time)) + 1)
+            rounds = -(-self.rows_left // (rows * at_a_time))
+            rows = min(fitting, int(_UNEVEN * self.rows_left / (rounds * at_a_time)) + 1)
         return max(SMALLEST_ROWS, rows)
 
     @property
     def _at_a_time(self) -> int:
         """How many chunks of an automatic size are in flight, from what was learned so far."""
         fitting = self.predictor.rows_within(self._comfortable)
-        return max(1, min(self._most, min(fitting, self._rows_left) // LEAST_IN_FLIGHT))
+        return max(1, min(self._most, min(fitting, self.rows_left) // LEAST_IN_FLIGHT))
 
     def _has_ample_memory(self) -> bool:
         """Whether what would be in flight fits, however much the prediction is off."""
-        rows = min(self._rows_left, self._at_a_time * self.rows_per_chunk)
+        rows = min(self.rows_left, self._at_a_time * self.rows_per_chunk)
         return _AMPLE * rows <= self.predictor.rows_within(self._comfortable)
 
     @property
