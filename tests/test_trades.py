@@ -62,6 +62,14 @@ def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
     assert golden.differences(labeled, expected) == []
 
 
+@pytest.mark.parametrize("case", long_but(["side", "event_sides", "trailing", "tie_open"], CASES))
+def test_labels_and_weights_are_the_same_without_details(case: str, tmp_path: Path) -> None:
+    path, config, expected = files_of(case, tmp_path)
+    labeled = label(path, tmp_path / "out", **{**config, "details": False})
+    names = [name for name in expected.column_names if name.startswith(("label_", "weight_"))]
+    assert golden.differences(labeled, expected, names) == []
+
+
 # Any configuration: what it labels, in pieces of any size, is what the walk finds.
 
 

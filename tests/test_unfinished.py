@@ -25,6 +25,7 @@ from duck_label.look.quality import Check
 from duck_label.run.results import Silence
 from duck_label.storage.folders import is_at_work, this_process
 from labeling import TWO_MODES, label, read, write
+from lengths import long_but
 
 HOW: dict[str, Any] = {"run": {"chunk": "2500", "order": "chronological"}, "modes": TWO_MODES}
 BARS = len(golden.bars("months"))
@@ -122,7 +123,7 @@ def test_a_run_that_was_killed_is_told_until_one_completes(bars: Path, tmp_path:
     assert told(out) is None
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("error", long_but([KeyboardInterrupt], [KeyboardInterrupt, OSError]))
 def test_a_run_that_ended_in_the_middle_is_told_until_one_completes(
     error: type[BaseException], bars: Path, tmp_path: Path
 ) -> None:

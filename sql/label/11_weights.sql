@@ -12,6 +12,8 @@
 {%- from "label/excursions.sql" import excursions_of with context %}
 {%- from "label/weight.sql" import decay_of, weight_of %}
 {%- set has_levels = has_exits or breaks_ties_by_open %}
+{%- set modes_by_side = [] if details else trades.modes | selectattr("direction", "equalto", "side") | list %}
+{%- set paths = "paths_of_all_bars" if asks_some else "outcomes" %}
 
 {#- What a long and a short trade call by one name, for the trades of a mode. -#}
 {%- macro by_direction(mode, for_long, for_short) -%}
@@ -20,6 +22,13 @@ by_side(side, {{ for_long }}, {{ for_short }})
 {%- else -%}
 {{ for_long if mode.direction == "long" else for_short }}
 {%- endif -%}
+{%- endmacro %}
+
+{#- The bars that come after one, so many as a column says. -#}
+{%- macro over(bars) -%}
+over (
+            order by bar rows between 1 following and {{ bars }} following
+        )
 {%- endmacro %}
 
 {#- A price as a long trade sees it: a short one is a long one in the mirror. -#}
@@ -45,6 +54,9 @@ paths_of_all_bars as (
         bars.open,
         bars.close,
         {%- endif %}
+        {%- if modes_by_side %}
+        outcomes.side,
+        {%- endif %}
         {%- for mode in trades.modes %}
         coalesce(outcomes.path_{{ mode.number }}, 0) as path_{{ mode.number }},
         {%- if mode.trails %}
@@ -58,6 +70,20 @@ paths_of_all_bars as (
 ),
 {%- endif %}
 
+{%- if modes_by_side %}
+
+-- Lows move against a long trade and highs against a short one: the other's frame is empty.
+paths_by_side as (
+    select
+        *
+        {%- for mode in modes_by_side %},
+        case when side > 0 then path_{{ mode.number }} else 0 end as path_long_{{ mode.number }},
+        case when side < 0 then path_{{ mode.number }} else 0 end as path_short_{{ mode.number }}
+        {%- endfor %}
+    from {{ paths }}
+),
+{%- endif %}
+
 -- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path.
 {{ "excursions_by_frames" if asks_some else "excursions" }} as (
     select
@@ -68,36 +94,31 @@ paths_of_all_bars as (
         *
         {%- endif %}
         {%- for mode in trades.modes %}
-        {%- set path %}over (
-            order by bar rows between 1 following and path_{{ mode.number }} following
-        )
-        {%- endset %}
+        {%- set number = mode.number %}
+        {%- set path = "path_%d" % number %}
         {%- if details or mode.direction != "short" %},
-        min(low) {{ path }} as lowest_{{ mode.number }}
+        min(low) {{ over("path_long_%d" % number if mode in modes_by_side else path) }} as lowest_{{ number }}
         {%- endif %}
         {%- if details or mode.direction != "long" %},
-        max(high) {{ path }} as highest_{{ mode.number }}
+        max(high) {{ over("path_short_%d" % number if mode in modes_by_side else path) }} as highest_{{ number }}
         {%- endif %}
         {%- if has_levels %},
-        last_value(open) {{ path }} as last_open_{{ mode.number }}
+        last_value(open) {{ over(path) }} as last_open_{{ number }}
         {%- endif %}
         {%- if has_exits %},
-        last_value(close) {{ path }} as last_close_{{ mode.number }}
+        last_value(close) {{ over(path) }} as last_close_{{ number }}
         {%- endif %}
         {%- if has_levels and mode.trails %}
-        {%- set path_before %}over (
-            order by bar rows between 1 following and path_before_{{ mode.number }} following
-        )
-        {%- endset %}
+        {%- set path_before = "path_before_%d" % number %}
         {%- if mode.direction != "short" %},
-        max(high) {{ path_before }} as highest_before_{{ mode.number }}
+        max(high) {{ over(path_before) }} as highest_before_{{ number }}
         {%- endif %}
         {%- if mode.direction != "long" %},
-        min(low) {{ path_before }} as lowest_before_{{ mode.number }}
+        min(low) {{ over(path_before) }} as lowest_before_{{ number }}
         {%- endif %}
         {%- endif %}
         {%- endfor %}
-    from {{ "paths_of_all_bars" if asks_some else "outcomes" }}
+    from {{ "paths_by_side" if modes_by_side else paths }}
 ),
 {%- if asks_some %}
 
