@@ -796,7 +796,8 @@ def test_a_weighing_killed_in_the_store_goes_on(
     output, others = f"s3://{place}/out", {"decay_rate": 0.2, "floor": 0.3}
     engine = WeightedLabelingEngine(CONFIG)
     engine.process_files([upload(server, bars, f"{place}/bars")], output)
-    config = LabelingConfig(details=True, as_of=date(2025, 1, 1), weights=others)
+    how: dict[str, Any] = {"details": True, "modes": TWO_MODES, "as_of": date(2025, 1, 1)}
+    config = LabelingConfig(**how, weights=others)
     command = [sys.executable, "-m", "duck_label", "weigh", output, "--as-of", "2025-01-01"]
     command += ["--set", "weights.floor=0.3", "--set", "weights.decay_rate=0.2"]
     process: list[subprocess.Popen[bytes]] = []
