@@ -60,6 +60,17 @@ def test_the_script_gives_the_labels_of_a_run(
     assert made.equals(labeled)
 
 
+def trades_of(case: str, folder: Path) -> tuple[Path, Path | None, list[str | Path]]:
+    """The bars of a case, its file of events if it has one, and the options that ask for it."""
+    table, events, _ = golden.trade_tables(case)
+    options: list[str | Path] = ["-c", golden.TRADES / f"{case}.toml"]
+    file = None
+    if events is not None:
+        file = write(folder / "events", [events]) / "bars_000.parquet"
+        options += ["--events", file]
+    return write(folder / "bars", [table]), file, options
+
+
 TRADES = ("atr", "percent", "trailing", "side", "tie_open", "session", "event_sides", "every")
 
 
@@ -67,16 +78,11 @@ TRADES = ("atr", "percent", "trailing", "side", "tie_open", "session", "event_si
 def test_the_script_labels_any_trade(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table, events, _ = golden.trade_tables(case)
-    bars = write(tmp_path / "bars", [table])
-    config, options = {**golden.trade_config(case), "details": True}, ["--details"]
+    bars, events, options = trades_of(case, tmp_path)
+    made = in_a_shell(shown(bars, "--details", *options), tmp_path, monkeypatch)
+    config = {**golden.trade_config(case), "details": True}
     if events is not None:
-        file = write(tmp_path / "events", [events]) / "bars_000.parquet"
-        config["events"] = {"file": str(file)}
-        options += ["--events", str(file)]
-    made = in_a_shell(
-        shown(bars, *options, "-c", golden.TRADES / f"{case}.toml"), tmp_path, monkeypatch
-    )
+        config["events"] = {"file": str(events)}
     assert made.equals(label(bars, tmp_path / "labels", **config))
 
 
@@ -85,11 +91,7 @@ def test_no_table_of_bars_holds_text_or_wide_numbers(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DuckDB makes them of a constant beside an ENUM, or of a shift: both are slow."""
-    table, events, _ = golden.trade_tables(case)
-    bars = write(tmp_path / "bars", [table])
-    options: list[str | Path] = ["-c", golden.TRADES / f"{case}.toml"]
-    if events is not None:
-        options += ["--events", write(tmp_path / "events", [events]) / "bars_000.parquet"]
+    bars, _, options = trades_of(case, tmp_path)
     wide, seen = set(), set()
     monkeypatch.chdir(tmp_path)
     with duckdb.connect() as connection:

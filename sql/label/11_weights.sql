@@ -69,7 +69,6 @@ paths_of_all_bars as (
     where not (select are_asked from few)
 ),
 {%- endif %}
-
 {%- if modes_by_side %}
 
 -- Lows move against a long trade and highs against a short one: the other's frame is empty.
