@@ -208,6 +208,20 @@ def test_a_bar_that_is_not_labeled_is_told_from_one_that_is_not_there(tmp_path: 
         assert said not in asked.stderr
 
 
+def test_a_horizon_in_bars_that_runs_out_of_the_labeled_ones_is_a_doubt(tmp_path: Path) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("plain")])
+    times = golden.bars("plain")["timestamp"].to_pylist()
+    modes = [{"name": "m", "direction": "long", "stop": 500, "target": 500}]
+    config: dict[str, Any] = {"timeout_bars": 20, "modes": modes}
+    label(bars, tmp_path / "out", how={"start": times[1000], "end": times[2000]}, **config)
+    with Output(tmp_path / "out") as output:
+        inside, beyond = (explain(output, times[place])[0] for place in (1978, 1979))
+    assert (inside.verdict, inside.doubts) == ("agrees", ())
+    assert beyond.doubts == (
+        "the labeled bars end before the trade does: what came later was not looked at",
+    )
+
+
 def test_months_without_bars_are_no_doubt_for_they_are_in_no_file(tmp_path: Path) -> None:
     """Neither is where the bars of the input begin and end: nothing lies beyond."""
     table = golden.bars("plain")

@@ -367,7 +367,9 @@ def test_no_barrier_is_guessed_from_dollars_and_cents(tmp_path: Path) -> None:
     assert found.suggestion.config().roll_gap_points == LabelingConfig().roll_gap_points
 
     other = walk(6000, 0.25, symbol="NQ")
-    panel = examined(tmp_path / "panel", dollars, cents, other).suggestion
+    examined_panel = examined(tmp_path / "panel", dollars, cents, other)
+    assert not any("no stop and target suit both" in line for line in examined_panel.oddities)
+    panel = examined_panel.suggestion
     assert panel.values["modes"] == examined(tmp_path / "other", other).suggestion.values["modes"]
     assert "roll_gap_points" not in panel.values
     assert "from ES: some" in panel.to_toml()
