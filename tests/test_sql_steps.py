@@ -475,14 +475,14 @@ def outcomes(
     return database.rows(f"select bar, {OUTCOME} from outcomes order by bar")
 
 
-def test_the_first_touch_decides_and_a_stop_beats_a_target(database: Database) -> None:
+def test_the_first_touch_decides_and_one_bar_may_touch_both(database: Database) -> None:
     bars = bars_of([10] * 6, [10] * 6, [10] * 6, horizon=2)
     found = outcomes(database, bars, up={1: 3, 2: 4, 3: 6}, down={1: 4, 2: 4, 3: 5})
     # Bar 3: the stop at bar 5 comes before the target at bar 6, which is past the horizon anyway.
     # Bar 4: nothing is touched and bar 6 is inside the horizon. Bar 6: there is no entry.
     assert found == [
         (1, "target", 2, clock(2)),
-        (2, "stop", 0, None),
+        (2, "both", 0, None),
         (3, "stop", 0, None),
         (4, "censored", 0, None),
         (5, "censored", 0, None),
@@ -498,14 +498,14 @@ def test_a_touch_past_the_horizon_is_none(database: Database) -> None:
 
 def test_a_lone_bar_has_a_trade_of_its_own(database: Database) -> None:
     bars = bars_of([10] * 6, [10] * 6, [10] * 6)
-    # On both sides, so that all are stops; with details the path tells at which bar.
+    # On both sides at one bar; with details the path tells at which bar.
     config = CONFIG.model_copy(update={"details": True})
     lone: dict[int, int | None] = {3: 5, 4: None}
     found = outcomes(database, bars, config=config, up=lone, down=lone, block_touch=3)
     assert [row[:3] for row in found[:4]] == [
-        (1, "stop", 2),
-        (2, "stop", 1),
-        (3, "stop", 2),
+        (1, "both", 2),
+        (2, "both", 1),
+        (3, "both", 2),
         (4, "censored", 2),
     ]
 
@@ -527,13 +527,14 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     columns = (
         "series integer, bar bigint, clock bigint, is_wanted boolean, "
         "high bigint, low bigint, entry bigint, entry_clock bigint, outcome_1 outcome, "
-        "is_tied_1 boolean, path_1 bigint, decided_1 bigint"
+        "path_1 bigint, decided_1 bigint"
     )
     rows = [
-        (1, 1, clock(0), True, 20, 20, 20, clock(1), "target", False, 2, clock(2)),
-        (1, 2, clock(1), True, 20, 18, 20, clock(2), "target", False, 1, clock(702)),
-        (1, 3, clock(2), True, 26, 20, 20, clock(3), "timeout", False, 0, None),
-        (1, 4, clock(3), False, 26, 1, None, None, "none", False, 0, None),
+        (1, 1, clock(0), True, 20, 20, 20, clock(1), "target", 2, clock(2)),
+        (1, 2, clock(1), True, 20, 18, 20, clock(2), "target", 1, clock(702)),
+        (1, 3, clock(2), True, 26, 20, 20, clock(3), "timeout", 0, None),
+        (1, 4, clock(3), True, 26, 20, 20, clock(4), "both", 0, None),
+        (1, 5, clock(4), False, 26, 1, None, None, "none", 0, None),
     ]
     make(database, "decided", columns, rows)
     database.run("create temp view outcomes as from decided")
@@ -542,12 +543,19 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     # The bars are of March; the reference is June: three months of decay.
     run(database, "11_weights", reference_month=12 * 2024 + 6)
     decay = 0.8607079764250578  # exp(-0.15)
-    found = database.rows("select label_m, weight_m from labels order by clock")
+    found = database.rows(
+        "select label_m, weight_m, tally_outcome_1, tally_is_tied_1 from labels order by clock"
+    )
     # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
     # both are clipped to 2.
-    expected = [(1, 1.25 * 2 * decay), (1, 2 * 1 * decay), (0, decay)]
-    for row, wanted in zip(found, expected, strict=True):
-        assert row == (wanted[0], pytest.approx(wanted[1], rel=1e-7))
+    expected = [
+        (1, 1.25 * 2 * decay, "target", False),
+        (1, 2 * 1 * decay, "target", False),
+        (0, decay, "timeout", False),
+        (0, decay, "stop", True),
+    ]
+    for row, (label, weight, outcome, is_tied) in zip(found, expected, strict=True):
+        assert row == (label, pytest.approx(weight, rel=1e-7), outcome, is_tied)
 
 
 def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
@@ -585,7 +593,7 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
             (1, at(-2), "target", 3, 5_000_000, False, 1),
             (1, at(-1), "stop", None, None, True, 0),
             (1, at(0), "target", 4, 2_500_000, False, 1),
-            (2, at(5 * 3600), "none", None, None, True, None),
+            (2, at(5 * 3600), "none", None, None, False, None),
         ],
     )
     columns = "series integer, bar bigint, clock bigint, is_wanted boolean, jumps boolean"
@@ -605,7 +613,6 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
     def sums(**counts: int) -> list[dict[str, int]]:
         return [{**nothing, **counts}]
 
-    # What the tie rule decided is told of trades alone.
     first = sums(target=1, stop=1, label_1=1, label_0=1, tied=1, mae=3, clocks=5_000_000)
     second = sums(target=1, label_1=1, mae=4, clocks=2_500_000)
     third = sums(none=1, label_null=1)

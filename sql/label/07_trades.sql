@@ -2,7 +2,7 @@
 -- Grain:      one row per question
 -- In:         `questions`, `series`, `rungs_SIDE`, `touches_SIDE`; SIDE is up or down
 -- Out:        temp table `trades`; for mode N: `touch_bar_N` and `touch_clock_N` (the first bar that touches a
---             barrier), `touched_N` (which of both) and `is_tied_N` (whether that bar touches both); where one of its
+--             barrier) and `touched_N` (`target`, `stop` or, where that bar touches both, `both`); where one of its
 --             barriers is the bar's own, or its stop trails, `target_bar_N` and `stop_bar_N` in their place, as far as
 --             bars share them; `is_unknown_N` (whether a percentage of the entry has no distance)
 --
@@ -67,8 +67,7 @@ select
     {%- if mode.is_shared %}
     least({{ target }}, {{ stop }}) as touch_bar_{{ mode.number }},
     least(target_clock_{{ mode.number }}, stop_clock_{{ mode.number }}) as touch_clock_{{ mode.number }},
-    {{ touched(target, stop, tie) | indent(4) }} as touched_{{ mode.number }},
-    coalesce({{ target }} = {{ stop }}, false) as is_tied_{{ mode.number }}
+    {{ touched(target, stop) | indent(4) }} as touched_{{ mode.number }}
     {%- else %}
     {{ target }},
     {{ stop }}

@@ -1,10 +1,10 @@
 -- Purpose:    what became of every trade: the first of roll, stop and target on its path decides
 -- Grain:      one row per bar, margins included (the excursions look at their prices)
 -- In:         `bars`, `series`, `rolled_paths`; `trades`, `lone_bars`; `levels_SIDE`, `trails`; SIDE is up or down
--- Out:        temp view `outcomes`, or where only some bars are asked a temp table of these; for mode N: `outcome_N`,
---             `is_tied_N` (whether one bar touched both barriers), `path_N` (bars from the signal to the bar that
---             decided, or with exits the last bar of the path; 0 where nobody asks), `span_N`, the same of every trade
---             where overlap counts, and `decided_N` (the clock of that bar)
+-- Out:        temp view `outcomes`, or where only some bars are asked a temp table of these; for mode N: `outcome_N`
+--             (`both` where one bar touches both barriers: the tie rule settles it later, see `11_weights`), `path_N`
+--             (bars from the signal to the bar that decided, or with exits the last bar of the path; 0 where nobody
+--             asks), `span_N`, the same of every trade where overlap counts, and `decided_N` (the clock of that bar)
 --
 -- What differs between the bars of a question is the horizon of each, and whether a roll comes before the touch. Where
 -- a mode has a barrier that is the bar's own, or a stop that trails, its bars are decided one by one.
@@ -16,7 +16,7 @@
 {%- from "label/distances.sql" import distance_of, reach_of %}
 {%- set keys = ["series", "entry"] + (["side"] if trades.has_sides else []) %}
 {%- set unfinished = "'timeout', 'close', 'censored'" if is_flat else "'timeout', 'censored'" %}
-{%- set spans = "'target', 'stop', 'both'" if breaks_ties_by_open else "'target', 'stop'" %}
+{%- set spans = "'target', 'stop'" if tie == "null" else "'target', 'stop', 'both'" %}
 {%- set modes_by_bar = trades.modes | rejectattr("is_shared") | list %}
 
 {#- The bar at which a barrier of the bar's own is touched first. -#}
@@ -24,6 +24,20 @@
 {%- if touch and touch.kind == "own" -%}
 bars.{{ touch.side }}_own_{{ touch.number }}
 {%- endif -%}
+{%- endmacro %}
+
+{#- Whether it is known at the signal bar that a mode has no trade there. -#}
+{%- macro is_skipped(mode) -%}
+{{ "not bars.is_asked" if asks_some else "false" }}
+        {{- " or bars.side = 0" if mode.direction == "side" }}
+        {%- for distance in mode.own %}
+        or {{ distance_of(distance) }} is null
+        {%- endfor %}
+        {%- if mode.percentages and mode.shares %}
+        or coalesce(trades.is_unknown_{{ mode.number }}, false)
+        {%- elif mode.percentages %}
+        or {{ any_unknown(mode.percentages, "bars") }}
+        {%- endif %}
 {%- endmacro %}
 create or replace temp {{ "table" if has_asked else "view" }} outcomes as
 with
@@ -130,8 +144,14 @@ paths as (
         {%- if mode.is_shared %},
         trades.touch_bar_{{ mode.number }},
         trades.touch_clock_{{ mode.number }},
-        trades.touched_{{ mode.number }},
-        trades.is_tied_{{ mode.number }}
+        {%- if mode.may_be_skipped %}
+        case
+            when {{ is_skipped(mode) | indent(12) }} then 'skipped'::outcome
+            else trades.touched_{{ mode.number }}
+        end as touched_{{ mode.number }}
+        {%- else %}
+        trades.touched_{{ mode.number }}
+        {%- endif %}
         {%- else %}
         {%- for what in ("target", "stop") %},
         {%- if mode.kind_of(what) == "shared" %}
@@ -148,18 +168,9 @@ paths as (
         {{ touch_bar }} as {{ what }}_bar_{{ mode.number }}
         {%- endif %}
         {%- endfor %}
-        {%- endif %}
         {%- if mode.may_be_skipped %},
-        {{ "not bars.is_asked" if asks_some else "false" }}
-        {{- " or bars.side = 0" if mode.direction == "side" }}
-        {%- for distance in mode.own %}
-        or {{ distance_of(distance) }} is null
-        {%- endfor %}
-        {%- if mode.percentages and mode.shares %}
-        or coalesce(trades.is_unknown_{{ mode.number }}, false)
-        {%- elif mode.percentages %}
-        or {{ any_unknown(mode.percentages, "bars") }}
-        {%- endif %} as is_skipped_{{ mode.number }}
+        {{ is_skipped(mode) }} as is_skipped_{{ mode.number }}
+        {%- endif %}
         {%- endif %}
         {%- endfor %}
     from {{ "bars_with_their_touches as bars" if trades.has_own else "bars" }}
@@ -200,8 +211,8 @@ first_touches as (
         {%- for mode in modes_by_bar %}
         {%- set target, stop = "target_bar_%d" % mode.number, "stop_bar_%d" % mode.number %},
         least({{ target }}, {{ stop }}) as touch_bar_{{ mode.number }},
-        {{ touched(target, stop, tie) | indent(8) }} as touched_{{ mode.number }},
-        coalesce({{ target }} = {{ stop }}, false) as is_tied_{{ mode.number }}
+        {%- set skipped = "is_skipped_%d" % mode.number if mode.may_be_skipped %}
+        {{ touched(target, stop, skipped) | indent(8) }} as touched_{{ mode.number }}
         {%- endfor %}
     from paths
 ),
@@ -223,7 +234,7 @@ decisions as (
         {%- for mode in trades.modes %},
         case
             {%- if mode.may_be_skipped %}
-            when is_skipped_{{ mode.number }} then 'skipped'::outcome
+            when touched_{{ mode.number }} = 'skipped' then 'skipped'::outcome
             {%- endif %}
             when touch_clock_{{ mode.number }} < path_ends_{{ mode.horizon }} then touched_{{ mode.number }}
             else untouched_{{ mode.horizon }}
@@ -257,13 +268,13 @@ select
     {%- endfor %}
     entry,
     entry_clock
-    {%- set touched_outcomes = (["target", "stop"] if has_exits else ["target"]) + (["both"] if breaks_ties_by_open else []) %}
+    {%- set tie_counts = tie in ("target", "open") or (has_exits and tie == "stop") %}
+    {%- set touched_outcomes = (["target", "stop"] if has_exits else ["target"]) + (["both"] if tie_counts else []) %}
     {%- set is_touched = "in ('" ~ touched_outcomes | join("', '") ~ "')" if touched_outcomes | length > 1 else "= 'target'" %}
     {%- for mode in trades.modes %},
     outcome_{{ mode.number }},
-    is_tied_{{ mode.number }},
-    {%- if mode.may_be_skipped %}
-    is_skipped_{{ mode.number }},
+    {%- if details and mode.may_be_skipped %}
+    coalesce(touched_{{ mode.number }} = 'skipped', false) as is_skipped_{{ mode.number }},
     {%- endif %}
     case
         when not {{ "is_asked" if has_asked else "is_wanted" }} then 0

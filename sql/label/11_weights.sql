@@ -168,39 +168,32 @@ levels as (
     where excursions.is_wanted
 ),
 {%- endif %}
-{%- if breaks_ties_by_open %}
 
--- A bar that touches both barriers decides for the one at or beyond which it opens, else for that nearer to its open.
-settled_trades as (
-    select
-        *
-        {%- for mode in trades.modes if mode.may_tie %}
-        {%- set open, target = "open_level_%d" % mode.number, "target_level_%d" % mode.number %}
-        {%- set room_to_stop = "%s - stop_level_%d" % (open, mode.number) %},
-        case
-            when
-                {{ room_to_stop }} > 0
-                and ({{ open }} >= {{ target }} or {{ target }} - {{ open }} < {{ room_to_stop }})
-                then 'target'::outcome
-            else 'stop'::outcome
-        end as settled_{{ mode.number }}
-        {%- endfor %}
-    from levels
-),
-
+-- Where one bar touches both barriers, the rule for ties decides. By the open it decides for the barrier at or beyond
+-- which the bar opens, else for that nearer to its open.
 decided_trades as (
     select
-        * replace (
+        *{% if tie != "null" and trades.may_tie %} replace (
             {%- for mode in trades.modes if mode.may_tie %}
             case
-                when outcome_{{ mode.number }} = 'both' then settled_{{ mode.number }}
-                else outcome_{{ mode.number }}
+                when outcome_{{ mode.number }} <> 'both' then outcome_{{ mode.number }}
+                {%- if tie == "open" %}
+                {%- set open, target = "open_level_%d" % mode.number, "target_level_%d" % mode.number %}
+                {%- set room_to_stop = "%s - stop_level_%d" % (open, mode.number) %}
+                when
+                    {{ room_to_stop }} > 0
+                    and ({{ open }} >= {{ target }} or {{ target }} - {{ open }} < {{ room_to_stop }})
+                    then 'target'::outcome
+                {%- endif %}
+                else '{{ "target" if tie == "target" else "stop" }}'::outcome
             end as outcome_{{ mode.number }}{{ "," if not loop.last }}
             {%- endfor %}
-        )
-    from settled_trades
+        ){% endif %}
+        {%- for mode in trades.modes %},
+        outcome_{{ mode.number }} = 'both' as is_tied_{{ mode.number }}
+        {%- endfor %}
+    from {{ "levels" if has_levels else "excursions" }}
 ),
-{%- endif %}
 {%- if has_exits %}
 
 exits as (
@@ -218,7 +211,7 @@ exits as (
             when path_{{ number }} > 0 then {{ mirrored(mode, "last_close_%d" % number) }}
         end as exit_level_{{ number }}
         {%- endfor %}
-    from {{ "decided_trades" if breaks_ties_by_open else "levels" }}
+    from decided_trades
 ),
 {%- endif %}
 
@@ -285,7 +278,7 @@ measured_trades as (
         {%- endfor %}
         {%- endif %}
         {%- endfor %}
-    from {{ "exits as excursions" if has_exits else "decided_trades as excursions" if breaks_ties_by_open else "excursions" }}
+    from {{ "exits" if has_exits else "decided_trades" }} as excursions
     inner join series using (series)
     {%- if weighs_overlap %}
     left join worths on excursions.series = worths.series and excursions.bar = worths.bar

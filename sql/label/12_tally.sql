@@ -64,8 +64,7 @@ bars_of_the_quarters as (
         {%- for _ in modes %},
         tally_outcome_{{ loop.index }},
         {{ ("label_" ~ modes[loop.index0].name) | identifier }} as label_{{ loop.index }},
-        count_if(tally_is_tied_{{ loop.index }} and tally_outcome_{{ loop.index }} in ('target', 'stop', 'both'))
-            as tied_{{ loop.index }},
+        count_if(tally_is_tied_{{ loop.index }}) as tied_{{ loop.index }},
         {%- if has_exits %}
         sum(greatest(tally_gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
         sum(greatest(-tally_gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},

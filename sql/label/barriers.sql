@@ -20,23 +20,14 @@ by_side({{ table }}.side, {{ for_long or "null" }}, {{ for_short or "null" }})
 {%- endfor -%}
 {%- endmacro -%}
 
-{#- Which of the two barriers a touch decides for, where one bar may touch both. -#}
-{%- macro touched(target, stop, tie) -%}
-{%- if tie == "stop" -%}
+{#- Which of the two barriers is touched first, or both by one bar; `skipped` where a condition says so. -#}
+{%- macro touched(target, stop, skipped=none) -%}
 case
-    when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'::outcome
-    else 'stop'::outcome
-end
-{%- elif tie == "target" -%}
-case
-    when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'::outcome
-    else 'target'::outcome
-end
-{%- else -%}
-case
+    {%- if skipped %}
+    when {{ skipped }} then 'skipped'::outcome
+    {%- endif %}
     when {{ target }} < {{ stop }} or {{ stop }} is null then 'target'::outcome
     when {{ stop }} < {{ target }} or {{ target }} is null then 'stop'::outcome
     else 'both'::outcome
 end
-{%- endif -%}
 {%- endmacro -%}
