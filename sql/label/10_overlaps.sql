@@ -59,17 +59,17 @@ steps as (
         *,
         close - lag(close) over () as change
         {%- for mode in trades.modes %},
-        (coalesce(lag(span_{{ mode.number }}) over (), 0) > 0)::integer
-        - coalesce(lag(ends_{{ mode.number }}) over (), 0) as step_{{ mode.number }}
+        (span_{{ mode.number }} > 0)::integer - ends_{{ mode.number }} as step_{{ mode.number }}
         {%- endfor %}
     from bars_in_order
 ),
 
-concurrent_spans as (
+-- A span begins behind its bar and holds the one that it ends at: the steps so far tell how many hold the next bar.
+spans_of_the_next_bars as (
     select
         *
         {%- for mode in trades.modes %},
-        (sum(step_{{ mode.number }}) over so_far)::bigint as spans_{{ mode.number }}
+        (sum(step_{{ mode.number }}) over so_far)::bigint as next_{{ mode.number }}
         {%- endfor %}
     from steps
     window so_far as (rows between unbounded preceding and current row) -- noqa: PRS
@@ -78,11 +78,12 @@ concurrent_spans as (
 shares as (
     select
         *
-        {%- for mode in trades.modes %},
-        case when spans_{{ mode.number }} > 0 then 1099511627776 // spans_{{ mode.number }} else 0 end
-            as share_{{ mode.number }}
+        {%- for mode in trades.modes %}
+        {%- set spans, next_spans = "(next_%d - step_%d)" % (mode.number, mode.number), "next_%d" % mode.number %},
+        case when {{ spans }} > 0 then 1099511627776 // {{ spans }} else 0 end as share_{{ mode.number }},
+        case when {{ next_spans }} > 0 then 1099511627776 // {{ next_spans }} end as entry_share_{{ mode.number }}
         {%- endfor %}
-    from concurrent_spans
+    from spans_of_the_next_bars
 ),
 
 sums as (
@@ -90,8 +91,7 @@ sums as (
         *
         {%- for mode in trades.modes %},
         sum(share_{{ mode.number }}) over so_far as shares_{{ mode.number }},
-        sum(share_{{ mode.number }}::hugeint * coalesce(change, 0)) over so_far as moves_{{ mode.number }},
-        lead(share_{{ mode.number }}) over () as entry_share_{{ mode.number }}
+        sum(share_{{ mode.number }}::hugeint * coalesce(change, 0)) over so_far as moves_{{ mode.number }}
         {%- endfor %}
     from shares
     window so_far as (rows between unbounded preceding and current row) -- noqa: PRS
