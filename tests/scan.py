@@ -141,7 +141,8 @@ def _walk(
 def _compiled_walk() -> Walk:
     from numba import njit  # here, because only the long scans need it
 
-    return njit()(_walk)
+    compiled: Walk = njit()(_walk)
+    return compiled
 
 
 def _label(bars: pa.Table, rules: Rules, reference: int, walk: Walk) -> pa.Table:

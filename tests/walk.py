@@ -36,6 +36,7 @@ from walk_bars import (
 )
 
 Floats = NDArray[np.float64]
+Follow = Callable[..., tuple[NDArray[np.int8], Ints, Ints, Ints, Ints]]
 
 OUTCOMES = (
     "target",
@@ -198,10 +199,11 @@ def _follow(
 
 
 @cache
-def _compiled() -> Callable[..., tuple[NDArray[np.int8], Ints, Ints, Ints, Ints]]:
+def _compiled() -> Follow:
     from numba import njit
 
-    return njit()(_follow)
+    compiled: Follow = njit()(_follow)
+    return compiled
 
 
 def _trades(
