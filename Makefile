@@ -16,7 +16,10 @@ export QUERY
 
 .DEFAULT_GOAL := help
 .PHONY: help label test test-all lint check fix docs build smoke oldest bench budgets clean
+# Whatever -j says: two targets would set up at once. `test` has set up before it goes on with two.
+ifndef IS_SET_UP
 .NOTPARALLEL:
+endif
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +43,8 @@ test: SMOKE := --without-dependencies
 test-all: TESTS := not slow
 # Whatever is set outside: every program that tests start would compile all modules anew.
 test test-all: export PYTHONDONTWRITEBYTECODE :=
-test test-all: $(VENV)/developed lint smoke
+test test-all: $(VENV)/developed
+	@$(MAKE) --no-print-directory -j2 IS_SET_UP=yes SMOKE='$(SMOKE)' lint smoke
 	$(PROFILE) $(BIN)/python -m pytest -m "$(TESTS)" -n 2 --dist worksteal
 
 lint: $(VENV)/developed ## Lint Python, and types; changes nothing
