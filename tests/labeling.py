@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
+from scan import Mode, Rules
 
 # One mode of each direction, for tests of what has nothing to do with how many there are: of the
 # default ones there are six, and each makes every query longer to plan.
@@ -16,6 +17,7 @@ TWO_MODES: list[dict[str, Any]] = [
     {"name": "low_vol_long", "direction": "long", "stop": 6, "target": 12},
     {"name": "low_vol_short", "direction": "short", "stop": 6, "target": 12},
 ]
+TWO_RULES = Rules(modes=tuple(Mode(**mode) for mode in TWO_MODES))
 # The same on the command line.
 TWO_OPTIONS = [f"--mode={':'.join(map(str, mode.values()))}" for mode in TWO_MODES]
 
@@ -35,6 +37,13 @@ def label(
     paths = [inputs] if isinstance(inputs, Path) else inputs
     WeightedLabelingEngine(LabelingConfig(**config)).process_files(paths, output, **(how or {}))
     return read(output)
+
+
+def label_two(
+    inputs: Path | Sequence[Path], output: Path, *, how: dict[str, Any] | None = None, **config: Any
+) -> pa.Table:
+    """The same with two modes, where the configuration names no others."""
+    return label(inputs, output, how=how, **{"modes": TWO_MODES, **config})
 
 
 def read(output: Path) -> pa.Table:

@@ -5,6 +5,7 @@ import gzip
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from duck_label.look.inspect import Output
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import FOLDER
 from duck_label.storage.names import exactly
-from labeling import label, read, write
+from labeling import TWO_MODES, TWO_RULES, read, write
+from labeling import label_two as label
 from lengths import long_but
 from scan import Mode, Rules, scan
 
@@ -59,7 +61,7 @@ def replaced(table: pa.Table, name: str, column: Any) -> pa.Table:
 def agree(table: pa.Table, folder: Path, rules: Rules | None = None, **config: Any) -> pa.Table:
     """Label a table, hold it against the scan, and hand back the labels."""
     labeled = label(write(folder / "bars", [table]), folder / "out", details=True, **config)
-    assert golden.differences(labeled, scan(table, rules or Rules())) == []
+    assert golden.differences(labeled, scan(table, rules or TWO_RULES)) == []
     return labeled
 
 
@@ -74,7 +76,7 @@ def test_a_file_of_no_rows_among_others(tmp_path: Path) -> None:
     table = walk(500)
     files = write(tmp_path / "bars", [table[:0], table[:200], table[:0], table[200:]])
     labeled = label(files, tmp_path / "out", details=True)
-    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
 
 
 def test_no_bar_at_all_is_bad_input(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_a_chunk_without_bars(tmp_path: Path) -> None:
 def test_fifty_modes(tmp_path: Path) -> None:
     modes = tuple(Mode(f"m{n}", ("long", "short")[n % 2], 1 + n % 7, 1 + n % 11) for n in range(50))
     config = {"modes": [vars(mode) for mode in modes]}
-    agree(walk(400), tmp_path, Rules(modes=modes), **config)
+    agree(walk(400), tmp_path, replace(TWO_RULES, modes=modes), **config)
 
 
 HOSTILE = ('quote"s', "it's", "semi;colon", "a b", "Ünïcode ✓", "select", "--", "$files", "{{ x }}")
@@ -127,7 +129,7 @@ def test_hostile_names_of_columns_modes_and_files(name: str, tmp_path: Path) -> 
     """The timestamp, the symbol, a column that travels through, a mode and the file have it."""
     table = walk(200, symbol=["A"] * 200)
     mode = Mode(name, "long", 2, 3)
-    expected = scan(table, Rules(modes=(mode,)))
+    expected = scan(table, replace(TWO_RULES, modes=(mode,)))
     ours = {"timestamp": f"{name} 1", "symbol": f"{name} 2"}
     table = table.rename_columns([ours.get(column, column) for column in table.column_names])
     table = table.append_column(name, pa.array(range(200)))
@@ -193,7 +195,7 @@ def test_files_folders_and_globs_may_be_mixed_and_repeated(tmp_path: Path) -> No
     write(bars / "_hidden", [table[:50]])
     inputs = [bars, bars / "bars_000.parquet", Path(f"{bars}/bars_*.parquet")]
     labeled = label(inputs, tmp_path / "out", details=True)
-    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
 
 
 @pytest.mark.parametrize("unit", long_but(["ms"], ["s", "ms", "us", "ns"]))
@@ -209,7 +211,7 @@ def test_timestamps_of_any_precision_and_zone(unit: str, zone: str | None, tmp_p
     kept = {"us": "us", "ns": "ns"}.get(unit, "us" if zone else "ms")
     stored = pa.timestamp(kept, zone and "UTC")
     assert labeled.schema.field("timestamp").type == stored
-    expected = scan(replaced(table, "timestamp", times.cast(stored)), Rules())
+    expected = scan(replaced(table, "timestamp", times.cast(stored)), TWO_RULES)
     assert golden.differences(labeled, expected) == []
 
 
@@ -222,7 +224,9 @@ def test_nanoseconds_are_told_apart(tmp_path: Path) -> None:
 def test_daily_bars(tmp_path: Path) -> None:
     days = [date(2024, 1, 1) + timedelta(days=n) for n in range(90)]
     table = replaced(walk(90), "timestamp", pa.array(days, pa.date32()))
-    agree(table, tmp_path, Rules(timeout_bars=20), timeout_bars=20, run={"chunk": "1mo"})
+    agree(
+        table, tmp_path, replace(TWO_RULES, timeout_bars=20), timeout_bars=20, run={"chunk": "1mo"}
+    )
 
 
 PRICE_TYPES = (pa.int32(), pa.uint64(), pa.float32(), pa.decimal128(18, 4))
@@ -235,7 +239,7 @@ def test_prices_of_any_numeric_type(kind: pa.DataType, tmp_path: Path) -> None:
     for name in ("open", "high", "low", "close"):
         values = [int(4 * p) if whole else p for p in table[name].to_pylist()]
         table = replaced(table, name, pa.array(values, pa.float64()).cast(kind))
-    rules = Rules(tick_size=1.0 if whole else 0.25)
+    rules = replace(TWO_RULES, tick_size=1.0 if whole else 0.25)
     plain = table
     for name in ("open", "high", "low", "close"):
         plain = replaced(plain, name, table[name].cast(pa.float64()))
@@ -267,7 +271,7 @@ def test_prices_at_the_edge_of_a_double(price: float, tmp_path: Path) -> None:
     with pytest.raises(BadBarsError, match=r"(off|beyond)_grid|not_finite|nonpositive"):
         label(bars, tmp_path / "out")
     labeled = label(bars, tmp_path / "out", on_bad_rows="quarantine", details=True)
-    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
 
 
 def test_the_smallest_double_lies_on_the_grid_at_zero(tmp_path: Path) -> None:
@@ -367,13 +371,13 @@ def test_every_rule_stops_a_run_or_sets_bars_aside(rule: str, tmp_path: Path) ->
     bad = {10, 20} if rule == "duplicate" else {20}
     good = table.take([n for n in range(200) if n not in bad])
     labeled = label(bars, tmp_path / "out", on_bad_rows="quarantine", details=True)
-    assert golden.differences(labeled, scan(good, Rules())) == []
+    assert golden.differences(labeled, scan(good, TWO_RULES)) == []
     aside = pq.read_table(tmp_path / "out" / FOLDER / "quarantine.bars")
     assert set(aside["duck_label_row"].to_pylist()) == bad
     assert all(rule in rules for rules in aside["duck_label_rules"].to_pylist())
     # Resumed, it is the same; asked to fail, it fails.
     label(bars, tmp_path / "out", on_bad_rows="quarantine", details=True)
-    assert golden.differences(read(tmp_path / "out"), scan(good, Rules())) == []
+    assert golden.differences(read(tmp_path / "out"), scan(good, TWO_RULES)) == []
     with pytest.raises(BadBarsError):
         label(bars, tmp_path / "out", details=True)
 
@@ -416,7 +420,7 @@ def as_type(table: pa.Table, kind: pa.DataType) -> pa.Table:
 
 
 GRID: dict[str, Any] = {"tick_size": 0.01, "roll_gap_points": 0}
-NO_ROLLS_IN_CENTS = Rules(tick_size=0.01, roll_gap_points=0)
+NO_ROLLS_IN_CENTS = replace(TWO_RULES, tick_size=0.01, roll_gap_points=0)
 
 
 @pytest.mark.parametrize("name", long_but(["open"], PRICES))
@@ -479,12 +483,14 @@ def test_prices_off_the_grid_are_rounded_where_asked_for(tmp_path: Path) -> None
     assert labeled["open"].to_pylist() == [*off["open"].to_pylist()] * 2
     for name in ("open", "low"):
         labeled = replaced(labeled, name, both[name])
-    assert golden.differences(labeled, scan(both, Rules())) == []
+    assert golden.differences(labeled, scan(both, TWO_RULES)) == []
     counted = [
         {"symbol": "A", "month": "2024-03", "prices": 2},
         {"symbol": "A", "month": "2024-04", "prices": 2},
     ]
-    engine = WeightedLabelingEngine(LabelingConfig(details=True, on_off_grid="round"))
+    engine = WeightedLabelingEngine(
+        LabelingConfig(details=True, on_off_grid="round", modes=TWO_MODES)
+    )
     for overwrite in (False, True):
         summary = engine.process_files([bars], out, overwrite=overwrite)
         assert summary.prices_rounded == counted
@@ -492,7 +498,7 @@ def test_prices_off_the_grid_are_rounded_where_asked_for(tmp_path: Path) -> None
     assert list(statistics(out).prices_rounded) == counted
     with Output(out) as output:
         stories = explain(output, START + timedelta(seconds=9), "A")
-    assert [story.verdict for story in stories] == ["agrees"] * 6
+    assert [story.verdict for story in stories] == ["agrees"] * 2
 
 
 @pytest.mark.long
@@ -502,7 +508,7 @@ def test_a_grid_finer_than_a_double_can_hold(tmp_path: Path) -> None:
     for name in PRICES:
         tenths = [round((price - 5000) * 4) + 10_241 for price in table[name].to_pylist()]
         table = replaced(table, name, pa.array([number / 10 for number in tenths]))
-    rules = Rules(tick_size=0.1, roll_gap_points=20)
+    rules = replace(TWO_RULES, tick_size=0.1, roll_gap_points=20)
     bars = write(tmp_path / "bars", [table])
     labeled = label(bars, tmp_path / "out", details=True, tick_size=0.1, price_increment=1e-8)
     assert golden.differences(labeled, scan(table, rules)) == []
@@ -547,8 +553,10 @@ def test_equal_rows_of_overlapping_downloads_count_once(
     with pytest.raises(BadBarsError, match="--on-duplicates first counts them once"):
         label(bars, out)
     labeled = label(bars, out, on_duplicates="first", details=True, run={"chunk": chunk})
-    assert golden.differences(labeled, scan(table, Rules())) == []
-    engine = WeightedLabelingEngine(LabelingConfig(on_duplicates="first", details=True))
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
+    engine = WeightedLabelingEngine(
+        LabelingConfig(on_duplicates="first", details=True, modes=TWO_MODES)
+    )
     assert engine.process_files([bars], out).rows_repeated == spare
     again = engine.process_files([bars], out, overwrite=True)
     assert (again.rows_repeated, again.rows_labeled) == (spare, 300)
@@ -569,7 +577,7 @@ def test_rows_of_one_time_that_differ_anywhere_stay_bad(tmp_path: Path) -> None:
     how = {"on_duplicates": "first", "on_bad_rows": "quarantine"}
     labeled = label(bars, out, details=True, **how)  # type: ignore[arg-type]
     rest = table.take([n for n in range(300) if n not in (10, 20, 30)])
-    assert golden.differences(labeled, scan(rest, Rules())) == []
+    assert golden.differences(labeled, scan(rest, TWO_RULES)) == []
 
 
 @pytest.mark.long
@@ -580,13 +588,13 @@ def test_a_download_that_joins_brings_only_what_is_new(tmp_path: Path) -> None:
     label(bars, out, **config)
     pq.write_table(table[150:], bars / "bars_001.parquet")
     labeled = label(bars, out, **config)
-    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
 
 
 def test_nan_equals_nan_where_rows_are_compared(tmp_path: Path) -> None:
     table = walk(30, note=[float("nan"), None, 1.0] * 10)
     bars = write(tmp_path / "bars", [table, table])
-    engine = WeightedLabelingEngine(LabelingConfig(on_duplicates="first"))
+    engine = WeightedLabelingEngine(LabelingConfig(on_duplicates="first", modes=TWO_MODES))
     assert engine.process_files([bars], tmp_path / "out").rows_repeated == 30
 
 
@@ -668,8 +676,8 @@ def test_prices_in_sixteen_bits_are_told_for_what_they_are(tmp_path: Path) -> No
     for name in ("open", "high", "low", "close"):
         halves = replaced(halves, name, halves[name].cast(pa.float16()))
     labeled = label(write(tmp_path / "exact", [halves]), tmp_path / "out", details=True)
-    names = ["label_low_vol_long", "outcome_high_vol_short", "mae_ticks_low_vol_long"]
-    assert golden.differences(labeled, scan(quarters, Rules()), names) == []
+    names = ["label_low_vol_long", "outcome_low_vol_short", "mae_ticks_low_vol_long"]
+    assert golden.differences(labeled, scan(quarters, TWO_RULES), names) == []
     with pytest.raises(BadBarsError, match=r"column 'close' is FLOAT16, .* as DOUBLE"):
         label(write(tmp_path / "lost", [cents]), tmp_path / "no", tick_size=0.01)
 
@@ -678,7 +686,7 @@ def test_instruments_by_the_first_pattern_that_matches(tmp_path: Path) -> None:
     gold = in_tenths(walk(200, symbol=["GCZ4"] * 200))
     other = walk(200, seed=2, symbol=["ES"] * 200)
     instruments = {"GC*": {"tick_size": 0.1}, "G*": {"tick_size": 5}}
-    rules = Rules(instruments=(("GC*", 0.1, None), ("G*", 5.0, None)))
+    rules = replace(TWO_RULES, instruments=(("GC*", 0.1, None), ("G*", 5.0, None)))
     agree(pa.concat_tables([gold, other]), tmp_path, rules, instruments=instruments)
 
 
@@ -691,8 +699,10 @@ def test_instruments_have_rolls_of_their_own(tmp_path: Path) -> None:
             prices = table[name].to_numpy() + np.where(np.arange(300) < 100, 0, 3)
             tables[number] = table = replaced(table, name, pa.array(prices))
     instruments = {"GC*": {"roll_gap_points": 2.5}, "N*": {"roll_gap_points": "off"}}
-    rules = Rules(
-        roll_gap_points=0.5, instruments=(("GC*", None, None, 2.5), ("N*", None, None, 0.0))
+    rules = replace(
+        TWO_RULES,
+        roll_gap_points=0.5,
+        instruments=(("GC*", None, None, 2.5), ("N*", None, None, 0.0)),
     )
     labeled = agree(
         pa.concat_tables(tables), tmp_path, rules, roll_gap_points=0.5, instruments=instruments
@@ -792,7 +802,7 @@ def test_folders_are_searched_through_links_and_past_outputs(tmp_path: Path) -> 
     (bars / "linked").symlink_to(tmp_path / "elsewhere")
     (bars / "linked" / "back").symlink_to(bars)
     for output in (bars / "labels", bars / "labels", bars / "deeper" / "labels"):
-        assert golden.differences(label(bars, output, details=True), scan(table, Rules())) == []
+        assert golden.differences(label(bars, output, details=True), scan(table, TWO_RULES)) == []
     (bars / "lost.parquet").symlink_to("nowhere")
     with pytest.raises(InputError, match=r"lost.parquet: cannot be read: No such file"):
         label(bars, tmp_path / "out")
@@ -812,7 +822,7 @@ def test_row_groups_without_statistics(tmp_path: Path) -> None:
     path = tmp_path / "bars.parquet"
     pq.write_table(table, path, write_statistics=False, row_group_size=50)
     labeled = label(path, tmp_path / "out", details=True, run={"chunk": "100"})
-    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
     assert len(list((tmp_path / "out").glob("*.parquet"))) >= 3
 
 

@@ -24,7 +24,8 @@ from duck_label.look.path import Bar
 from duck_label.look.picture import draw
 from duck_label.look.walk import Walk
 from duck_label.records.ledger import Ledger
-from labeling import label, write
+from labeling import label_two as label
+from labeling import write
 from lengths import long_but
 
 

@@ -23,7 +23,8 @@ from duck_label.errors import BadBarsError, OutputConflictError
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.run.results import RunSummary
 from duck_label.sample import write_sample
-from labeling import label, read
+from labeling import TWO_MODES, read
+from labeling import label_two as label
 from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import Case, cases, cuts, folder
 from test_resume import DIE_AT
@@ -78,6 +79,7 @@ def months(path: Path) -> list[pa.Table]:
 
 
 def run(bars: Path, output: Path, **config: Any) -> RunSummary:
+    config = {"modes": TWO_MODES, **config}
     return WeightedLabelingEngine(LabelingConfig(**config)).process_files([bars], output)
 
 
@@ -108,9 +110,7 @@ def bars(tmp_path: Path, pieces: list[pa.Table]) -> Path:
 
 PINNED: dict[str, Any] = {
     "as_of": date(2024, 3, 1),
-    "modes": [
-        {"name": name, "direction": name, "stop": 6, "target": 12} for name in ("long", "short")
-    ],
+    "modes": TWO_MODES,
     "run": {"chunk": "1d"},
 }
 
@@ -384,7 +384,7 @@ def test_killed_while_new_bars_are_labeled(
     run(bars, tmp_path / "out", **config)
     pq.write_table(pieces[1][:1500], bars / "2024-03.parquet")
     point = {"module": module, "function": function, "call": call, "when": when}
-    script = DIE_AT.format(**point, chunk="500")
+    script = DIE_AT.format(**point, chunk="500", modes=TWO_MODES)
     ended = subprocess.run(
         [sys.executable, "-c", script, str(bars), str(tmp_path / "out")], check=False
     )
@@ -399,7 +399,7 @@ def test_a_plan_knows_what_new_bars_change(
     run(bars, tmp_path / "out", run={"chunk": "1d"})
     pq.write_table(pieces[1], bars / "2024-03.parquet")
     for as_of in (date(2024, 2, 1), None):
-        config = LabelingConfig(as_of=as_of, run={"chunk": "1d"})
+        config = LabelingConfig(as_of=as_of, run={"chunk": "1d"}, modes=TWO_MODES)
         plan = WeightedLabelingEngine(config).plan_files([bars], tmp_path / "out")
         last_day = len(pieces[0]) - plan.rows_done
         assert plan.rows_done == 0 if as_of is None else 0 < last_day < 1500

@@ -17,9 +17,10 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.errors import ConfigError, InputError, OutputConflictError
 from duck_label.storage.places import find_files
-from labeling import label, write
+from labeling import TWO_MODES, TWO_RULES, write
+from labeling import label_two as label
 from lengths import long_but
-from scan import Rules, scan
+from scan import scan
 from test_edges import replaced, walk
 
 
@@ -120,7 +121,7 @@ def test_differences_that_lose_nothing(case: str, turned: bool, tmp_path: Path) 
         expected += values
     out = tmp_path / "out"
     labeled = label(write(tmp_path / "bars", parts), out, details=True, run={"chunk": "30"})
-    assert golden.differences(labeled.drop_columns("note"), scan(table, Rules())) == []
+    assert golden.differences(labeled.drop_columns("note"), scan(table, TWO_RULES)) == []
     texts = {"VARCHAR": str}
     given = [None if value is None else texts.get(wide, int)(value) for value in expected]
     assert labeled["note"].to_pylist() == given
@@ -184,13 +185,15 @@ def test_a_delta_table_that_was_optimized_has_changed_nothing(tmp_path: Path) ->
     label(root, out, details=True, run={"chunk": "45"})
     before = {part.name: part.stat().st_mtime_ns for part in out.glob("*.parquet")}
     deltalake.DeltaTable(str(root)).optimize.compact()
-    engine = WeightedLabelingEngine(LabelingConfig(details=True, run={"chunk": "45"}))
+    engine = WeightedLabelingEngine(
+        LabelingConfig(details=True, run={"chunk": "45"}, modes=TWO_MODES)
+    )
     assert engine.process_files([root], out).rows_labeled == 0
     assert {part.name: part.stat().st_mtime_ns for part in out.glob("*.parquet")} == before
     delta(root, table[60:], mode="append")
     assert (
         golden.differences(
-            label(root, out, details=True, run={"chunk": "45"}), scan(table, Rules())
+            label(root, out, details=True, run={"chunk": "45"}), scan(table, TWO_RULES)
         )
         == []
     )

@@ -38,7 +38,7 @@ from duck_label.look.saved_queries import saved_queries
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import FOLDER
 from duck_label.run.results import Silence
-from labeling import label, write
+from labeling import TWO_MODES, label, write
 
 BARS = golden.bars("symbols_unsorted").num_rows
 VIEWS = ("labels", "labels_long", "runs", "chunks", "snapshots", "memory_events")
@@ -226,7 +226,7 @@ class Onlooker(Silence):
 def test_a_run_can_be_looked_at_while_it_writes(tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [golden.bars("gaps")])
     onlooker = Onlooker(tmp_path / "labels")
-    config = duck_label.LabelingConfig(chunk_size=800)
+    config = duck_label.LabelingConfig(chunk_size=800, modes=TWO_MODES)
     duck_label.WeightedLabelingEngine(config, onlooker).process_files([bars], onlooker.folder)
     assert len(onlooker.seen) > 2
     for labels, chunks, rows, running in onlooker.seen:

@@ -18,16 +18,18 @@ import golden
 from duck_label.bars.keys import folder_keys
 from duck_label.cli import main
 from duck_label.errors import ConfigError, InputError
-from labeling import label, read, write
+from labeling import TWO_OPTIONS, TWO_RULES, read, write
+from labeling import label_two as label
 from lengths import long_but
-from scan import Rules, scan
+from scan import scan
 from test_edges import replaced, walk
 
 SYMBOLS = {"ES H4": 1, "005930": 2, "a/b%": 3}
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, [*arguments, "--no-progress"])
+    modes = TWO_OPTIONS if arguments[0] == "run" else []
+    return CliRunner().invoke(main, [*arguments, *modes, "--no-progress"])
 
 
 def panel(count: int = 200) -> pa.Table:
@@ -76,7 +78,7 @@ def test_symbols_of_folders_are_those_of_the_bars(
     write_parts(table, tmp_path / "bars")
     labeled = label(tmp_path / "bars", tmp_path / "out", details=True, run={"chunk": "250"})
     assert labeled["symbol"].type == labeled["date"].type == pa.string()
-    expected = scan(table, Rules())
+    expected = scan(table, TWO_RULES)
     assert golden.differences(labeled, expected) == []
     dates = table.select(["symbol", "timestamp", "date"]).sort_by(
         [("symbol", "ascending"), ("timestamp", "ascending")]
@@ -167,7 +169,7 @@ def test_names_of_files_say_the_symbol(tmp_path: Path) -> None:
     table = pa.concat_tables(
         [walk(50, seed=seed, symbol=[s] * 50) for s, seed in (("ES", 1), ("NQ", 2))]
     )
-    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
     with pytest.raises(InputError, match=r"ES_1m\.parquet: is not named as symbol_from"):
         label(tmp_path / "bars", tmp_path / "no", symbol_from="{symbol}-1m.parquet")
     with pytest.raises(ConfigError, match=r"symbol_from: expected \{symbol\} once"):
@@ -192,7 +194,7 @@ def test_bars_of_a_symbol_are_set_aside_by_their_folder(tmp_path: Path) -> None:
         t.append_column("symbol", pa.array([s] * len(t)))
         for s, t in (("ES", good[1:]), ("NQ", other))
     ]
-    assert golden.differences(labeled, scan(pa.concat_tables(left), Rules())) == []
+    assert golden.differences(labeled, scan(pa.concat_tables(left), TWO_RULES)) == []
     aside = pq.read_table(tmp_path / "out" / "_duck_label" / "quarantine.bars")
     assert aside["symbol"].to_pylist() == ["ES"]
     assert aside["duck_label_row"].to_pylist() == [0]
@@ -260,7 +262,7 @@ def test_downloads_that_overlap_are_one_series(tmp_path: Path) -> None:
     done = run("run", str(bars), "-o", str(out), "--on-duplicates", "first")
     assert done.exit_code == 0, done.output
     assert "says a symbol" not in done.output
-    assert golden.differences(read(out), scan(table, Rules()), ["label_low_vol_long"]) == []
+    assert golden.differences(read(out), scan(table, TWO_RULES), ["label_low_vol_long"]) == []
 
 
 def test_duplicates_of_files_without_a_symbol_have_the_ways_in_their_message(

@@ -19,9 +19,10 @@ from duck_label.errors import SpillError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.run import admission
 from duck_label.validation import validation
-from labeling import label
+from labeling import TWO_MODES, TWO_RULES
+from labeling import label_two as label
 from lengths import long_but
-from scan import Rules, scan
+from scan import scan
 from test_edges import replaced, walk
 
 
@@ -58,7 +59,7 @@ def test_many_files_are_labeled_as_one(
     out = tmp_path / "out"
     labeled = label(scattered(tmp_path / "bars", table), out, details=True, run=run)
     assert calls == [110]
-    assert golden.differences(labeled, scan(table, Rules())) == []
+    assert golden.differences(labeled, scan(table, TWO_RULES)) == []
     assert labeled.column_names[: len(table.column_names)] == table.column_names
     assert labeled["file_row_number"].equals(table["file_row_number"])
     assert not list(out.rglob("gathered"))
@@ -79,7 +80,7 @@ def test_symbols_of_folders_are_gathered_too(calls: list[int], tmp_path: Path) -
         table.append_column("symbol", pa.array([symbol] * 165))
         for symbol, table in zip(("ES", "NQ"), tables, strict=True)
     ]
-    assert golden.differences(labeled, scan(pa.concat_tables(both), Rules())) == []
+    assert golden.differences(labeled, scan(pa.concat_tables(both), TWO_RULES)) == []
 
 
 def test_files_that_differ_are_gathered_into_one_type(calls: list[int], tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_footers_of_known_files_are_not_read_again(
 
     monkeypatch.setattr(source, "footers", counting)
     monkeypatch.setattr(footers, "open_file", None)
-    engine = WeightedLabelingEngine(LabelingConfig())
+    engine = WeightedLabelingEngine(LabelingConfig(modes=TWO_MODES))
     assert engine.process_files([bars], out).rows_labeled == 0
     assert read == [0]
     monkeypatch.undo()

@@ -16,7 +16,8 @@ import pytest
 
 import golden
 from duck_label.records.ledger import FOLDER
-from labeling import label, write
+from labeling import label_two as label
+from labeling import write
 from lengths import long_but
 
 BARS = golden.bars("symbols_unsorted").num_rows

@@ -13,7 +13,8 @@ from duck_label.cli import main
 from duck_label.errors import OutputError
 from duck_label.records.ledger import FOLDER
 from duck_label.storage.outputs import folder
-from labeling import label, write
+from labeling import TWO_OPTIONS, write
+from labeling import label_two as label
 from lengths import long_but
 
 FOREIGN = {
@@ -47,7 +48,8 @@ def bars(finished: Path) -> Path:
 
 
 def command(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    modes = TWO_OPTIONS if arguments[0] == "run" else []
+    return CliRunner().invoke(main, [*map(str, arguments), *modes])
 
 
 def parts(place: Path) -> dict[str, int]:

@@ -29,7 +29,8 @@ from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.lines import FORMAT
 from duck_label.run import watch
 from duck_label.storage.scratch import owned, scratch, spill_folder
-from labeling import label, read, write
+from labeling import TWO_MODES, TWO_OPTIONS, read, write
+from labeling import label_two as label
 from lengths import long_but
 
 CHUNK = {"chunk": "1500"}
@@ -55,7 +56,8 @@ def last_call(*arguments, **keywords):
     return result
 
 module.{function} = last_call
-config = LabelingConfig(run={{"chunk": "{chunk}", "threads": 2}}, details=True)
+run = {{"chunk": "{chunk}", "threads": 2}}
+config = LabelingConfig(run=run, details=True, modes={modes})
 WeightedLabelingEngine(config).process_files([sys.argv[1]], sys.argv[2])
 """
 
@@ -112,7 +114,7 @@ def test_a_run_killed_at_any_point_is_completed(
 ) -> None:
     output = tmp_path / "out"
     point = {"module": module, "function": function, "call": call, "when": when}
-    script = DIE_AT.format(**point, **CHUNK)
+    script = DIE_AT.format(**point, **CHUNK, modes=TWO_MODES)
     ended = subprocess.run([sys.executable, "-c", script, str(bars), str(output)], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert_whole_parts(output)
@@ -130,7 +132,7 @@ def test_a_run_killed_again_and_again_is_completed(
     """kill -9 at whatever happens to be going on, until a run gets through."""
     output = tmp_path / "out"
     command = [sys.executable, "-m", "duck_label", "run", str(bars), "-o", str(output)]
-    command += ["--details", "--chunk", "300"]
+    command += ["--details", "--chunk", "300", *TWO_OPTIONS]
     for attempt in range(8):
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             time.sleep(0.35 + 0.13 * attempt)
@@ -143,7 +145,7 @@ def test_a_run_killed_again_and_again_is_completed(
 
 def test_a_finished_run_is_not_done_again(bars: Path, out: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.parquet")}
-    engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "1w"}))
+    engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "1w"}, modes=TWO_MODES))
     summary = engine.process_files([bars], out)
     assert summary.rows_labeled == 0
     assert summary.rows_resumed == golden.bars("months").num_rows
@@ -171,7 +173,7 @@ def test_half_a_record_costs_its_chunk_only(bars: Path, out: Path) -> None:
     records = out / FOLDER / "chunks.jsonl"
     lines = [json.loads(line) for line in records.read_text().splitlines()]
     records.write_bytes(records.read_bytes()[:-20])
-    engine = WeightedLabelingEngine(LabelingConfig(run=CHUNK))
+    engine = WeightedLabelingEngine(LabelingConfig(run=CHUNK, modes=TWO_MODES))
     last_rows = lines[-1]["rows"]
     assert engine.process_files([bars], out).rows_labeled == last_rows > 0
     assert read(out).equals(whole)
@@ -375,6 +377,7 @@ def test_a_full_disk_is_one_message_and_loses_nothing(bars: Path, tmp_path: Path
     label(bars, tmp_path / "out", how={"end": date(2024, 11, 1)}, run=CHUNK)
     before = parts(tmp_path / "out")
     command = [sys.executable, "-m", "duck_label", "run", str(bars), "-o", str(tmp_path / "out")]
+    command += TWO_OPTIONS
     script = f"ulimit -f 12; trap '' XFSZ; exec {' '.join(command)}"
     ended = subprocess.run(["bash", "-c", script], check=False, capture_output=True, text=True)
     assert ended.returncode == 1

@@ -29,7 +29,8 @@ from duck_label.look.tallies import By, Group
 from duck_label.outcomes import NAMES
 from duck_label.records.ledger import Ledger
 from duck_label.run import watch
-from labeling import TWO_MODES, label, read, write
+from labeling import TWO_MODES, read, write
+from labeling import label_two as label
 from lengths import AS_FOUND, EXAMPLES, long_but
 from scan import scan
 from test_invariance import Case, cases, cuts, folder
@@ -109,7 +110,7 @@ def jumps_and_rolled_bars(bars: pa.Table, gap: float) -> tuple[int, int]:
 def test_jumps_and_the_bars_beside_them_are_counted_once(tmp_path: Path) -> None:
     bars = golden.bars("rolls")
     times = bars["timestamp"].to_pylist()
-    label(write(tmp_path / "bars", [bars]), tmp_path / "out", run={"chunk": "600"}, modes=TWO_MODES)
+    label(write(tmp_path / "bars", [bars]), tmp_path / "out", run={"chunk": "600"})
     total = statistics(tmp_path / "out").total
     assert (total.jumps, total.rolled_bars) == jumps_and_rolled_bars(bars, 20)
     assert total.jumps > 0
@@ -159,7 +160,7 @@ def test_the_win_rate_is_that_of_the_labels(unresolved: str, tmp_path: Path) -> 
     assert nulls.status == "pass"
 
 
-KILL = """
+KILL = f"""
 import os, signal, sys
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.run import watch
@@ -170,7 +171,7 @@ def on_step(database, chunk, step):
     if calls == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 watch.on_step = on_step
-engine = WeightedLabelingEngine(LabelingConfig(run={"chunk": "1500"}))
+engine = WeightedLabelingEngine(LabelingConfig(run={{"chunk": "1500"}}, modes={TWO_MODES}))
 engine.process_files([sys.argv[1]], sys.argv[2])
 """
 
@@ -299,10 +300,10 @@ def changed(name: str, value: Any) -> Any:
     [
         ("label_low_vol_long", 2, "labels"),
         ("label_low_vol_long", None, "nulls"),
-        ("weight_high_vol_short", 0.0, "weights"),
-        ("weight_high_vol_short", float("nan"), "weights"),
-        ("weight_high_vol_short", float("inf"), "weights"),
-        ("weight_high_vol_short", None, "nulls"),
+        ("weight_low_vol_short", 0.0, "weights"),
+        ("weight_low_vol_short", float("nan"), "weights"),
+        ("weight_low_vol_short", float("inf"), "weights"),
+        ("weight_low_vol_short", None, "nulls"),
     ],
 )
 def test_a_wrong_label_fails_its_check(column: str, value: Any, check: str, out: Path) -> None:

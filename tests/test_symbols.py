@@ -14,9 +14,10 @@ import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine, validate
 from duck_label.cli import main
 from duck_label.errors import InputError
-from labeling import label, read, write
+from labeling import TWO_MODES, TWO_OPTIONS, TWO_RULES, read, write
+from labeling import label_two as label
 from lengths import long_but
-from scan import Rules, scan
+from scan import scan
 from test_edges import replaced, walk
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -40,7 +41,8 @@ def chosen(bars: pa.Table, *names: str) -> pa.Table:
 
 
 def command(*arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments)
+    modes = TWO_OPTIONS if arguments[0] == "run" else []
+    return CliRunner().invoke(main, [*arguments, *modes])
 
 
 @pytest.mark.parametrize("chunk", long_but([400], [None, 400, 150]))
@@ -50,7 +52,7 @@ def test_labels_are_those_of_the_symbols_alone(chunk: int | None, tmp_path: Path
     files = write(tmp_path / "bars", [bars], row_group_size=100)
     config: dict[str, Any] = {} if chunk is None else {"chunk_size": chunk}
     labeled = label(files, tmp_path / "out", details=True, symbols=["NQ*", "ES"], **config)
-    alone = scan(chosen(bars, "ES", "NQH4", "NQM4"), Rules())
+    alone = scan(chosen(bars, "ES", "NQH4", "NQM4"), TWO_RULES)
     assert golden.differences(labeled, alone) == []
 
 
@@ -60,7 +62,7 @@ def test_symbols_of_folders_are_chosen_too(tmp_path: Path) -> None:
         one = chosen(bars, symbol).drop_columns(["symbol"])
         write(tmp_path / "bars" / f"symbol={symbol}", [one])
     labeled = label(tmp_path / "bars", tmp_path / "out", details=True, symbols=["ES"])
-    assert golden.differences(labeled, scan(chosen(bars, "ES"), Rules())) == []
+    assert golden.differences(labeled, scan(chosen(bars, "ES"), TWO_RULES)) == []
 
 
 def test_a_run_says_what_it_leaves_out_and_its_output_is_of_these_symbols(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_every_command_that_reads_bars_takes_symbols(tmp_path: Path) -> None:
 
 def test_a_table_keeps_the_rows_that_are_not_asked_for() -> None:
     given = panel()
-    engine = WeightedLabelingEngine(LabelingConfig(symbols=("ES",)))
+    engine = WeightedLabelingEngine(LabelingConfig(symbols=("ES",), modes=TWO_MODES))
     labeled = engine.process_dataframe(given)
     is_null = pc.is_null(labeled["label_low_vol_long"])
     assert set(labeled.filter(is_null)["symbol"].to_pylist()) == {"NQH4", "NQM4", "GC"}
@@ -142,7 +144,7 @@ def test_a_table_of_instruments_that_holds_for_nothing_is_told(
     bars = pa.concat_tables([walk(60, seed=len(name), symbol=[name] * 60) for name in names])
     files = write(tmp_path / "bars", [bars])
     grid = {"tick_size": 0.5, "price_increment": 0.25}
-    config = LabelingConfig(instruments=dict.fromkeys(patterns, grid))
+    config = LabelingConfig(instruments=dict.fromkeys(patterns, grid), modes=TWO_MODES)
     summary = WeightedLabelingEngine(config).process_files(files, tmp_path / "out")
     warnings = [one for one in summary.warnings if "[instruments" in one]
     assert len(warnings) == (told is not None)
@@ -156,7 +158,8 @@ def test_a_name_that_looks_like_a_pattern_is_told_its_own_pattern(tmp_path: Path
     bars = replaced(walk(50, symbol=[""] * 50), "symbol", pa.array(["BTC[perp]"] * 50))
     files = write(tmp_path / "bars", [bars])
     for name, told in (("BTC[perp]", ['"BTC[[]perp]"']), ("BTC[[]perp]", [])):
-        config = LabelingConfig(instruments={name: {"tick_size": 0.5, "price_increment": 0.25}})
+        own = {"tick_size": 0.5, "price_increment": 0.25}
+        config = LabelingConfig(instruments={name: own}, modes=TWO_MODES)
         summary = WeightedLabelingEngine(config).process_files(files, tmp_path / name[3:5])
         warnings = [one for one in summary.warnings if "[instruments" in one]
         assert [one.rpartition(" is ")[2] for one in warnings] == told

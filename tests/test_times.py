@@ -15,7 +15,8 @@ import duck_label
 from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.look.saved_queries import saved_queries
-from labeling import label
+from labeling import TWO_MODES
+from labeling import label_two as label
 from lengths import long_but
 
 TYPES = {
@@ -60,7 +61,9 @@ def labels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     pq.write_table(
         bars(request.param), folder / "bars.parquet", use_deprecated_int96_timestamps=is_int96
     )
-    config = LabelingConfig(details=True, timeout_seconds=7 * 86400, roll_gap_points=0)
+    config = LabelingConfig(
+        details=True, timeout_seconds=7 * 86400, roll_gap_points=0, modes=TWO_MODES
+    )
     WeightedLabelingEngine(config).process_files(folder / "bars.parquet", folder / "labels")
     return folder
 

@@ -18,7 +18,7 @@ from duck_label.cli import main
 from duck_label.errors import ConfigError
 from duck_label.look.stats import statistics
 from duck_label.look.tallies import ModeTally
-from labeling import label
+from labeling import TWO_MODES, TWO_OPTIONS, label
 from lengths import long_but
 
 
@@ -130,11 +130,11 @@ def test_one_column_for_several_prices_is_told(
 ) -> None:
     bars = str(tmp_path / "bars.parquet")
     pq.write_table(golden.bars("plain"), bars)
-    engine = WeightedLabelingEngine(LabelingConfig(columns=columns))
+    engine = WeightedLabelingEngine(LabelingConfig(columns=columns, modes=TWO_MODES))
     (warning,) = engine.process_files([bars], tmp_path / "out").warnings
     assert warning.startswith(f"{said}: right only where")
     options = [option for ours in columns for option in ("--column", f"{ours}=close")]
-    for command in (["validate", bars], ["run", bars, "-o", str(tmp_path / "again")]):
+    for command in (["validate", bars], ["run", bars, "-o", str(tmp_path / "again"), *TWO_OPTIONS]):
         result = CliRunner().invoke(main, [*command, *options])
         assert said in " ".join(result.output.split()), result.output
     with open_output(tmp_path / "out") as output:
@@ -161,7 +161,9 @@ def test_columns_may_change_places() -> None:
 def test_what_is_odd_in_columns_hides_nothing_of_the_labels(tmp_path: Path) -> None:
     """Barriers that are never touched are told beside it."""
     pq.write_table(golden.bars("plain"), tmp_path / "bars.parquet")
-    config = LabelingConfig(tick_size=1000, price_increment=0.25, columns={"open": "close"})
+    config = LabelingConfig(
+        tick_size=1000, price_increment=0.25, columns={"open": "close"}, modes=TWO_MODES
+    )
     summary = WeightedLabelingEngine(config).process_files(
         [tmp_path / "bars.parquet"], tmp_path / "out"
     )
@@ -179,7 +181,7 @@ def test_symbols_that_look_alike_are_told(tmp_path: Path) -> None:
     def told(names: list[str]) -> list[str]:
         tables = [plain.append_column("symbol", pa.array([one] * len(plain))) for one in names]
         pq.write_table(pa.concat_tables(tables), bars)
-        engine = WeightedLabelingEngine(LabelingConfig())
+        engine = WeightedLabelingEngine(LabelingConfig(modes=TWO_MODES))
         warnings = engine.process_files([bars], tmp_path / "_".join(names)).warnings
         oddities = duck_label.validate(bars).oddities
         said = [

@@ -20,9 +20,10 @@ from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label.cli import main
 from duck_label.errors import BadBarsError, ConfigError, InputError
 from duck_label.look.inspect import Output
-from labeling import label, write
+from labeling import TWO_MODES, TWO_RULES, write
+from labeling import label_two as label
 from lengths import long_but
-from scan import Rules, scan
+from scan import scan
 from test_edges import replaced, walk
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -58,7 +59,7 @@ def starting(table: pa.Table, first: datetime) -> pa.Table:
 
 def assert_labels(labeled: pa.Table, written: pa.Table, table: pa.Table) -> None:
     """Labels are those of the bars in UTC; times travel as they are, touches are times."""
-    expected = scan(table, Rules())
+    expected = scan(table, TWO_RULES)
     touches = [name for name in expected.column_names if name.startswith("touch_time_")]
     others = [n for n in expected.column_names if n not in ("timestamp", *touches)]
     assert golden.differences(labeled, expected, others) == []
@@ -96,7 +97,7 @@ def test_text_is_read_by_a_format(form: str, tmp_path: Path) -> None:
     bars = write(tmp_path / "bars", [written])
     out = tmp_path / "out"
     labeled = WeightedLabelingEngine(
-        LabelingConfig(details=True, timestamp_format=form, run={"chunk": "120"})
+        LabelingConfig(details=True, timestamp_format=form, run={"chunk": "120"}, modes=TWO_MODES)
     ).process_files([bars], out)
     assert labeled.rows_labeled == 200
     parts = pa.concat_tables(pq.read_table(part) for part in sorted(out.glob("*.parquet")))
@@ -128,9 +129,9 @@ def test_hours_that_a_clock_shows_twice_or_never_are_bad(tmp_path: Path) -> None
     aside: dict[str, Any] = {"on_bad_rows": "quarantine", "max_bad_share": 0.5}
     labeled = label(bars, tmp_path / "out", details=True, **aside, **zone)
     assert len(labeled) == 100
-    expected = scan(falls[:100], Rules())
+    expected = scan(falls[:100], TWO_RULES)
     assert (
-        golden.differences(labeled, expected, ["label_low_vol_long", "weight_high_vol_short"]) == []
+        golden.differences(labeled, expected, ["label_low_vol_long", "weight_low_vol_short"]) == []
     )
     never = replaced(
         walk(3), "timestamp", pa.array(["2024-03-10 02:30:00"] * 3).cast(pa.timestamp("us"))
@@ -178,7 +179,7 @@ def test_prices_of_fixed_point_are_exact(scale: str, above: int, tmp_path: Path)
     written = fixed(table, Decimal(scale))
     bars = write(tmp_path / "bars", [written])
     labeled = label(bars, tmp_path / "out", details=True, price_scale=scale)
-    expected = scan(table, Rules())
+    expected = scan(table, TWO_RULES)
     others = [n for n in expected.column_names if n not in ("open", "high", "low", "close")]
     assert golden.differences(labeled, expected, others) == []
     assert labeled["close"].equals(written["close"])
@@ -328,10 +329,10 @@ def test_a_configuration_is_guessed_from_numbers_and_text(tmp_path: Path) -> Non
 
 def test_tables_with_numbers_and_local_times() -> None:
     table = walk(100)
-    expected = scan(table, Rules())
+    expected = scan(table, TWO_RULES)
     df = numbers(table, "ms").to_pandas()
     labeled = WeightedLabelingEngine(
-        LabelingConfig(timestamp_unit="ms", details=True)
+        LabelingConfig(timestamp_unit="ms", details=True, modes=TWO_MODES)
     ).process_dataframe(df)
     touches = labeled["touch_time_low_vol_long"]
     assert str(touches.dtype) == "datetime64[us, UTC]"
@@ -341,7 +342,7 @@ def test_tables_with_numbers_and_local_times() -> None:
     assert np.array_equal(labeled["label_low_vol_long"], expected["label_low_vol_long"].to_numpy())
     naive = local(table, NEW_YORK).to_pandas()
     there = WeightedLabelingEngine(
-        LabelingConfig(timestamp_zone="America/New_York", details=True)
+        LabelingConfig(timestamp_zone="America/New_York", details=True, modes=TWO_MODES)
     ).process_dataframe(naive)
     assert there["touch_time_low_vol_long"].equals(touches)
 
