@@ -53,6 +53,8 @@ TARGET, STOP, TIMEOUT, CLOSE, ROLL, CENSORED, NONE, SKIPPED, BOTH = range(9)
 _WITH_PATH = (TARGET, STOP, TIMEOUT, CLOSE, CENSORED)
 _TIES = {"stop": 0, "target": 1, "open": 2, "null": 3}
 _NEVER = 2**63 - 1
+# To compile takes seconds, which the paths of so many bars do not.
+_FEW = 300
 _ONE = 2**40
 _WEIGHTS = {
     "decay_rate": 0.05,
@@ -198,6 +200,10 @@ def _follow(
     return outcome, last, mae, mfe, exits
 
 
+def _interpreted(*given: Any) -> tuple[NDArray[np.int8], Ints, Ints, Ints, Ints]:
+    return _follow(*(one.tolist() if isinstance(one, np.ndarray) else one for one in given))
+
+
 @cache
 def _compiled() -> Follow:
     from numba import njit
@@ -250,7 +256,8 @@ def _trades(
                 late[i] = True
             elif spans[there][1] < end[i]:
                 end[i], by_close[i] = spans[there][1], True
-    outcome, last, mae, mfe, exits = _compiled()(
+    follow = _interpreted if n <= _FEW else _compiled()
+    outcome, last, mae, mfe, exits = follow(
         series.time,
         series.open,
         series.high,
