@@ -1,136 +1,126 @@
-{#- How far prices move on paths that are few beside the bars, for other queries to import; no query of its own.
+{#- How far prices move on the path of every trade, for other queries to import; no query of its own.
 
-    A path is cut where blocks of bars begin: into a head, a tail, and the whole blocks between them. What paths have in
-    common (a tail by all that are decided at one bar, a head by all modes of a bar) is looked at once. A path inside of
-    one block is its own head and tail. Frames would pass over every bar, asked or not; they are quicker where many are.
+    A window frame that starts at the entry bar and ends at the deciding bar holds exactly the path. Frames pass over all
+    bars; where few of them are asked, paths are cut into blocks instead.
 
-    In:  `bars`; `outcomes`, where path_N tells the bars on the path of mode N, and path_before_N, where its stop trails,
-         those before the last.
-    Out: where the `condition` holds, `excursions_of_the_paths`, one row per bar with a path: lowest_N, highest_N and,
-         where `has_levels`, last_open_N, last_close_N, lowest_before_N and highest_before_N; null for a path of no
-         bars. -#}
+    In:  `outcomes`, where path_N tells the bars on the path of mode N, and path_before_N, where its stop trails, those
+         before the last; `bars`, where only some are asked.
+    Out: `excursions`, the rows of `outcomes` with, for mode N, lowest_N and highest_N (without details only that which
+         moves against the trade) and, where `has_levels`, last_open_N, last_close_N, lowest_before_N and
+         highest_before_N; null for a path of no bars. -#}
+{%- from "label/few_paths.sql" import excursions_of_few_paths with context %}
 
-{%- macro excursions_of(modes, has_levels, condition) -%}
-{%- set of = namespace(paths=[]) %}
-{%- for mode in modes %}
-{%- set of.paths = of.paths + ["%d" % mode.number] + (["before_%d" % mode.number] if mode.trails and has_levels else []) %}
-{%- endfor -%}
-paths as (
-    select
-        bar,
-        unnest(range(1, {{ of.paths | length + 1 }})) as path,
-        unnest([
-            {%- for name in of.paths %}
-            path_{{ name }}{{ "," if not loop.last }}
-            {%- endfor %}
-        ]) as bars
-    from outcomes
-    where is_wanted and {{ condition }}
+{#- The bars that come after one, so many as a column says. -#}
+{%- macro over(bars) -%}
+over (
+            order by bar rows between 1 following and {{ bars }} following
+        )
+{%- endmacro %}
+
+{%- macro excursions_of(modes, has_levels) -%}
+{%- set modes_by_side = [] if details else modes | selectattr("direction", "equalto", "side") | list %}
+{%- set paths = "paths_of_all_bars" if asks_some else "outcomes" %}
+{%- if asks_some -%}
+few as (
+    select (select count(*) from outcomes) * {{ few }} < (select count(*) from bars) as are_asked
 ),
 
-paths_with_their_cuts as (
+{{ excursions_of_few_paths(modes, has_levels, "(select are_asked from few)") }},
+
+-- Frames pass over all bars, with what they need of a bar, and no more.
+paths_of_all_bars as (
     select
-        bar,
-        path,
-        bar + 1 as first_bar,
-        bar + bars as last_bar,
-        {{ block("first_bar") }} as first_block,
-        {{ block("last_bar") }} as last_block,
-        least(last_bar, first_block * {{ block_bars }} + {{ block_bars - 1 }}) as head_ends,
-        greatest(first_bar, last_block * {{ block_bars }}) as tail_begins
-    from paths
-    where bars > 0
-),
-
-pieces as (
-    select
-        first_bar,
-        head_ends as last_bar
-    from paths_with_their_cuts
-
-    union
-
-    select
-        tail_begins,
-        last_bar
-    from paths_with_their_cuts
-),
-
-extremes_of_the_pieces as (
-    select
-        pieces.first_bar,
-        pieces.last_bar,
-        min(bars.low) as lowest,
-        max(bars.high) as highest
-    from pieces
-    inner join bars
-        on
-            {{ block("pieces.first_bar") }} = {{ block("bars.bar") }}
-            and pieces.first_bar <= bars.bar
-            and pieces.last_bar >= bars.bar
-    group by all
-),
-
-extremes_of_all_blocks as (
-    select
-        {{ block("bar") }} as block,
-        min(low) as lowest,
-        max(high) as highest
-    from bars
-    group by all
-),
-
--- Where a path has whole blocks between its head and its tail. A long one has so many that they are not listed.
-block_ranges as (
-    select distinct
-        first_block,
-        last_block
-    from paths_with_their_cuts
-    where first_block + 1 < last_block
-),
-
--- Blocks from which several paths go on are there several times: a frame by their numbers does not care.
-blocks_with_their_ranges as (
-    select
-        blocks.*,
-        ranges.last_block,
-        coalesce(ranges.last_block - blocks.block - 1, 1) as blocks_between
-    from extremes_of_all_blocks as blocks
-    left join block_ranges as ranges on blocks.block = ranges.first_block
-),
-
-extremes_of_the_blocks as (
-    select
-        block as first_block,
-        last_block,
-        min(lowest) over between_them as lowest,
-        max(highest) over between_them as highest
-    from blocks_with_their_ranges
-    window between_them as (order by block range between 1 following and blocks_between following)
-),
-
-excursions_of_the_paths as (
-    select
-        paths.bar
-        {%- for name in of.paths %}
-        {%- set of_path = "filter (where paths.path = %d)" % loop.index %},
-        min(least(heads.lowest, blocks.lowest, tails.lowest)) {{ of_path }} as lowest_{{ name }},
-        max(greatest(heads.highest, blocks.highest, tails.highest)) {{ of_path }} as highest_{{ name }}
-        {%- if has_levels %},
-        any_value(last_bars.open) {{ of_path }} as last_open_{{ name }},
-        any_value(last_bars.close) {{ of_path }} as last_close_{{ name }}
+        bars.bar,
+        bars.low,
+        bars.high,
+        {%- if has_levels %}
+        bars.open,
+        bars.close,
+        {%- endif %}
+        {%- if modes_by_side %}
+        outcomes.side,
+        {%- endif %}
+        {%- for mode in modes %}
+        coalesce(outcomes.path_{{ mode.number }}, 0) as path_{{ mode.number }},
+        {%- if mode.trails %}
+        coalesce(outcomes.path_before_{{ mode.number }}, 0) as path_before_{{ mode.number }},
         {%- endif %}
         {%- endfor %}
-    from paths_with_their_cuts as paths
-    inner join extremes_of_the_pieces as heads
-        on paths.first_bar = heads.first_bar and paths.head_ends = heads.last_bar
-    inner join extremes_of_the_pieces as tails
-        on paths.tail_begins = tails.first_bar and paths.last_bar = tails.last_bar
-    left join extremes_of_the_blocks as blocks
-        on paths.first_block = blocks.first_block and paths.last_block = blocks.last_block
-    {%- if has_levels %}
-    inner join bars as last_bars on paths.last_bar = last_bars.bar
-    {%- endif %}
-    group by paths.bar
+        outcomes.bar is not null as is_asked
+    from bars
+    left join outcomes using (series, bar)
+    where not (select are_asked from few)
+),
+{%- endif %}
+{%- if modes_by_side %}
+
+-- Lows move against a long trade and highs against a short one: the other's frame is empty.
+paths_by_side as (
+    select
+        *
+        {%- for mode in modes_by_side %},
+        case when side > 0 then path_{{ mode.number }} else 0 end as path_long_{{ mode.number }},
+        case when side < 0 then path_{{ mode.number }} else 0 end as path_short_{{ mode.number }}
+        {%- endfor %}
+    from {{ paths }}
+),
+{%- endif %}
+
+-- A frame that starts at the entry bar and ends at the deciding bar holds exactly the path.
+{{ "excursions_by_frames" if asks_some else "excursions" }} as (
+    select
+        {%- if asks_some %}
+        bar,
+        is_asked
+        {%- else %}
+        *
+        {%- endif %}
+        {%- for mode in modes %}
+        {%- set number = mode.number %}
+        {%- set path = "path_%d" % number %}
+        {%- if details or mode.direction != "short" %},
+        min(low) {{ over("path_long_%d" % number if mode in modes_by_side else path) }} as lowest_{{ number }}
+        {%- endif %}
+        {%- if details or mode.direction != "long" %},
+        max(high) {{ over("path_short_%d" % number if mode in modes_by_side else path) }} as highest_{{ number }}
+        {%- endif %}
+        {%- if has_levels %},
+        last_value(open) {{ over(path) }} as last_open_{{ number }}
+        {%- endif %}
+        {%- if has_exits %},
+        last_value(close) {{ over(path) }} as last_close_{{ number }}
+        {%- endif %}
+        {%- if has_levels and mode.trails %}
+        {%- set path_before = "path_before_%d" % number %}
+        {%- if mode.direction != "short" %},
+        max(high) {{ over(path_before) }} as highest_before_{{ number }}
+        {%- endif %}
+        {%- if mode.direction != "long" %},
+        min(low) {{ over(path_before) }} as lowest_before_{{ number }}
+        {%- endif %}
+        {%- endif %}
+        {%- endfor %}
+    from {{ "paths_by_side" if modes_by_side else paths }}
 )
+{%- if asks_some %},
+
+excursions_of_the_bars as (
+    select * exclude (is_asked)
+    from excursions_by_frames
+    where is_asked
+
+    union all by name
+
+    select *
+    from excursions_of_the_paths
+),
+
+excursions as (
+    select
+        outcomes.*,
+        excursions.* exclude (bar)
+    from outcomes
+    left join excursions_of_the_bars as excursions using (bar)
+)
+{%- endif %}
 {%- endmacro %}
