@@ -24,7 +24,7 @@ from duck_label.profile import Profile
 from duck_label.queries import LABEL_STEPS
 from duck_label.records.ledger import FOLDER
 from duck_label.sample import write_sample
-from labeling import read
+from labeling import TWO_OPTIONS, read
 from lengths import long_but
 
 BARS = str(golden.FOLDER / "plain.bars.parquet")
@@ -50,7 +50,7 @@ def test_run_labels_and_says_so_on_stderr(here: Path) -> None:
 
 
 def test_json_is_one_object_and_quiet_is_quiet() -> None:
-    result = run("run", BARS, "-o", "out", "--json", "-q")
+    result = run("run", BARS, "-o", "out", "--json", "-q", *TWO_OPTIONS)
     summary = json.loads(result.stdout)
     assert summary["rows_labeled"] == 4000
     assert summary["memory_limit_bytes"] == 8_000_000_000
@@ -75,7 +75,8 @@ def test_a_profile_has_a_line_for_every_step_and_reads_every_bar() -> None:
 
 @pytest.mark.parametrize("crew", long_but(["--threads"], ["--threads", "--workers"]))
 def test_a_profile_names_every_chunk(crew: str) -> None:
-    result = run("run", BARS, "-o", "out", "--profile", "--chunk", "1000", crew, "2")
+    how = ["--chunk", "1000", crew, "2", *TWO_OPTIONS]
+    result = run("run", BARS, "-o", "out", "--profile", *how)
     lines = [line.split() for line in result.stderr.splitlines()]
     parts = sorted(part.stem for part in Path("out").glob("*.parquet"))
     chunks = {line[0]: line[1:] for line in lines if line and line[0] in parts}
@@ -100,7 +101,7 @@ def test_a_profile_shows_the_slowest_of_many_chunks() -> None:
 
 
 def test_verbose_has_a_line_for_every_chunk() -> None:
-    result = run("run", BARS, "-o", "out", "-v", "--chunk", "1000")
+    result = run("run", BARS, "-o", "out", "-v", "--chunk", "1000", *TWO_OPTIONS)
     chunks = [line for line in result.stderr.splitlines() if "2024-03-04T" in line]
     assert len(chunks) == 4
 
@@ -450,7 +451,7 @@ def test_commands_load_nothing_that_they_do_without(here: Path) -> None:
     query = f"copy (select * replace (timestamp::timestamptz as timestamp) from '{BARS}') to $path"
     duckdb.execute(query, {"path": str(here / "zoned.parquet")})
     runs = (["run", BARS, "-o", "plain"], ["run", "zoned.parquet", "-o", "zoned"])
-    assert loaded(*runs) == [set(), set()]
+    assert loaded(*([*one, *TWO_OPTIONS] for one in runs)) == [set(), set()]
     (first,) = duckdb.execute("select min(epoch_us(timestamp)) from 'zoned.parquet'").fetchall()[0]
     at = f"{datetime.fromtimestamp(first / 1_000_000, UTC):%Y-%m-%dT%H:%M:%S}"
     arrow = {"numpy", "pandas", "pyarrow", "polars", "pytz"}
@@ -481,7 +482,7 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, her
     write_sample(here / "day.parquet", days=1)
     pq.write_table(pq.read_table(here / "day.parquet")[:32_000], here / "bars.parquet")
     command = [sys.executable, "-c", BUSY, "run", "bars.parquet", "-o", "out"]
-    command += ["--chunk", "8000", "--threads", "2", "-v"]
+    command += ["--chunk", "8000", "--threads", "2", "-v", *TWO_OPTIONS]
     # Started by nohup, as these tests may be, a run would not end with its terminal.
     before = signal.signal(number, signal.SIG_DFL)
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -501,9 +502,9 @@ def test_an_interrupted_run_ends_cleanly_and_goes_on(number: signal.Signals, her
     left = {path.name for path in (here / "out" / FOLDER).iterdir()}
     known = {"lock", "runs.jsonl", "chunks.jsonl", "snapshots", "input_0001.json", "views.sql"}
     assert left <= known | {path for path in left if path.endswith(".tmp")}
-    result = run("run", "bars.parquet", "-o", "out", "--json", "-q")
+    result = run("run", "bars.parquet", "-o", "out", "--json", "-q", *TWO_OPTIONS)
     assert json.loads(result.stdout)["rows_resumed"] > 0
-    run("run", "bars.parquet", "-o", "whole", "-q")
+    run("run", "bars.parquet", "-o", "whole", "-q", *TWO_OPTIONS)
     assert read(here / "out").equals(read(here / "whole"))
 
 
@@ -539,7 +540,7 @@ def test_lines_of_the_budget_stand_in_order() -> None:
 
 
 def test_one_thing_is_told_as_one(here: Path) -> None:  # noqa: ARG001 - where it runs
-    said = run("run", BARS, "-o", "one").stderr
+    said = run("run", BARS, "-o", "one", *TWO_OPTIONS).stderr
     assert "1 chunk\n" in said
     assert "(1 file)" in said
     assert "growth" not in said

@@ -517,10 +517,10 @@ def test_bad_bars_are_set_aside_in_the_store(server: Server, place: str, tmp_pat
     bad = table.set_column(table.column_names.index("low"), "low", pa.array(low))
     inputs = upload(server, write(tmp_path / "bars", [bad]), f"{place}/bars")
     output, aside = f"s3://{place}/out", f"{place}/out/{FOLDER}/quarantine.bars"
-    result = call("run", inputs, "-o", output, "--on-bad-rows", "quarantine")
+    result = call("run", inputs, "-o", output, "--on-bad-rows", "quarantine", *TWO_OPTIONS)
     assert f"1 bad bars were set aside in s3://{aside}" in result.stderr
     assert pq.read_table(aside, filesystem=server.files())["duck_label_row"].to_pylist() == [100]
-    again = call("run", inputs, "-o", output, "--on-bad-rows", "quarantine")
+    again = call("run", inputs, "-o", output, "--on-bad-rows", "quarantine", *TWO_OPTIONS)
     assert "nothing to do" in again.stderr
 
 

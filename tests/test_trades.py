@@ -49,11 +49,15 @@ def files_of(case: str, folder: Path) -> tuple[Path, dict[str, Any], pa.Table]:
 
 CHUNKS = ("auto", "2d", "333", "101")
 CUT_UP = [("entry_gap", "333"), ("session_bars", "333")]
+# Of these, others have it all: `session_bars` has every day, `event_sides` a file of events,
+# `months_percent` percent, and `volatility_roll` each kind of volatility.
+BESIDE = ("session_hours_only", "event_file", "percent", "atr")
+WHOLE = [(case, "auto") for case in CASES if case not in (*BESIDE, *dict(CUT_UP))]
 
 
 @pytest.mark.parametrize(
     ("case", "chunk"),
-    long_but([(case, "auto") for case in CASES] + CUT_UP, product(CASES, CHUNKS)),
+    long_but(WHOLE + CUT_UP, product(CASES, CHUNKS)),
 )
 def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
     path, config, expected = files_of(case, tmp_path)
@@ -62,7 +66,7 @@ def test_golden_case(case: str, chunk: str, tmp_path: Path) -> None:
     assert golden.differences(labeled, expected) == []
 
 
-@pytest.mark.parametrize("case", long_but(["side", "event_sides", "trailing", "tie_open"], CASES))
+@pytest.mark.parametrize("case", long_but(["event_sides", "trailing", "tie_open"], CASES))
 def test_labels_and_weights_are_the_same_without_details(case: str, tmp_path: Path) -> None:
     path, config, expected = files_of(case, tmp_path)
     labeled = label(path, tmp_path / "out", **{**config, "details": False})
