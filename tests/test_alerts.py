@@ -15,7 +15,8 @@ from duck_label.memory import budget as memory
 from duck_label.memory.alerts import AlertCommand, MetricsFile
 from duck_label.memory.budget import MemorySnapshot
 from duck_label.memory.manager import MemoryEvent
-from labeling import label, write
+from labeling import label_two as label
+from labeling import write
 
 DOCS = Path(__file__).parents[1] / "docs" / "memory.md"
 

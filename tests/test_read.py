@@ -29,7 +29,8 @@ from duck_label.errors import (
     QueryError,
 )
 from duck_label.look import readonly
-from labeling import label, write
+from labeling import label_two as label
+from labeling import write
 from lengths import long_but
 
 MODES = ("meta", "fixed")

@@ -10,7 +10,8 @@ import golden
 from duck_label.cli import main
 from duck_label.errors import MemoryBudgetError
 from duck_label.look.resources import Resources
-from labeling import label, write
+from labeling import label_two as label
+from labeling import write
 from lengths import long_but
 
 
