@@ -192,9 +192,14 @@ def _explain_one(item: dict[str, Any], model: type[BaseModel], values: Mapping[s
     if item["type"] == "value_error" and not path:
         return message
     has_value = item["type"] != "missing" and not isinstance(item["input"], dict)
-    value = repr(item["input"])
+    value = _written(item["input"])
     given = f", not {value}" if has_value and value not in message else ""
     return f"{path}{_named(item['loc'], values)}: {message[0].lower()}{message[1:]}{given}"
+
+
+def _written(value: object) -> str:
+    """A value as a file or an option has it, where Python has another word for it."""
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 _IS_A_DATE = re.compile("date(time)?_")

@@ -48,9 +48,12 @@ _SESSION = re.compile(r"(?P<hours>\d\d?:\d\d\s*-\s*\d\d?:\d\d)\s+(?P<zone>\S+)(?
 _NAMES = {
     "memory.limit": "--memory-limit",
     "modes": "--mode",
+    "symbols": "--symbol",
     "events.file": "--events",
     "events.column": "--event-column",
 }
+# Options that set all keys of a table.
+_OF_TABLES = {"columns": "--column", "session": "--session", "volatility": "--volatility"}
 
 
 @dataclass(frozen=True)
@@ -236,9 +239,9 @@ def nested(dotted: Mapping[str, Any]) -> dict[str, Any]:
 
 def _option(key: str) -> str:
     """The option that sets a key: its last part, but for those that go by another name."""
-    for table in ("column", "session"):
-        if key.startswith((f"{table}.", f"{table}s.")):
-            return f"--{table}"
+    for table, option in _OF_TABLES.items():
+        if key.startswith(f"{table}."):
+            return option
     return _NAMES.get(key, f"--{key.rpartition('.')[2].replace('_', '-')}")
 
 

@@ -553,3 +553,18 @@ def test_a_configuration_with_a_byte_order_mark_is_read(here: Path) -> None:
     result = run("config", "-c", "wide.toml")
     assert result.exit_code == 2
     assert "wide.toml: is no text in UTF-8" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--volatility", "s=std:1"), "(--volatility)"),
+        (("--symbol", ""), "(--symbol)"),
+        (("--session", "25:30-26:00 UTC"), "(--session)"),
+        (("--tick-size", "nan"), "not NaN (--tick-size)"),
+    ],
+)
+def test_a_mistake_names_the_option_that_made_it(options: tuple[str, str], told: str) -> None:
+    result = run("config", *options)
+    assert result.exit_code == 2
+    assert told in result.stderr
