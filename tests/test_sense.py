@@ -74,6 +74,19 @@ def test_a_run_without_a_trade_is_told(tmp_path: Path) -> None:
     assert warning.startswith("no bar has a trade")
 
 
+def test_a_run_in_which_all_trades_enter_too_late_is_told(tmp_path: Path) -> None:
+    """It says so, and does not ask whether the prices are in another unit."""
+    (warning,), _ = run(bars(), tmp_path, max_entry_gap_seconds=0.5)
+    assert warning.startswith("no bar has a trade: all are skipped")
+    assert "max_entry_gap_seconds" in warning
+
+
+def test_a_symbol_for_every_bar_is_told(tmp_path: Path) -> None:
+    names = [f"trade-{number}" for number in range(200)]
+    (warning,), _ = run(bars(rows=200).assign(symbol=names), tmp_path)
+    assert warning.startswith("no bar has a trade: each is the last of its symbol")
+
+
 def test_labels_of_one_kind_are_told(tmp_path: Path) -> None:
     modes = [{"name": "m", "direction": "long", "stop": 1, "target": 100_000}]
     (warning,), _ = run(bars(), tmp_path, modes=modes)

@@ -25,7 +25,7 @@ def doubts(
     """What is odd in the labels of part files, a line each; from the sums that they carry."""
     database.run(render("stats/tallies", {"sums": outcomes.SUMS}), {"files": files})
     modes: list[tuple[Any, ...]] = database.rows(
-        'select sum(bars), sum(roll), sum(skipped), sum(target + stop + "both"), '
+        'select sum(bars), sum(roll), sum(skipped), sum("none"), sum(target + stop + "both"), '
         "count_if(label_1 > 0) > 0, count_if(label_0 > 0) > 0, count_if(label_minus_1 > 0) > 0 "
         "from tallies group by mode"
     )
@@ -33,10 +33,17 @@ def doubts(
     bars = max((mode[0] for mode in modes), default=0)
     if bars < _ENOUGH_BARS:
         return []
-    if all(mode[2] == mode[0] for mode in modes):
+    if all(mode[3] == mode[0] for mode in modes):
         return [
-            "no bar has a trade: all are skipped, as none is asked, has a side, or knows its "
-            "distances; an event has the very timestamp of its bar, in UTC"
+            "no bar has a trade: each is the last of its symbol, so there is none to enter at; is "
+            "'symbol' the right column?"
+        ]
+    # A symbol's last bar has no trade either, whatever it knows.
+    if all(mode[2] + mode[3] == mode[0] for mode in modes):
+        return [
+            "no bar has a trade: all are skipped, as none is asked, has a side, knows its "
+            "distances, or enters in its session and within max_entry_gap_seconds; an event has "
+            "the very timestamp of its bar, in UTC"
         ]
     rolled = max(mode[1] for mode in modes) / bars
     if rolled >= _MOST_ROLLED:
@@ -47,11 +54,11 @@ def doubts(
         ]
     ticks = f"with a tick_size of {config.tick_size:f}"
     has_barriers = any(not one.is_none for mode in config.modes for one in mode.barriers)
-    if has_barriers and not any(touched for _, _, _, touched, *_ in modes):
+    if has_barriers and not any(mode[4] for mode in modes):
         return [f"no barrier was touched {ticks}: are the prices in another unit? {_WAY}"]
     # Modes without a target are told from the beginning.
     is_told = config.label == "win" and any(mode.target.is_none for mode in config.modes)
-    if not is_told and not any(sum(kinds) > 1 for _, _, _, _, *kinds in modes):
+    if not is_told and not any(sum(mode[5:]) > 1 for mode in modes):
         what = "not one label is 1" if config.label == "win" else "all labels of a mode are alike"
         return [f"{what} {ticks}: nothing can be learned from them. {_WAY}"]
     return []
