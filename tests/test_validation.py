@@ -94,6 +94,40 @@ def test_the_grid_is_found_and_labels_the_bars(step: str, tmp_path: Path) -> Non
     assert bool(found.refusals) == ((Decimal(step) / Decimal("0.25")) % 1 != 0)
 
 
+def still(price: float, rows: int, symbol: str | None = None) -> pa.Table:
+    """Bars of one price."""
+    bars = walk(rows, 0.25, symbol=symbol)
+    for name in ("open", "high", "low", "close"):
+        bars = bars.set_column(bars.column_names.index(name), name, pa.array([price] * rows))
+    return bars
+
+
+@pytest.mark.parametrize(("price", "tick"), [(4500.0, "0.25"), (1.0837, "0.0001")])
+def test_one_price_tells_no_tick(price: float, tick: str, tmp_path: Path) -> None:
+    """It lies on steps of 500 too, which is no reason for a stop of 3,000 points."""
+    found = examined(tmp_path, still(price, 300))
+    assert found.suggestion.values["tick_size"] == Decimal(tick)
+    assert "never moves" in found.suggestion.reasons["tick_size"]
+    assert "the bars: all prices are the same: they tell no tick" in found.oddities
+    assert found.symbols[0].to_json()["grid"] is None
+    assert found.suggested_refusals == ()
+
+
+def test_symbols_of_few_bars_or_one_price_go_by_the_grid_of_the_others(tmp_path: Path) -> None:
+    dead, short = still(4500.0, 300, "DEAD"), walk(3, 0.5, symbol="SHORT")
+    found = examined(tmp_path, walk(1500, 0.25, symbol="ES"), dead, short)
+    assert found.suggestion.values["tick_size"] == Decimal("0.25")
+    assert not any(key.startswith("instruments.") for key in found.suggestion.values)
+    assert not any("DEAD moves" in line for line in found.oddities)
+    assert found.suggested_refusals == ()
+
+
+def test_one_price_off_the_grid_of_the_others_has_its_own(tmp_path: Path) -> None:
+    found = examined(tmp_path, walk(1500, 0.25, symbol="ES"), still(12.34, 300, "DEAD"))
+    assert "instruments.DEAD" in found.suggestion.values
+    assert found.suggested_refusals == ()
+
+
 def test_adjusted_prices_keep_their_tick(tmp_path: Path) -> None:
     """Shifted by an odd amount, prices still move by ticks."""
     bars = walk(3000, 0.25)
@@ -176,7 +210,7 @@ def report(
 
 def fit(off: Callable[[Decimal], int], prices: int = 10_000) -> Fit:
     counts = [off(step) for step in INCREMENTS]
-    return Fit(prices, counts, prices, counts)
+    return Fit(prices, counts, prices, counts, levels=1000)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ _SHOWN_MOVES = 3
 def tables(validation: Validation) -> Iterator[Table | str]:
     """The files, the symbols, what is bad and odd, and the configuration that suits."""
     yield (
-        f"{validation.rows:,} bars in {counted(validation.files, 'file')} "
+        f"{counted(validation.rows, 'bar')} in {counted(validation.files, 'file')} "
         f"({format_bytes(validation.size_bytes)}), {counted(validation.row_groups, 'row group')} "
-        f"of up to {validation.largest_row_group_rows:,} rows"
+        f"of up to {counted(validation.largest_row_group_rows, 'row')}"
     )
     renamed = {ours: theirs for ours, theirs in validation.columns.items() if ours != theirs}
     missing = [ours for ours in ("volume", "symbol") if ours not in validation.columns]
@@ -85,6 +85,8 @@ def _bars(report: SymbolReport) -> tuple[str, ...]:
 
 def _prices(report: SymbolReport) -> tuple[str, ...]:
     grid, height = report.grid, report.typical_height
+    if grid is not None and grid.is_still:
+        grid = None
     moves = report.largest_moves[:_SHOWN_MOVES]
     return (
         report.symbol or "(none)",

@@ -27,21 +27,37 @@ _FINEST = 1000
 
 @dataclass(frozen=True)
 class Fit:
-    """How many of some prices, and of some moves inside a bar, lie off each of `INCREMENTS`."""
+    """How many of some prices, and of some moves inside a bar, lie off each of `INCREMENTS`.
+
+    `levels` is how many different prices there are.
+    """
 
     prices: int
     prices_off: Sequence[int]
     moves: int
     moves_off: Sequence[int]
+    levels: int
 
 
 @dataclass(frozen=True)
 class SymbolGrid:
-    """A tick, the increment of the prices, and how many prices lie off it."""
+    """A tick, the increment of the prices, and how many prices lie off it.
+
+    `is_still` where there is but one price: it lies on many grids, and tells no step to the next.
+    """
 
     tick_size: Decimal
     price_increment: Decimal
     prices_off: int
+    is_still: bool = False
+
+    def lies_on(self, other: SymbolGrid) -> bool:
+        """Whether what lies on it lies on another grid too."""
+        steps = (
+            Fraction(self.tick_size) / Fraction(other.tick_size),
+            Fraction(self.price_increment) / Fraction(other.price_increment),
+        )
+        return all(step.denominator == 1 for step in steps)
 
 
 def grid(fit: Fit) -> SymbolGrid | None:
@@ -65,7 +81,7 @@ def grid(fit: Fit) -> SymbolGrid | None:
     ]
     fewest = min(off for _, off in dividing)
     step, off = next((s, o) for s, o in dividing if o <= fewest + _FEW * fit.prices)
-    return SymbolGrid(tick, step, off) if off <= _MOST * fit.prices else None
+    return SymbolGrid(tick, step, off, fit.levels < 2) if off <= _MOST * fit.prices else None
 
 
 def _steps(count: int, off: Sequence[int]) -> tuple[Decimal | None, Decimal | None]:

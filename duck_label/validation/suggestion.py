@@ -6,6 +6,7 @@ Only keys that nobody set are guessed. Nothing here reads a bar: that is done in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -28,6 +29,8 @@ _PARTS, _LEAST_TICK = 100, 1e-9
 _TOO_FAR_APART = 4
 # Fewer do not tell how much an instrument moves.
 _ENOUGH_BARS = 1000
+# Fewer may all move by two ticks.
+_FEW_BARS = 100
 # Markets that never close have a seventh of their bars on Sundays; others open early at times.
 _SUNDAYS = 0.05
 # Bars as long as this many seconds want a longer horizon.
@@ -138,7 +141,7 @@ def suggest(
     add, given = suggestion.add, suggestion.values
     if suggestion.finds_grids and "on_off_grid" not in given:
         reports = [_with_a_grid(report) for report in reports]
-    found = families(reports)
+    found = families(_on_the_grid_of_most(reports, in_force))
     family = main_family(found)
     main = family.members[0]
     interval = main.interval_seconds
@@ -167,6 +170,31 @@ def _with_a_grid(report: SymbolReport) -> SymbolReport:
     digits = Decimal(f"{report.typical_height / _TYPICAL_TICKS:.0e}")
     tick = Decimal(1).scaleb(digits.adjusted())
     return replace(report, grid=SymbolGrid(tick, tick / _PARTS, report.bars))
+
+
+def _on_the_grid_of_most(
+    reports: Sequence[SymbolReport], in_force: LabelingConfig
+) -> list[SymbolReport]:
+    """Symbols of few bars go by the grid of most bars, where their own lies on it.
+
+    So do those of a single price; where there are no others, by the grid in force.
+    """
+    bars: Counter[SymbolGrid] = Counter()
+    for report in reports:
+        if report.grid is not None and not report.grid.is_still and report.bars >= _FEW_BARS:
+            bars[replace(report.grid, prices_off=0)] += report.bars
+    increment = in_force.price_increment or in_force.tick_size
+    common = max(bars, key=bars.__getitem__, default=SymbolGrid(in_force.tick_size, increment, 0))
+
+    def on_it(report: SymbolReport) -> SymbolReport:
+        own = report.grid
+        is_unsure = own is not None and (own.is_still or (bars and report.bars < _FEW_BARS))
+        if own is None or not is_unsure or not own.lies_on(common):
+            return report
+        is_still = own.is_still and not bars
+        return replace(report, grid=replace(common, prices_off=own.prices_off, is_still=is_still))
+
+    return [on_it(report) for report in reports]
 
 
 def typical_ticks(
@@ -292,6 +320,8 @@ def _grid_keys(grid: SymbolGrid, factor: int) -> tuple[dict[str, Decimal], str]:
     keys = {"tick_size": grid.tick_size * factor}
     if grid.price_increment != keys["tick_size"]:
         keys["price_increment"] = grid.price_increment
+    if grid.is_still:
+        return keys, "points per tick: the one price lies on it, which never moves"
     if factor == 1:
         return keys, "points per tick: the step of moves inside a bar"
     return keys, (

@@ -51,7 +51,9 @@ class SymbolReport:
         """Plain values; keys carry units."""
         values = asdict(replace(self, largest_moves=self.largest_moves[:5]))
         values |= {"first": self.first.isoformat(), "last": self.last.isoformat()}
-        if self.grid is not None:
+        if self.grid is not None and self.grid.is_still:
+            values["grid"] = None
+        elif self.grid is not None:
             values["grid"] = {
                 "tick_size": float(self.grid.tick_size),
                 "price_increment": float(self.grid.price_increment),
@@ -111,8 +113,8 @@ def _grids(rows: Sequence[tuple[Any, ...]]) -> dict[str, SymbolGrid]:
         by_symbol.setdefault(symbol, []).append(tuple(int(count) for count in counts))
     grids = {}
     for symbol, steps in by_symbol.items():
-        prices, prices_off, moves, moves_off = zip(*steps, strict=True)
-        found = grid(Fit(prices[0], prices_off, moves[0], moves_off))
+        levels, prices, prices_off, moves, moves_off = zip(*steps, strict=True)
+        found = grid(Fit(prices[0], prices_off, moves[0], moves_off, levels[0]))
         if found is not None:
             grids[symbol] = found
     return grids

@@ -268,7 +268,8 @@ class _Examination:
         ticks = {
             r.symbol: t
             for r in self._of_one_unit
-            if (t := guess.ticks_under(r, self._config, config)) is not None
+            if not (r.grid and r.grid.is_still)
+            and (t := guess.ticks_under(r, self._config, config)) is not None
         }
         if ticks and max(ticks.values()) > 4 * min(ticks.values()):
             most, least = max(ticks, key=ticks.__getitem__), min(ticks, key=ticks.__getitem__)
@@ -311,6 +312,8 @@ def _oddities_of(report: SymbolReport) -> Iterator[str]:
             f"{name}: the prices lie on no grid: are they 32-bit floats, adjusted by a "
             "factor, or of several instruments?"
         )
+    elif report.grid.is_still:
+        yield f"{name}: all prices are the same: they tell no tick"
     if report.odd_spacings:
         yield (
             f"{name}: {report.odd_spacings:,} bars lie no whole number of "

@@ -1,7 +1,7 @@
 -- Purpose:    how many prices and moves lie off each of some grids
 -- Grain:      one row per symbol and grid
 -- In:         `prices`
--- Out:        symbol, place of the grid in the list, prices, prices_off, moves, moves_off
+-- Out:        symbol, place of the grid in the list, levels (different prices), prices, prices_off, moves, moves_off
 -- Parameters: $numerators and $denominators of the price increments
 with
 grids as (
@@ -44,6 +44,7 @@ judged_levels as (
 select
     symbol,
     place,
+    count(*) filter (where not is_move) as levels,
     coalesce(sum(bars) filter (where not is_move), 0) as prices,
     coalesce(sum(bars) filter (where not is_move and is_off), 0) as prices_off,
     coalesce(sum(bars) filter (where is_move), 0) as moves,
