@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,12 +23,15 @@ import pytest
 import duck_label
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.bars.plan import Chunk
 from duck_label.errors import InputError, OutputConflictError, OutputError
 from duck_label.identity import config_of, label_identity, weighing_of, weight_identity
 from duck_label.look.stats import statistics
+from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import FOLDER, Ledger
 from duck_label.records.lines import FORMAT
 from duck_label.run import watch
+from duck_label.run.results import RunSummary, Silence
 from duck_label.storage.scratch import owned, scratch, spill_folder
 from labeling import TWO_MODES, TWO_OPTIONS, read, write
 from labeling import label_two as label
@@ -387,3 +391,48 @@ def test_a_full_disk_is_one_message_and_loses_nothing(bars: Path, tmp_path: Path
     assert_whole_parts(tmp_path / "out")
     label(bars, tmp_path / "out")
     assert read(tmp_path / "out").num_rows == golden.bars("months").num_rows
+
+
+class Meddler(Silence):
+    """Does something to the input once the first chunk is labeled."""
+
+    def __init__(self, meddle: Callable[[], None]) -> None:
+        self._meddle = meddle
+
+    def advance(self, chunk: Chunk, record: ChunkRecord, left: int) -> None:
+        super().advance(chunk, record, left)
+        self._meddle()
+        self._meddle = lambda: None
+
+
+def meddled(meddle: Callable[[], None], bars: Path, output: Path) -> RunSummary:
+    config = LabelingConfig(modes=TWO_MODES, run=CHUNK)
+    return WeightedLabelingEngine(config, Meddler(meddle)).process_files([bars], output)
+
+
+def test_a_file_that_changes_while_it_is_labeled_is_told(tmp_path: Path) -> None:
+    """The next run finds that it has changed, and labels it as a run over the new file would."""
+    table = golden.bars("months")
+    bars = write(tmp_path / "bars", [table])
+    (file,) = bars.iterdir()
+    higher = table
+    for name in ("open", "high", "low", "close"):
+        moved = pc.add(table[name], 2.5)
+        higher = higher.set_column(table.column_names.index(name), name, moved)
+    summary = meddled(lambda: pq.write_table(higher, file), bars, tmp_path / "out")
+    (warning,) = summary.warnings
+    assert warning.startswith(f"{file} changed, or is gone, while it was labeled")
+    again = label(bars, tmp_path / "out", run=CHUNK)
+    assert again.equals(label(bars, tmp_path / "anew", run=CHUNK))
+
+
+@pytest.mark.parametrize("meddle", [Path.unlink, lambda file: file.write_bytes(b"PAR1")])
+def test_a_file_that_goes_while_it_is_labeled_is_named(
+    meddle: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    bars = write(tmp_path / "bars", [golden.bars("months")])
+    (file,) = bars.iterdir()
+    with pytest.raises(InputError, match="changed, or is gone, while it was labeled") as raised:
+        meddled(lambda: meddle(file), bars, tmp_path / "out")
+    assert str(file) in str(raised.value)
+    assert "the same command again goes on" in str(raised.value)

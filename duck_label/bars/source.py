@@ -27,7 +27,7 @@ from duck_label.errors import ConfigError, InputError
 from duck_label.input_rows import key_field
 from duck_label.moments import EPOCH
 from duck_label.query_names import context
-from duck_label.storage.names import exactly
+from duck_label.storage.names import exactly, is_url
 from duck_label.storage.places import Found, each, find_files, stat
 
 _YEAR_2100 = 4_102_444_800
@@ -203,6 +203,18 @@ def open_source(
     others = left_out(database, source.paths, bars, keys.said, config)
     lines = others.notes(config.symbols)
     return replace(source, others=others, notes=(*source.notes, *keys.notes(), *lines))
+
+
+def changed_since(source: Source) -> list[str]:
+    """The files of this machine that are not as they were when the source was opened.
+
+    What lies in a store is not asked for again.
+    """
+    return [
+        file.path
+        for file in source.files
+        if not is_url(file.path) and stat(file.path) != (file.size, file.version)
+    ]
 
 
 def _prints_and_unchanged(

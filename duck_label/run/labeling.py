@@ -13,8 +13,9 @@ from typing import Any
 import duckdb
 
 from duck_label.bars.plan import whole_days
-from duck_label.bars.source import refuse_damaged
+from duck_label.bars.source import changed_since, refuse_damaged
 from duck_label.database_errors import explain
+from duck_label.errors import DuckLabelError, InputError, OutputError
 from duck_label.identity import weighing_of
 from duck_label.queries import render
 from duck_label.ranges import without
@@ -32,6 +33,13 @@ from duck_label.run.schedule import Schedule
 from duck_label.run.sense import doubts
 from duck_label.run.watch import Watch
 from duck_label.run.weighing import Weigher, Weights
+from duck_label.tables import counted
+
+
+def _named(paths: Sequence[str]) -> str:
+    """The first of some files, and how many there are besides."""
+    more = f" (and {counted(len(paths) - 1, 'more file')})" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,14 @@ class Labeling:
                 with crew(self.opened, bars, watch) as members:
                     self._label(bars, watch, members, reporter)
                 is_complete = True
+                self._note_changed_files()
+            except (InputError, OutputError) as error:
+                raise self._with_changed_files(error) from error
+            except DuckLabelError as error:
+                # Of other kinds of errors files are no cause.
+                if type(error) is not DuckLabelError:
+                    raise
+                raise self._with_changed_files(error) from error
             finally:
                 self._finish(watch, is_complete=is_complete)
 
@@ -107,6 +123,30 @@ class Labeling:
         if bars.new_bars is not None:
             self.summary.chunks_stale += len(bars.new_bars.stale)
             self.progress.note(f"note: {bars.new_bars}")
+
+    def _note_changed_files(self) -> None:
+        """Say which files changed while they were read: some labels are of old bars, some of new.
+
+        They are recorded as they were before, so that the next run finds that they have changed.
+        """
+        if changed := changed_since(self.opened.source):
+            warning = (
+                f"{_named(changed)} changed, or is gone, while it was labeled, so some labels may "
+                "be of its old bars and some of its new ones: once it stays as it is, the same "
+                "command again labels those anew"
+            )
+            self.summary.warnings.append(warning)
+            self.progress.note(f"warning: {warning}")
+
+    def _with_changed_files(self, error: DuckLabelError) -> DuckLabelError:
+        """An error whose cause is that a file changed or went while it was read, told as that."""
+        changed = changed_since(self.opened.source)
+        if not changed:
+            return error
+        return InputError(
+            f"{_named(changed)} changed, or is gone, while it was labeled: once it stays as it is, "
+            f"the same command again goes on ({error})"
+        )
 
     def _weigh(self, bars: Bars, watch: Watch) -> None:
         """Make the weights of finished chunks anew where they are to be others."""
