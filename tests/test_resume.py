@@ -396,7 +396,7 @@ def test_a_full_disk_is_one_message_and_loses_nothing(bars: Path, tmp_path: Path
 class Meddler(Silence):
     """Does something to the input once the first chunk is labeled."""
 
-    def __init__(self, meddle: Callable[[], None]) -> None:
+    def __init__(self, meddle: Callable[[], Any]) -> None:
         self._meddle = meddle
 
     def advance(self, chunk: Chunk, record: ChunkRecord, left: int) -> None:
@@ -405,7 +405,7 @@ class Meddler(Silence):
         self._meddle = lambda: None
 
 
-def meddled(meddle: Callable[[], None], bars: Path, output: Path) -> RunSummary:
+def meddled(meddle: Callable[[], Any], bars: Path, output: Path) -> RunSummary:
     config = LabelingConfig(modes=TWO_MODES, run=CHUNK)
     return WeightedLabelingEngine(config, Meddler(meddle)).process_files([bars], output)
 
@@ -419,7 +419,10 @@ def test_a_file_that_changes_while_it_is_labeled_is_told(tmp_path: Path) -> None
     for name in ("open", "high", "low", "close"):
         moved = pc.add(table[name], 2.5)
         higher = higher.set_column(table.column_names.index(name), name, moved)
-    summary = meddled(lambda: pq.write_table(higher, file), bars, tmp_path / "out")
+    # At once: other chunks are being read meanwhile, and half a file would be an error.
+    pq.write_table(higher, tmp_path / "higher.parquet")
+    swap = (tmp_path / "higher.parquet").replace
+    summary = meddled(lambda: swap(file), bars, tmp_path / "out")
     (warning,) = summary.warnings
     assert warning.startswith(f"{file} changed, or is gone, while it was labeled")
     again = label(bars, tmp_path / "out", run=CHUNK)
