@@ -67,13 +67,10 @@ class Labeling:
                     self._label(bars, watch, members, reporter)
                 is_complete = True
                 self._note_changed_files()
-            except (InputError, OutputError) as error:
-                raise self._with_changed_files(error) from error
             except DuckLabelError as error:
-                # Of other kinds of errors files are no cause.
-                if type(error) is not DuckLabelError:
+                if (of_changed_files := self._of_changed_files(error)) is None:
                     raise
-                raise self._with_changed_files(error) from error
+                raise of_changed_files from error
             finally:
                 self._finish(watch, is_complete=is_complete)
 
@@ -138,11 +135,13 @@ class Labeling:
             self.summary.warnings.append(warning)
             self.progress.note(f"warning: {warning}")
 
-    def _with_changed_files(self, error: DuckLabelError) -> DuckLabelError:
-        """An error whose cause is that a file changed or went while it was read, told as that."""
-        changed = changed_since(self.opened.source)
-        if not changed:
-            return error
+    def _of_changed_files(self, error: DuckLabelError) -> InputError | None:
+        """An error told as what it comes of: files that changed, or went, while they were read."""
+        # Of other kinds of errors files are no cause.
+        if not isinstance(error, InputError | OutputError) and type(error) is not DuckLabelError:
+            return None
+        if not (changed := changed_since(self.opened.source)):
+            return None
         return InputError(
             f"{_named(changed)} changed, or is gone, while it was labeled: once it stays as it is, "
             f"the same command again goes on ({error})"

@@ -6,7 +6,6 @@ The checks of finished labels, with all their figures, are the business of `look
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from duck_label import outcomes
 from duck_label.config import LabelingConfig
@@ -24,28 +23,30 @@ def doubts(
 ) -> list[str]:
     """What is odd in the labels of part files, a line each; from the sums that they carry."""
     database.run(render("stats/tallies", {"sums": outcomes.SUMS}), {"files": files})
-    modes: list[tuple[Any, ...]] = database.rows(
-        'select sum(bars), sum(roll), sum(skipped), sum("none"), sum(target + stop + "both"), '
-        "count_if(label_1 > 0) > 0, count_if(label_0 > 0) > 0, count_if(label_minus_1 > 0) > 0 "
+    modes = database.named_rows(
+        "select sum(bars) as bars, sum(roll) as roll, sum(skipped) as skipped, "
+        'sum("none") as "none", sum(target + stop + "both") as touched, '
+        "(sum(label_1) > 0)::integer + (sum(label_0) > 0)::integer "
+        "+ (sum(label_minus_1) > 0)::integer as classes "
         "from tallies group by mode"
     )
     database.run("drop table tallies")
-    bars = max((mode[0] for mode in modes), default=0)
+    bars = max((mode["bars"] for mode in modes), default=0)
     if bars < _ENOUGH_BARS:
         return []
-    if all(mode[3] == mode[0] for mode in modes):
+    if all(mode["none"] == mode["bars"] for mode in modes):
         return [
             "no bar has a trade: each is the last of its symbol, so there is none to enter at; is "
             "'symbol' the right column?"
         ]
     # A symbol's last bar has no trade either, whatever it knows.
-    if all(mode[2] + mode[3] == mode[0] for mode in modes):
+    if all(mode["skipped"] + mode["none"] == mode["bars"] for mode in modes):
         return [
             "no bar has a trade: all are skipped, as none is asked, has a side, knows its "
             "distances, or enters in its session and within max_entry_gap_seconds; an event has "
             "the very timestamp of its bar, in UTC"
         ]
-    rolled = max(mode[1] for mode in modes) / bars
+    rolled = max(mode["roll"] for mode in modes) / bars
     if rolled >= _MOST_ROLLED:
         return [
             f"{rolled:.1%} of the bars were lost to rolls: is roll_gap_points = "
@@ -54,11 +55,11 @@ def doubts(
         ]
     ticks = f"with a tick_size of {config.tick_size:f}"
     has_barriers = any(not one.is_none for mode in config.modes for one in mode.barriers)
-    if has_barriers and not any(mode[4] for mode in modes):
+    if has_barriers and not any(mode["touched"] for mode in modes):
         return [f"no barrier was touched {ticks}: are the prices in another unit? {_WAY}"]
     # Modes without a target are told from the beginning.
     is_told = config.label == "win" and any(mode.target.is_none for mode in config.modes)
-    if not is_told and not any(sum(mode[5:]) > 1 for mode in modes):
+    if not is_told and not any(mode["classes"] > 1 for mode in modes):
         what = "not one label is 1" if config.label == "win" else "all labels of a mode are alike"
         return [f"{what} {ticks}: nothing can be learned from them. {_WAY}"]
     return []
