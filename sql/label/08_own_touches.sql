@@ -55,6 +55,7 @@ climbs_of_the_blocks as (
         on
             levels.series = bars.series
             and levels.block = {{ block("bars.bar") }}
+            and {{ side.sign }}bars.{{ side.extreme }} > {{ side.sign }}bars.previous_{{ side.extreme }}
             and levels.level > {{ side.sign }}bars.previous_{{ side.extreme }}
             and levels.level <= {{ side.sign }}bars.{{ side.extreme }}
     group by all

@@ -44,7 +44,9 @@ with
 {%- if trades.has_own %}
 bars_with_their_levels as (
     select
-        bars.*
+        bars.*,
+        {{ block("(bars.bar + 1)") }} as entry_block,
+        ((bars.bar + 1) % {{ block_bars }})::ubigint as place_in_block
         {%- for side in trades.sides %}
         {%- for reach in side.own %},
         {{ side.sign }}bars.entry + {{ reach_of(reach) | indent(8) }} as {{ side.name }}_level_{{ loop.index }}
@@ -62,7 +64,7 @@ bars_with_their_climbs as (
         {%- for reach in side.own %}
         {%- set levels, level = "%s_%d" % (side.name, loop.index), "bars.%s_level_%d" % (side.name, loop.index) %},
         {{ side.sign }}bars.entry_{{ side.extreme }} >= {{ level }} as {{ levels }}_is_here,
-        (({{ levels }}.climbs >> ((bars.bar + 1) % {{ block_bars }})::ubigint) >> 1::ubigint)::bigint as {{ levels }}_climbs,
+        (({{ levels }}.climbs >> bars.place_in_block) >> 1::ubigint)::bigint as {{ levels }}_climbs,
         {{ levels }}.next_bar as {{ levels }}_next
         {%- endfor %}
         {%- endfor %}
@@ -73,7 +75,7 @@ bars_with_their_climbs as (
     left join levels_{{ side.name }} as {{ levels }}
         on
             bars.series = {{ levels }}.series
-            and {{ block("(bars.bar + 1)") }} = {{ levels }}.block
+            and bars.entry_block = {{ levels }}.block
             and {{ level }} = {{ levels }}.level
     {%- endfor %}
     {%- endfor %}

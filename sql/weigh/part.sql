@@ -64,6 +64,7 @@ copy (
 ) to $part ( -- noqa: PRS
     format parquet,
     compression zstd,
+    compression_level 2,
     dictionary_size_limit 1000,
     row_group_size {{ row_group_rows }},
     kv_metadata {duck_label_tally: getvariable('tally')}
