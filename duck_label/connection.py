@@ -74,6 +74,17 @@ create or replace temp macro stretch_of(clock, clocks) as (
 create or replace temp macro by_side(side, for_long, for_short) as (
     case when side > 0 then for_long when side < 0 then for_short end
 );
+-- The number of the cell that a level lies in; its place with a bar; the place that is found next,
+-- or the end of the cell where that is in another one; and the bar of a place (see 05_crossings).
+create or replace temp macro cell_of(level, cells) as (
+    greatest(
+        cells.first_cell,
+        least(cells.last_cell, cells.first_cell + (level - cells.lowest) // cells.width)
+    )
+);
+create or replace temp macro place_of(cell, bar) as (cell * 4294967296 + bar);
+create or replace temp macro next_place(place, found) as (least(found, place | 4294967295));
+create or replace temp macro bar_of(place) as (place & 4294967295);
 """
 # Types are made once for all connections, settings and macros are each connection's own.
 PREPARATION = _SETTINGS + _TYPES + _MACROS

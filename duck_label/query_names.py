@@ -19,8 +19,6 @@ from duck_label.input_rows import (
 )
 from duck_label.trades import Trades
 
-# The number of a bar after all others: where a barrier is not touched.
-_NEVER = 2**31 - 1
 # Bars that share a question where they enter at one price.
 BLOCK_BARS = 64
 # A high that one as high follows within so many bars moves no stop that trails any further.
@@ -103,7 +101,6 @@ def _of_prices(config: LabelingConfig, bars: BarColumns) -> dict[str, Any]:
         "levels_of_float": LEVELS_OF_FLOAT,
         "is_off_grid": lambda price: is_off_grid(price, f"{price}_multiple", types[price]),
         "volume": identifier(bars.volume) if bars.volume else None,
-        "cell": lambda level, width: f"floor(({level}) / {width})::bigint",
         "grids": config.grids(),
         "keeps_first": config.on_duplicates == "first",
         "rounds_prices": config.on_off_grid == "round",
@@ -161,7 +158,6 @@ def _of_trades(config: LabelingConfig) -> dict[str, Any]:
         "block": lambda bar: f"{bar} // {BLOCK_BARS}",
         "block_bars": BLOCK_BARS,
         "few": _FEW,
-        "never": _NEVER,
         "longest_horizon": lambda table="": _longest_horizon(trades, table),
         "trail_bars": _TRAIL_BARS,
         "trail_steps": _TRAIL_STEPS,

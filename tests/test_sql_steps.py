@@ -33,7 +33,8 @@ COLUMNS = BarColumns(
     "timestamp", "open", "high", "low", "close", None, "symbol", "TIMESTAMP WITH TIME ZONE"
 )
 NAMES = ("timestamp", "open", "high", "low", "close", "symbol")
-NEVER = 2**31 - 1
+# The place after all bars of a cell.
+END = 2**32 - 1
 # One long mode that loses 2 ticks or wins 3, and within a minute.
 CONFIG = LabelingConfig(
     timeout_seconds=60,
@@ -246,10 +247,11 @@ def test_crossings_are_the_levels_a_bar_climbs_over(database: Database) -> None:
     highs, lows = [10, 12, 11, 13, 13], [9, 10, 7, 8, 8]
     make(database, "bars", BARS, bars_of(highs, lows, [10] * 5))
     run(database, "05_crossings")
-    up = "select cell, bar, reach from crossings_up order by cell, bar"
+    level = "cells.{0}.lowest + (place >> 32) - cells.{0}.first_cell"
+    up = f"select {level.format('up')}, bar, reach from crossings_up, cells order by place"
     # From 10 to 12: over 11 and 12. From 11 to 13: over 12, for the second time, and 13.
     assert database.rows(up) == [(11, 2, 12), (12, 2, 12), (12, 4, 13), (13, 4, 13)]
-    down = "select cell, bar, reach from crossings_down order by cell, bar"
+    down = f"select {level.format('down')}, bar, reach from crossings_down, cells order by place"
     # From 10 down to 7, mirrored: over -9, -8 and -7.
     assert database.rows(down) == [(-9, 3, -7), (-8, 3, -7), (-7, 3, -7)]
 
@@ -258,13 +260,37 @@ def test_cells_widen_with_the_climbs(database: Database) -> None:
     """Two climbs of 4000 over four bars: 8000 // 4 = 2000 levels a cell."""
     make(database, "bars", BARS, bars_of([0, 4000, 0, 4000], [0] * 4, [0] * 4))
     run(database, "05_crossings")
-    assert database.rows("select width_up, width_down from cells") == [(2000, 1)]
+    assert database.rows("select up.width, down.width from cells") == [(2000, 1)]
     # Each climb, over the levels 1 to 4000, reaches the tops of cells 0 and 1, at 1999 and 3999,
     # and ends inside cell 2, which nobody crosses.
     counts = database.rows("select bar, count(*) from crossings_up group by bar order by bar")
     assert counts == [(2, 2), (4, 2)]
-    peaks = database.rows("select bar, reach, cell, next_crossing from peaks_up order by bar")
-    assert peaks == [(2, 4000, 2, NEVER), (4, 4000, 2, NEVER)]
+    peaks = database.rows(
+        "select bar, reach, next_crossing >> 32, next_crossing & 4294967295 from peaks_up "
+        "order by bar"
+    )
+    assert peaks == [(2, 4000, 2, END), (4, 4000, 2, END)]
+
+
+def test_cells_are_numbered_through_below_2_to_the_31(database: Database) -> None:
+    """Of three series, whose prices lie next to each other or as far apart as a grid has levels."""
+    far = 2**53 - 1
+    series_of_highs = ([5, 7, 6], [-far, far, 0, far], [0, 0])
+    rows = []
+    for number, highs in enumerate(series_of_highs, start=1):
+        series = bars_of(highs, [0] * len(highs), [0] * len(highs))
+        rows += [(number, len(rows) + row[1], *row[2:]) for row in series]
+    make(database, "bars", BARS, rows)
+    run(database, "05_crossings")
+    cells = database.rows("select unnest(up) from cells order by series")
+    assert [first for first, *_ in cells] == [0, *(last + 1 for _, last, *_ in cells[:-1])]
+    assert cells[-1][1] < 2**31
+    # The cell above the highest reach is the last one.
+    for (first, last, lowest, width), highs in zip(cells, series_of_highs, strict=True):
+        assert last == first + (max(highs) - lowest) // width + 1
+    assert [width for *_, width in cells[::2]] == [1, 1]
+    places = database.rows("select place >> 32, place & 4294967295, bar from crossings_up")
+    assert all(cell <= cells[-1][1] and low == bar for cell, low, bar in places)
 
 
 SERIES = "symbol varchar, series integer, increments_per_tick bigint"

@@ -16,62 +16,108 @@
 --
 -- Bars affected by a roll climb like all others, though a path ends there before any barrier is looked at: a question
 -- is shared by bars before and after the roll, and those after it must find their touch.
+--
+-- A place is a cell and a bar in one number, the bar in its lowest 32 bits, so that what comes next in a cell is looked
+-- for in one column. Cells are numbered through, series after series, of each from that of the lowest reach to the one
+-- above that of the highest, which stands for all levels that nothing reaches. Numbers stay below 2^31, or cells are
+-- wider.
 create or replace temp table cells as
+with
+reaches as (
+    select
+        series
+        {%- for side in trades.sides %}
+        {%- set reach, previous = side.sign ~ side.extreme, side.sign ~ "previous_" ~ side.extreme %},
+        min({{ reach }}) as lowest_{{ side.name }},
+        max({{ reach }}) as highest_{{ side.name }},
+        coalesce(sum(greatest({{ reach }} - {{ previous }}, 0)) // count(*), 1) as climb_{{ side.name }}
+        {%- endfor %}
+    from bars
+    group by series
+),
+
+widths as (
+    select
+        *
+        {%- for side in trades.sides %},
+        greatest(
+            climb_{{ side.name }},
+            (highest_{{ side.name }} - lowest_{{ side.name }}) // (1073741824 // count(*) over ()) + 1
+        )::bigint as width_{{ side.name }}
+        {%- endfor %}
+    from reaches
+),
+
+numbers as (
+    select
+        *
+        {%- for side in trades.sides %},
+        (highest_{{ side.name }} - lowest_{{ side.name }}) // width_{{ side.name }} + 2 as count_{{ side.name }},
+        sum(count_{{ side.name }}) over (order by series)::bigint - 1 as last_{{ side.name }}
+        {%- endfor %}
+    from widths
+)
+
 select
-    series,
-    greatest(1, coalesce(sum(greatest(high - previous_high, 0)) // count(*), 1))::bigint as width_up,
-    greatest(1, coalesce(sum(greatest(previous_low - low, 0)) // count(*), 1))::bigint as width_down
-from bars
-group by series;
+    series
+    {%- for side in trades.sides %}
+    {%- set name = side.name %},
+    {
+        first_cell: last_{{ name }} - count_{{ name }} + 1,
+        last_cell: last_{{ name }},
+        lowest: lowest_{{ name }},
+        width: width_{{ name }}
+    } as {{ name }}
+    {%- endfor %}
+from numbers;
 {%- for side in trades.sides %}
-{%- set reach = side.sign ~ side.extreme %}
-{%- set previous_reach = side.sign ~ "previous_" ~ side.extreme %}
+{%- set reach, previous = side.sign ~ side.extreme, side.sign ~ "previous_" ~ side.extreme %}
 
 create or replace temp table climbs as
 select
-    bars.series,
     bars.bar,
     bars.clock,
     {{ reach }} as reach,
-    {{ cell(previous_reach ~ " + 1", "cells.width_" ~ side.name) }} as first_cell,
-    {{ cell(reach ~ " + 1", "cells.width_" ~ side.name) }} as cell_above,
-    {{ cell(reach, "cells.width_" ~ side.name) }} as last_cell
+    cell_of({{ previous }} + 1, cells.{{ side.name }}) as first_cell,
+    cell_of({{ reach }} + 1, cells.{{ side.name }}) as cell_above,
+    cell_of({{ reach }}, cells.{{ side.name }}) as last_cell,
+    cells.{{ side.name }}.width > 1 as is_wide
 from bars
 inner join cells using (series)
-where {{ reach }} > {{ previous_reach }};
+where {{ reach }} > {{ previous }};
 
 create or replace temp table crossings_{{ side.name }} as
 select
-    series,
+    place_of(unnest(range(first_cell, cell_above)), bar) as place,
     bar,
     clock,
     reach,
-    unnest(range(first_cell, cell_above)) as cell
+    is_wide
 from climbs;
 
 create or replace temp table peaks_{{ side.name }} as
 with
+searches as (
+    select
+        *,
+        place_of(last_cell, bar) as place
+    from climbs
+    where last_cell = cell_above
+),
+
 crossings_of_wide_cells as (
-    select crossings.*
-    from crossings_{{ side.name }} as crossings
-    inner join cells using (series)
-    where cells.width_{{ side.name }} > 1
+    select place
+    from crossings_{{ side.name }}
+    where is_wide
 )
 
 select
-    climbs.series,
-    climbs.bar,
-    climbs.clock,
-    climbs.reach,
-    climbs.last_cell as cell,
-    coalesce(crossings.bar, {{ never }}) as next_crossing
-from climbs
-asof left join crossings_of_wide_cells as crossings
-    on
-        climbs.series = crossings.series
-        and climbs.last_cell = crossings.cell
-        and climbs.bar < crossings.bar
-where climbs.last_cell = climbs.cell_above;
+    searches.bar,
+    searches.clock,
+    searches.reach,
+    next_place(searches.place, crossings.place) as next_crossing
+from searches
+asof left join crossings_of_wide_cells as crossings on searches.place < crossings.place;
 {%- endfor %}
 
 drop table climbs;

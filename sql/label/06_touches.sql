@@ -64,9 +64,8 @@ distances as (
 searches as (
     select
         distances.question,
-        distances.series,
         {{ side.sign }}distances.entry + distances.distance as level,
-        {{ cell("level", "cells.width_" ~ side.name) }} as cell,
+        place_of(cell_of(level, cells.{{ side.name }}), distances.entry_bar) as place,
         distances.entry_bar as bar,
         distances.entry_clock as clock,
         {{ side.sign }}distances.entry_{{ side.extreme }} as reach
@@ -77,15 +76,13 @@ searches as (
 asked as (
     select
         question,
-        series,
         level,
-        cell,
-        bar
+        place
     from searches
     where reach < level
 ),
 
-{{ later_touches(side.name, ["question"], never) }},
+{{ later_touches(side.name, ["question"]) }},
 
 first_touches as (
     select
@@ -245,16 +242,14 @@ asked as (
     select
         barriers.rung,
         barriers.barrier,
-        barriers.series,
         barriers.level,
-        {{ cell("barriers.level", "cells.width_" ~ side.name) }} as cell,
-        barriers.bar
+        place_of(cell_of(barriers.level, cells.{{ side.name }}), barriers.bar) as place
     from barriers
     inner join cells on barriers.series = cells.series
     where barriers.reach < barriers.level
 ),
 
-{{ later_touches(side.name, ["rung", "barrier"], never) }},
+{{ later_touches(side.name, ["rung", "barrier"]) }},
 
 farther_touches as (
     select

@@ -64,13 +64,13 @@ climbs_of_the_blocks as (
 asked as (
     select
         levels.*,
-        {{ cell("levels.level", "cells.width_" ~ side.name) }} as cell,
-        levels.block * {{ block_bars }} + {{ block_bars - 1 }} as bar
+        levels.block * {{ block_bars }} + {{ block_bars - 1 }} as last_bar,
+        place_of(cell_of(levels.level, cells.{{ side.name }}), last_bar) as place
     from levels
     inner join cells on levels.series = cells.series
 ),
 
-{{ later_touches(side.name, ["series", "block", "level"], never) }},
+{{ later_touches(side.name, ["series", "block", "level"]) }},
 
 next_touches as (
     select
@@ -173,14 +173,13 @@ asked as (
         stops.bar as best_bar,
         stops.trail,
         stops.level,
-        {{ cell("stops.level", "cells.width_" ~ side.name) }} as cell,
-        stops.bar + 1 as bar
+        place_of(cell_of(stops.level, cells.{{ side.name }}), stops.bar + 1) as place
     from stops_that_count as stops
     inner join cells on stops.series = cells.series
     where stops.next_reach < stops.level
 ),
 
-{{ later_touches(side.name, ["series", "best_bar", "trail"], never) }},
+{{ later_touches(side.name, ["series", "best_bar", "trail"]) }},
 
 meetings as (
     select
