@@ -147,7 +147,11 @@ def test_dry_run_prints_the_plan_and_writes_nothing(here: Path) -> None:
         (["run", BARS, "-o", "out", "--start", "2030-01-01"], 3, "no bars from 2030-01-01"),
         (["run", BARS, "-o", "out", "--tick-size", "7"], 3, "off_grid"),
         (["run", BARS, "-o", "out", "--memory-limit", "1MB"], 4, "--memory-limit 256 MB"),
+        (["run", BARS, "-o", "out", "--start", "2024-04-02", "--end", "2024-04-02"], 2, "no range"),
+        (["run", BARS, "-o", "out", "--quiet", "--verbose"], 2, "--quiet and --verbose"),
         (["sample", BARS], 2, "exists already"),
+        (["sample", "bars.csv"], 2, "name it bars.parquet"),
+        (["events", BARS, "-o", "e.csv", "--cusum", "20 ticks"], 2, "name it e.parquet"),
         (["nonsense"], 2, "No such command"),
     ],
 )

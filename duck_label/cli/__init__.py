@@ -16,7 +16,7 @@ from duck_label.cli import look, signals, weighing
 from duck_label.cli.configuration import configuration, settings_of
 from duck_label.cli.console import exit_codes
 from duck_label.cli.options import debug, narration, resources, resources_of
-from duck_label.cli.values import HomePath, Moment, Place
+from duck_label.cli.values import HomePath, Moment, ParquetPath, Place
 from duck_label.errors import ConfigError
 
 
@@ -199,7 +199,7 @@ def init(folder: Path, force: bool) -> None:
 
 
 @main.command()
-@click.argument("path", type=HomePath(dir_okay=False), metavar="OUT.parquet")
+@click.argument("path", type=ParquetPath(), metavar="OUT.parquet")
 @click.option(
     "--days", type=click.IntRange(1), default=5, show_default=True, help="Number of sessions."
 )

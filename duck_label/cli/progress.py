@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from duck_label.bars.plan import Chunk
 from duck_label.cli.console import say
+from duck_label.errors import ConfigError
 from duck_label.memory.budget import MB, MemoryBudget, format_bytes
 from duck_label.records.chunk import ChunkRecord
 from duck_label.run.results import RunPlan, RunSummary
@@ -27,6 +28,8 @@ class TerminalProgress:
     """
 
     def __init__(self, *, quiet: bool, verbose: bool, show_bar: bool) -> None:
+        if quiet and verbose:
+            raise ConfigError("--quiet and --verbose: one writes nothing, the other more; give one")
         self._quiet = quiet
         self._verbose = verbose
         self._show_bar = show_bar and not quiet and sys.stderr.isatty()

@@ -11,7 +11,7 @@ import click
 
 from duck_label.cli.configuration import configuration, settings_of
 from duck_label.cli.options import debug
-from duck_label.cli.values import Day, HomePath
+from duck_label.cli.values import Day, ParquetPath
 
 
 @click.command()
@@ -21,7 +21,7 @@ from duck_label.cli.values import Day, HomePath
     "--output",
     "path",
     required=True,
-    type=HomePath(dir_okay=False),
+    type=ParquetPath(),
     metavar="FILE.parquet",
     help="The file to write, or to go on with.",
 )
@@ -86,7 +86,7 @@ def events(
     "--output",
     "path",
     required=True,
-    type=HomePath(dir_okay=False),
+    type=ParquetPath(),
     metavar="FILE.parquet",
     help="The file to write.",
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from duck_label.storage.names import is_url
+from duck_label.storage.names import is_parquet, is_url
 
 
 class Moment(click.ParamType[date]):
@@ -51,6 +51,20 @@ class HomePath(click.Path):
         if value == "":
             self.fail("the name is empty: name a file or folder; this folder is .", param, ctx)
         return super().convert(os.path.expanduser(value), param, ctx)
+
+
+class ParquetPath(HomePath):
+    """A Parquet file to write, which says so in its name."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Readers go by the name: what is none of Parquet would be read as something else."""
+        path = super().convert(value, param, ctx)
+        if not is_parquet(path.name):
+            self.fail(f"{path}: is to hold Parquet: name it {path.stem}.parquet", param, ctx)
+        return path
 
 
 class Place(HomePath):

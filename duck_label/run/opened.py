@@ -74,6 +74,8 @@ def opened(
 
 def _range(source: Source, start: Moment, end: Moment) -> tuple[int, int]:
     """The range of time to label: all days of the input, or as much of them as was asked for."""
+    if start is not None and end is not None and clock_of(start) >= clock_of(end):
+        raise ConfigError(f"from {start} to {end} is no range: the start must lie before the end")
     first, last = whole_days(source.row_groups)
     wanted_first = first if start is None else max(first, clock_of(start))
     wanted_last = last if end is None else min(last, clock_of(end))

@@ -52,7 +52,9 @@ class Threshold:
         """
         match = _TEXT.fullmatch(text.strip())
         if match is None:
-            raise ConfigError(f"--cusum {text!r}: write '20 ticks', '1.5 points' or '0.1%'")
+            raise ConfigError(
+                f"--cusum {text!r}: write '20 ticks', '1.5 points' or '0.1%', without exponent"
+            )
         unit = match[2] if match[2] == "%" else f"{(match[2] or 'tick').rstrip('s')}s"
         number = Decimal(match[1])
         # As others write fractions: less than a tick is hardly meant.

@@ -2,8 +2,8 @@
 -- Grain:      `crossings_SIDE`: one row per bar and price cell whose top the bar climbs to or over;
 --             `peaks_SIDE`: one row per bar that climbs and ends below the top of a cell
 -- In:         `bars`
--- Out:        temp tables `cells` (the width of a cell, per series and side), `crossings_SIDE` and `peaks_SIDE`; SIDE
---             is up or down
+-- Out:        temp tables `cells` (one row per series: how wide its cells are, and their numbers), `crossings_SIDE` and
+--             `peaks_SIDE`; SIDE is up or down
 --
 -- A bar is the first to touch a level L only if its predecessor stayed below: previous reach < L <= reach, where
 -- the reach is the high, or the low mirrored at zero, so that the way down is the same climb.
