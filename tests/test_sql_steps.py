@@ -276,7 +276,7 @@ def test_cells_are_numbered_through_below_2_to_the_31(database: Database) -> Non
     """Of three series, whose prices lie next to each other or as far apart as a grid has levels."""
     far = 2**53 - 1
     series_of_highs = ([5, 7, 6], [-far, far, 0, far], [0, 0])
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for number, highs in enumerate(series_of_highs, start=1):
         series = bars_of(highs, [0] * len(highs), [0] * len(highs))
         rows += [(number, len(rows) + row[1], *row[2:]) for row in series]
