@@ -232,11 +232,12 @@ def test_daily_bars(tmp_path: Path) -> None:
 @pytest.mark.parametrize("odd", [0, -1])
 def test_one_price_may_lie_farther_off_than_levels_are_counted(odd: int, tmp_path: Path) -> None:
     """Nothing climbs from there, or down to it: by the average climb there were 10^12 cells."""
-    table = walk(300)
+    table = walk(300, symbol=["A"] * 300)
     for name in PRICES:
         prices = table[name].to_pylist()
         prices[odd] = 2.5e11
         table = replaced(table, name, pa.array(prices))
+    table = pa.concat_tables([table, walk(300, symbol=["B"] * 300)])
     rules = replace(TWO_RULES, roll_gap_points=1e12)
     labeled = agree(table, tmp_path, rules, roll_gap_points=1e12)
     outcomes = labeled[f"outcome_{TWO_MODES[0]['name']}"].to_pylist()
