@@ -35,6 +35,7 @@ from labeling import TWO_MODES, TWO_RULES, read, write
 from labeling import label_two as label
 from lengths import long_but
 from scan import Mode, Rules, scan
+from walk import walk as walk_of_trades
 
 START = datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
 ZONE = "America/New_York"
@@ -242,6 +243,25 @@ def test_one_price_may_lie_farther_off_than_levels_are_counted(odd: int, tmp_pat
     labeled = agree(table, tmp_path, rules, roll_gap_points=1e12)
     outcomes = labeled[f"outcome_{TWO_MODES[0]['name']}"].to_pylist()
     assert {"target", "stop"} <= set(outcomes)
+
+
+def test_levels_may_lie_far_below_all_that_is_reached(tmp_path: Path) -> None:
+    """Every bar reaches 10^12 levels beyond the targets of long trades, and the stops of short."""
+    table = replaced(walk(300, width=[6.0] * 300), "high", pa.array([2.5e11] * 300))
+    config: dict[str, Any] = {
+        "modes": [
+            {"name": way, "direction": way, "stop": "width ticks", "target": "2 * width ticks"}
+            for way in ("long", "short")
+        ],
+        "roll_gap_points": 1e12,
+        "details": True,
+    }
+    labeled = label(write(tmp_path / "bars", [table]), tmp_path / "out", **config)
+    expected = walk_of_trades(table, config)
+    names = [name for name in expected.column_names if name in labeled.column_names]
+    assert golden.differences(labeled, expected, names) == []
+    assert set(labeled["outcome_long"].to_pylist()) == {"target", "none"}
+    assert set(labeled["outcome_short"].to_pylist()) == {"stop", "none"}
 
 
 PRICE_TYPES = (pa.int32(), pa.uint64(), pa.float32(), pa.decimal128(18, 4))

@@ -19,8 +19,9 @@
 --
 -- A place is a cell and a bar in one number, the bar in its lowest 32 bits, so that what comes next in a cell is looked
 -- for in one column. Cells are numbered through, series after series, of each from that of the lowest reach to the one
--- above that of the highest, which stands for all levels that nothing reaches. Numbers stay below 2^31, or cells are
--- wider.
+-- above that of the highest, which stands for all levels that nothing reaches. (A level below the lowest counts to the
+-- first cell: every bar reaches it, and nobody uses what is found later.) Cells take 31 bits of a place:
+-- the series share 2^30, and where that is too few cells are wider than a climb.
 create or replace temp table cells as
 with
 reaches as (
