@@ -239,6 +239,9 @@ class Connection:
         """Tell a signal that comes inside a `with` block from an `interrupt`."""
         if self._is_cancelled:
             raise CancelledError
+        # DuckDB forgets an interruption that comes while no statement runs.
+        if self._is_interrupted:
+            raise duckdb.InterruptException("Interrupted!")
         try:
             yield
         except duckdb.InterruptException as error:
@@ -274,7 +277,7 @@ class Connection:
                 self._is_interrupted = False
 
     def interrupt(self) -> None:
-        """End the statement that another thread is running, if it may be ended."""
+        """End the statement that another thread is running, or would run next, if it may be."""
         with self._asking:
             if self._may_interrupt.is_set():
                 self._is_interrupted = True

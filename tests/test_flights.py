@@ -145,9 +145,14 @@ def test_the_critical_line_interrupts_all_and_they_go_on_one_by_one(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
+    # Memory must not fall again with the end of one before the other is at work.
+    at_work = threading.Barrier(2, lambda: setattr(falling_gauge, "share", 0.97), timeout=30)
+
     def press(connection: Connection, _: int) -> None:
-        falling_gauge.share = 0.97
-        run_for_ever(connection)
+        with connection.interruptible():
+            at_work.wait()
+            while True:
+                connection.run("select sum(random()) from range(10_000_000)")
 
     at_middle(monkeypatch, press)
     assert run(bars, tmp_path).chunks_retried == 2
@@ -271,6 +276,16 @@ def test_memory_is_only_given_back_and_no_limit_lowered_while_another_is_at_work
         database.spill()
         assert shares[1] < 1
         assert shares[-1] == 1
+
+
+def test_an_interruption_between_two_statements_ends_the_second(tmp_path: Path) -> None:
+    with Database(MemoryBudget.resolve("300MB"), 2, tmp_path) as database:
+        with database.interruptible():
+            database.run("select 1")
+            database.interrupt()
+            with pytest.raises(duckdb.InterruptException):
+                database.run("select 1")
+        database.run("select 1")
 
 
 def test_whoever_is_cancelled_asks_no_more(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from duck_label.database import Database
 from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MemoryBudget
+from duck_label.memory.manager import MemoryManager
 from duck_label.memory.prediction import PeakPredictor
 from duck_label.queries import LABEL_STEPS
 from duck_label.records.ledger import FOLDER
@@ -124,9 +125,9 @@ def test_work_that_passes_the_critical_line_is_interrupted_and_tried_with_one_th
     def press(database: Database, time: int) -> None:
         threads.extend(database.row("select current_setting('threads')"))
         if time == 1:
-            falling_gauge.share = 0.97
             # As if the step took for ever: only an interruption ends it.
             with database.interruptible():
+                falling_gauge.share = 0.97
                 database.run("select sum(random()) from range(1_000_000_000_000)")
 
     at_step(monkeypatch, "label/11_weights", press)
@@ -138,6 +139,27 @@ def test_work_that_passes_the_critical_line_is_interrupted_and_tried_with_one_th
     assert records(tmp_path, "chunks")[0]["attempts"] == 2
     kinds = [event["kind"] for event in records(tmp_path, "memory_events")]
     assert kinds == ["critical", "recovered", "retry"]
+
+
+def test_whoever_passes_the_line_after_a_step_was_let_begin_is_interrupted(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A step is let begin when it can be interrupted already: there is no moment in between."""
+    at_work: list[bool] = []
+
+    def watch_the_check(database: Database, _: int) -> None:
+        is_critical = MemoryManager.is_critical
+
+        def check(manager: MemoryManager, rss: int | None = None) -> bool:
+            if rss is None:
+                at_work.append(database.is_at_work)
+            return is_critical(manager, rss)
+
+        monkeypatch.setattr(MemoryManager, "is_critical", check)
+
+    at_step(monkeypatch, "label/13_part", watch_the_check)
+    WeightedLabelingEngine(LabelingConfig(run={"threads": 1})).process_files([bars], tmp_path)
+    assert at_work[0]
 
 
 @pytest.mark.parametrize("error", long_but(["critical"], ["critical", "out of memory"]))

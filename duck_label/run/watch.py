@@ -112,12 +112,13 @@ class Watch:
         on_step(connection, chunk, name)
         self.manager.place = (chunk, None)
         self.manager.check_memory_and_cleanup()
-        if self.manager.is_critical():
-            raise MemoryBudgetError(
-                f"{chunk}: {name}: the process holds {format_bytes(self.manager.read_rss())} "
-                f"of {format_bytes(self.manager.limit_bytes)} before the step begins"
-            )
         with self.monitor.stage(chunk, name), connection.interruptible():
+            # Who passes the line from here on is interrupted.
+            if self.manager.is_critical():
+                raise MemoryBudgetError(
+                    f"{chunk}: {name}: the process holds {format_bytes(self.manager.read_rss())} "
+                    f"of {format_bytes(self.manager.limit_bytes)} before the step begins"
+                )
             yield
 
     def attempt(self, what: str, work: Callable[[], Result]) -> tuple[Result, int]:
