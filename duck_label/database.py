@@ -6,8 +6,9 @@ open at all. What one connection does is said in `connection`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +21,9 @@ from duck_label.profile import Profile
 
 # The shares of its memory that DuckDB is asked to do with while it spills.
 _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
+# Between attempts at what takes a little memory, while others may hold all there is, in seconds: a
+# minute and a half in all.
+WAITS = [0.01 * 2**attempt for attempt in range(14)]
 
 
 class Database(Connection):
@@ -86,9 +90,10 @@ class Database(Connection):
     def release(self) -> None:
         """Give freed memory back to the operating system: setting the limit again evicts it.
 
-        From any thread, at any time.
+        That takes a little memory too: where others hold all there is, none is free to be given
+        back. From any thread, at any time.
         """
-        with self._common.gate:
+        with self._common.gate, suppress(duckdb.OutOfMemoryException):
             self._limit_to(1)
 
     def _limit_to(self, share: float) -> None:
@@ -164,7 +169,17 @@ class Database(Connection):
             except duckdb.OutOfMemoryException:
                 pass
             finally:
+                self._lift_limit()
+
+    def _lift_limit(self) -> None:
+        """Set the whole limit again: a statement that began under the lower one may hold all."""
+        for seconds in WAITS:
+            try:
                 self._limit_to(1)
+                return
+            except duckdb.OutOfMemoryException:
+                time.sleep(seconds)
+        self._limit_to(1)
 
     def _is_any_at_work(self) -> bool:
         return any(connection.is_at_work for connection in (self, *self._others))

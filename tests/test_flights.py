@@ -278,6 +278,26 @@ def test_memory_is_only_given_back_and_no_limit_lowered_while_another_is_at_work
         assert shares[-1] == 1
 
 
+def test_the_whole_limit_holds_after_a_spill_though_others_held_all_of_the_lower_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Database(MemoryBudget.resolve("300MB"), 2, tmp_path) as database:
+        limit = database.row("select current_setting('memory_limit')")
+        limit_to = database._limit_to
+        refusals = iter(range(3))
+
+        def limit_once_there_is_memory(share: float) -> None:
+            if share == 1 and next(refusals, None) is not None:
+                assert database.row("select current_setting('memory_limit')") != limit
+                database._settings.execute("select list(r) from range(20_000_000) r(r)")
+            limit_to(share)
+
+        monkeypatch.setattr(database, "_limit_to", limit_once_there_is_memory)
+        database.spill()
+        assert next(refusals, None) is None
+        assert database.row("select current_setting('memory_limit')") == limit
+
+
 def test_an_interruption_between_two_statements_ends_the_second(tmp_path: Path) -> None:
     with Database(MemoryBudget.resolve("300MB"), 2, tmp_path) as database:
         with database.interruptible():

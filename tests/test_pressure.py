@@ -200,8 +200,8 @@ def test_what_does_not_fit_is_done_in_halves(
 def test_tables_are_dropped_once_there_is_memory_to_do_it(
     bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Others in flight may hold all memory just when a chunk drops its tables."""
-    drops = connection.Connection.drop_tables
+    """Others in flight may hold all memory when a chunk drops its tables, and a while longer."""
+    drops, limit_to = connection.Connection.drop_tables, Database._limit_to
     limits: list[tuple[str]] = []
 
     def drop_tables(one: connection.Connection) -> None:
@@ -211,9 +211,15 @@ def test_tables_are_dropped_once_there_is_memory_to_do_it(
         one.run("select list(r) from range(2_000_000) r(r)")  # as much as the drop would take
         drops(one)
 
+    def limit_once_there_is_memory(database: Database, share: float) -> None:
+        if 1 <= len(limits) < 3:
+            database._settings.execute("select list(r) from range(2_000_000) r(r)")
+        limit_to(database, share)
+
     monkeypatch.setattr(connection.Connection, "drop_tables", drop_tables)
+    monkeypatch.setattr(Database, "_limit_to", limit_once_there_is_memory)
     WeightedLabelingEngine(LabelingConfig()).process_files([bars], tmp_path)
-    assert limits[0] != limits[1]
+    assert limits[0] == limits[1] == limits[2] != limits[3]
     assert read(tmp_path).equals(expected)
 
 

@@ -5,6 +5,7 @@ Covers how they are put together. What each does is said in `monitor` and `manag
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ import duckdb
 from duck_label.bars.plan import Chunk
 from duck_label.config import LabelingConfig
 from duck_label.connection import Connection
-from duck_label.database import Database
+from duck_label.database import WAITS, Database
 from duck_label.errors import MemoryBudgetError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MB, SMALLEST_BUDGET, MemoryBudget, MemorySnapshot, format_bytes
@@ -144,14 +145,23 @@ class Watch:
     ) -> MemorySnapshot:
         """After an attempt at a chunk: give memory back, and see what is left."""
         on_step(connection, chunk, OVER)
-        try:
-            connection.drop_tables()
-        except duckdb.OutOfMemoryException:
-            # To drop a table takes a little memory too, and others in flight may hold all there is.
-            self._database.release()
-            connection.drop_tables()
+        self._drop_tables(connection)
         self._database.release()
         return self.settle() if alone else self.monitor.sample()
+
+    def _drop_tables(self, connection: Connection) -> None:
+        """Drop them when there is memory for it, of which a drop takes a little too.
+
+        Others in flight may hold all there is until their statements end or fail.
+        """
+        for seconds in WAITS:
+            try:
+                connection.drop_tables()
+                return
+            except duckdb.OutOfMemoryException:
+                self._database.release()
+                time.sleep(seconds)
+        connection.drop_tables()
 
     def settle(self) -> MemorySnapshot:
         """Where no chunk is in hand: measure fragmentation, and get rid of much of it."""
