@@ -7,15 +7,19 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.bars.asked import share_asked
+from duck_label.database import Database
 from duck_label.memory import budget
 from duck_label.memory.budget import MemoryBudget
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.records.ledger import FOLDER
+from duck_label.run import schedule
 from duck_label.sample import write_sample
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -61,6 +65,54 @@ def test_more_modes_details_and_wider_bars_need_more() -> None:
     assert bytes_per_row(LabelingConfig(details=True), 50) > narrow
     assert bytes_per_row(LabelingConfig(uniqueness=True), 50) > narrow + 6 * 100
     assert bytes_per_row(LabelingConfig(modes=config.modes[:1]), 50) < narrow
+
+
+def test_bars_that_are_not_asked_need_less_and_least_where_they_are_left_out() -> None:
+    events = {"events": {"every_seconds": 100}}
+    config, left_out = LabelingConfig(**events), LabelingConfig(**events, rows="asked")
+    assert bytes_per_row(config, 50, 1) == bytes_per_row(left_out, 50, 1)
+    assert bytes_per_row(left_out, 50, 0.01) < bytes_per_row(config, 50, 0.01)
+    assert bytes_per_row(config, 50, 0.01) < bytes_per_row(config, 50, 0.1)
+    # What a bar is worth is summed over all bars.
+    worth = LabelingConfig(**events, rows="asked", uniqueness=True)
+    assert bytes_per_row(worth, 50, 0.01) > bytes_per_row(left_out, 50, 0.01) + 6 * 100
+
+
+def test_how_many_bars_are_asked_is_told_before_any_is_read(tmp_path: Path) -> None:
+    write_sample(tmp_path / "bars.parquet", days=1)
+    count = f"select count(*), min(timestamp), max(timestamp) from '{tmp_path}/bars.parquet'"
+    bars, first, last = duckdb.execute(count).fetchall()[0]
+    events = "from range(1000) t(n) select timestamp '2024-01-01' + to_seconds(n) as timestamp"
+    duckdb.execute(f"copy ({events}) to '{tmp_path}/events.parquet'")
+    begin, end = (int(moment.timestamp() * 1e6) for moment in (first, last))
+
+    def share(**events: Any) -> float:
+        config = LabelingConfig(**({"events": events} if events else {}))
+        with Database(MemoryBudget.resolve("300MB"), 1, tmp_path) as database:
+            return share_asked(database, config, begin, end, bars)
+
+    assert share() == share(column="is_event") == 1
+    assert share(file=str(tmp_path / "events.parquet")) == 1000 / bars
+    assert share(every_seconds=60) == (last - first).total_seconds() / 60 / bars
+    assert share(every_seconds=0.001) == 1
+
+
+def test_chunks_are_twice_as_large_where_few_bars_are_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sample(tmp_path / "bars.parquet", days=1)
+    monkeypatch.setattr(schedule, "MOST_ROWS", 5_000)
+    monkeypatch.setattr(schedule, "LEAST_IN_FLIGHT", 1_000)
+    monkeypatch.setattr(schedule, "_LITTLE", 5_000 * 500)
+
+    def largest(**config: Any) -> int:
+        engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 1}, **config))
+        planned = engine.plan_files([tmp_path / "bars.parquet"], tmp_path / "out")
+        return max(chunk.rows for chunk in planned.chunks)
+
+    few = {"events": {"every_seconds": 200}, "rows": "asked"}
+    assert largest() == largest(**few, uniqueness=True) == largest(events={"every_seconds": 2})
+    assert largest() <= 5_000 < 9_000 < largest(**few) <= 10_000
 
 
 def run(bars: Path, output: Path, *options: str) -> list[dict[str, Any]]:

@@ -82,6 +82,26 @@ def events_parameters(config: LabelingConfig) -> dict[str, Any]:
     return {"events": exactly([settled(config.events.file)])}
 
 
+def share_asked(
+    database: Database, config: LabelingConfig, first: int, end: int, bars: int
+) -> float:
+    """The part of so many bars from `first` until before `end` (in microseconds) that is asked.
+
+    About, and rather too much, unless one event asks bars of several symbols; 1 where only the bars
+    could tell. Of a file of events the footer is read alone.
+    """
+    if config.events is None or bars == 0:
+        return 1.0
+    if config.events.every_seconds is not None:
+        return min(1.0, (end - first) / 1e6 / float(config.events.every_seconds) / bars)
+    if config.events.file is None:
+        return 1.0
+    (events,) = database.row(
+        "select sum(num_rows) from parquet_file_metadata($events)", events_parameters(config)
+    )
+    return min(1.0, float(events) / bars)
+
+
 def described(database: Database, path: str, key: str) -> dict[str, str]:
     """The columns of a file that a key of the configuration names, with their types.
 

@@ -16,7 +16,7 @@ from duck_label.memory.budget import MB
 # before any work; and what a bar adds.
 _FIXED = 130 * MB
 _ABOVE_BASELINE = 50 * MB
-_BYTES_PER_ROW = 300
+_BYTES_PER_ROW, _BYTES_PER_UNASKED_ROW = 300, 170
 _BYTES_PER_MODE = 55
 _BYTES_PER_DETAILED_MODE = 155
 _BYTES_OF_OVERLAP = 105
@@ -28,18 +28,30 @@ _LEAST_ROWS = 20_000
 _REMEMBERED = 9
 
 
-def bytes_per_row(config: LabelingConfig, row_width: float) -> float:
-    """What a bar of so many bytes (uncompressed) is expected to add to the peak of its chunk."""
+def bytes_per_row(config: LabelingConfig, row_width: float, share_asked: float = 1.0) -> float:
+    """What a bar of so many bytes (uncompressed) is expected to add to the peak of its chunk.
+
+    Where only a share of the bars is asked, the others have no answers to hold; where they are
+    left out, they are not written either.
+    """
     per_mode = _BYTES_PER_DETAILED_MODE if config.details else _BYTES_PER_MODE
-    modes = sum(
-        per_mode
-        + _BYTES_OF_OWN_BARRIERS * any(barrier.name is not None for barrier in mode.barriers)
-        + _BYTES_OF_A_SIDE * (mode.direction == "side")
+    of_bars = sum(
+        _BYTES_OF_OWN_BARRIERS * any(barrier.name is not None for barrier in mode.barriers)
         + _BYTES_OF_A_TRAIL * mode.trailing
         + _BYTES_OF_OVERLAP * config.uniqueness
         for mode in config.modes
     )
-    return _BYTES_PER_ROW + modes + _BYTES_PER_INPUT_BYTE * row_width
+    of_answers = sum(
+        per_mode + _BYTES_OF_A_SIDE * (mode.direction == "side") for mode in config.modes
+    )
+    of_answers += _BYTES_PER_ROW - _BYTES_PER_UNASKED_ROW
+    share_written = share_asked if config.rows == "asked" else 1.0
+    return (
+        _BYTES_PER_UNASKED_ROW
+        + of_bars
+        + share_asked * of_answers
+        + share_written * _BYTES_PER_INPUT_BYTE * row_width
+    )
 
 
 class PeakPredictor:

@@ -10,12 +10,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from duck_label.bars.asked import share_asked
 from duck_label.bars.density import counted
 from duck_label.bars.hours import left_out_days
-from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split
+from duck_label.bars.plan import MOST_ROWS, Chunk, plan, split, whole_days
 from duck_label.bars.source import Source
 from duck_label.errors import MemoryBudgetError, SpillError, WorkerLostError
-from duck_label.memory.budget import MemoryBudget, format_bytes
+from duck_label.memory.budget import MB, MemoryBudget, format_bytes
 from duck_label.memory.manager import MemoryManager
 from duck_label.memory.prediction import PeakPredictor, bytes_per_row
 from duck_label.ranges import without
@@ -34,6 +35,9 @@ _AMPLE = 3
 # Bars are cut for several chunks at a time only where each has so many. Measured: two of that size
 # take a twelfth less time than one of twice the size. Smaller ones were not measured.
 LEAST_IN_FLIGHT = 150_000
+# More bars in flight are no faster, unless they need no more than this: where one bar in a hundred
+# or in ten is asked, twice as many take a twelfth less time, as more of it is planning.
+_LITTLE = 1000 * MB
 # By so much more than fits a chunk, or all in flight, may be.
 _A_LITTLE = 1.2
 # Cuts at round times make some chunks larger than others, by this at most.
@@ -74,8 +78,11 @@ class Schedule:
         self._manager = manager
         self._left = without(opened.wanted, ((record.start, record.end) for record in done))
         self._density = counted(opened.database, source, config, self._left)
+        asked = share_asked(opened.database, config, *whole_days(source.row_groups), source.rows)
+        per_row = bytes_per_row(config, opened.source.row_width, asked)
+        self._best_rows = min(2 * MOST_ROWS, max(MOST_ROWS, int(_LITTLE / per_row)))
         self.predictor = PeakPredictor(
-            bytes_per_row(config, opened.source.row_width),
+            per_row,
             ((record.bars_in_flight or record.bars, record.peak_rss_bytes) for record in done),
             factor,
             budget.baseline,
@@ -103,7 +110,7 @@ class Schedule:
         """
         at_a_time = self._at_a_time
         fitting = self.predictor.rows_within(self._comfortable) // at_a_time
-        rows = min(fitting, max(MOST_ROWS // at_a_time, LEAST_IN_FLIGHT))
+        rows = min(fitting, max(self._best_rows // at_a_time, LEAST_IN_FLIGHT))
         if at_a_time > 1:
             rounds = -(-self.rows_left // (rows * at_a_time))
             rows = min(fitting, int(_UNEVEN * self.rows_left / (rounds * at_a_time)) + 1)

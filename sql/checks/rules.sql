@@ -67,6 +67,7 @@ rows_on_trial as (
         {%- endif %}
         {%- for price in prices %}
         {{ price }},
+        {{ price }}_multiple,
         round({{ price }}_multiple) as {{ price }}_level,
         isfinite({{ price }})
         and {{ is_off_grid(price) }} as {{ price }}_is_off
@@ -107,15 +108,16 @@ rows_on_trial as (
     {%- set rules = rules + [("negative_volume", "volume < 0")] -%}
 {%- endif -%}
 
-{#- With low <= open, close <= high a bound of one price is one of all four, and NaN is above every bound. -#}
+{#- With low <= open, close <= high a bound of one price is one of all four, and NaN is above every bound. To round
+    takes time, and what holds of the prices holds of their levels, as long as a bound leaves room for it. -#}
 {%- macro breaks_none() -%}
     bar_time is not null
-    and low_level > {{ -9007199254740992 if allow_nonpositive_prices else 0 }}
-    and high_level < 9007199254740992
-    and low_level <= open_level
-    and low_level <= close_level
-    and open_level <= high_level
-    and close_level <= high_level
+    and low_multiple >= {{ -9007199254740991 if allow_nonpositive_prices else 1 }}
+    and high_multiple <= 9007199254740991
+    and low <= open
+    and low <= close
+    and open <= high
+    and close <= high
     {%- if not rounds_prices %}
     and not ({{ any_price("?_is_off") }})
     {%- endif %}
