@@ -28,8 +28,8 @@ from duck_label.run.opened import Opened
 SMALLEST_ROWS = 1_000
 # Peaks scatter: who aims at a line is beyond it half the time.
 _AIM = 0.95
-# The part of an automatic chunk that a run begins with, to see what a bar needs; and how many times
-# what is predicted must fit in the budget, for that not to be worth while.
+# The part of an automatic chunk that a piece is of which a run begins with, to see what a bar needs;
+# and how many times what is predicted must fit in the budget, for that not to be worth while.
 _CALIBRATION = 8
 _AMPLE = 3
 # Bars are cut for several chunks at a time only where each has so many. Measured: two of that size
@@ -99,6 +99,7 @@ class Schedule:
         self._flights: dict[Chunk, _Flight] = {}
         # What did not fit beside others.
         self._alone: set[Chunk] = set()
+        self._pieces_ahead = 1
         self._is_calibrated = bool(done) or factor != 1.0 or self._has_ample_memory()
 
     @property
@@ -143,15 +144,20 @@ class Schedule:
         return sorted(chunks, key=lambda chunk: chunk.rows, reverse=largest_first)
 
     def _calibrating(self, chunks: list[Chunk]) -> list[Chunk]:
-        """Begin with a piece of an automatic chunk, where it is not known what a bar needs."""
+        """Begin with pieces of an automatic chunk, where it is not known what a bar needs.
+
+        With as many as chunks will be in flight, and half of them all at most.
+        """
         if self._is_calibrated or self._run.chunk != "auto" or len(chunks) < 2:
             return chunks
         first, *later = chunks
-        piece, *pieces = split(self._density, first, first.rows // _CALIBRATION + 1)
-        if not pieces:
+        pieces = split(self._density, first, first.rows // _CALIBRATION + 1)
+        self._pieces_ahead = max(1, min(self._at_a_time, len(pieces) // 2))
+        ahead, rest = pieces[: self._pieces_ahead], pieces[self._pieces_ahead :]
+        if not rest:
             return chunks
-        remainder = Chunk(pieces[0].start, first.end, sum(chunk.rows for chunk in pieces))
-        return [piece, *later, remainder]
+        remainder = Chunk(rest[0].start, first.end, sum(chunk.rows for chunk in rest))
+        return [*ahead, *later, remainder]
 
     def work(
         self, chunks: Sequence[Chunk], crew: Crew, note: Callable[[str], object]
@@ -194,8 +200,8 @@ class Schedule:
     def _ready(self, queue: deque[Chunk], crew: Crew) -> list[Task]:
         """The chunks to begin now: as many as the crew has room for, and as fit in the budget."""
         ready: list[Chunk] = []
-        # What a bar needs is seen on one chunk before others are begun.
-        room = crew.room if self._is_calibrated else 1
+        # What a bar needs is seen on the pieces that are ahead before others are begun.
+        room = crew.room if self._is_calibrated else min(crew.room, self._pieces_ahead)
         while queue and crew.busy + len(ready) < room:
             chunk = queue.popleft()
             if len(pieces := self._pieces(chunk)) > 1:
