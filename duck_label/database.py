@@ -7,7 +7,8 @@ open at all. What one connection does is said in `connection`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
 # Between attempts at what takes a little memory, while others may hold all there is, in seconds: a
 # minute and a half in all.
 WAITS = [0.01 * 2**attempt for attempt in range(14)]
+# Seconds between two attempts to end a statement: one may just not have begun.
+INSISTENCE = 0.05
 
 
 class Database(Connection):
@@ -74,6 +77,31 @@ class Database(Connection):
         other._connect(self._connection.cursor(), OF_EACH)
         self._others.append(other)
         return other
+
+    @contextmanager
+    def beside(
+        self, query: str, parameters: Mapping[str, Any] | None = None
+    ) -> Iterator[Callable[[], tuple[Any, ...]]]:
+        """Ask for the only row of a query while a `with` block works; yields what waits for it.
+
+        It is asked on another connection and thread; with one thread, once it is waited for.
+        """
+        if self.threads == 1:
+            yield lambda: self.row(query, parameters)
+            return
+        other = self.another()
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                asked = pool.submit(other.row, query, parameters)
+                try:
+                    yield asked.result
+                except BaseException:
+                    while not wait([asked], INSISTENCE).done:
+                        other.cancel()
+                    raise
+        finally:
+            self._others.remove(other)
+            other._connection.close()
 
     def keep(self, table: str) -> None:
         """Have a temporary table last, and be seen by all connections.

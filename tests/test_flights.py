@@ -298,6 +298,28 @@ def test_the_whole_limit_holds_after_a_spill_though_others_held_all_of_the_lower
         assert database.row("select current_setting('memory_limit')") == limit
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_query_is_asked_beside_other_work(threads: int, tmp_path: Path) -> None:
+    with Database(MemoryBudget.resolve("300MB"), threads, tmp_path) as database:
+        database.run("create temp table of_all as select 3 as a")
+        database.keep("of_all")
+        with database.beside("select a + $b from of_all", {"b": 4}) as answer:
+            assert database.row("select 1") == (1,)
+            assert answer() == (7,)
+        database.reconnect()
+        with pytest.raises(duckdb.CatalogException), database.beside("from nothing") as answer:
+            answer()
+
+
+def test_what_is_asked_beside_work_that_fails_is_ended(tmp_path: Path) -> None:
+    """Else a Ctrl-C would wait for it."""
+    endless = "select sum(random()) from range(1_000_000_000_000)"
+    with Database(MemoryBudget.resolve("300MB"), 2, tmp_path) as database:
+        with pytest.raises(KeyboardInterrupt), database.beside(endless):
+            raise KeyboardInterrupt
+        assert database.row("select 1") == (1,)
+
+
 def test_an_interruption_between_two_statements_ends_the_second(tmp_path: Path) -> None:
     with Database(MemoryBudget.resolve("300MB"), 2, tmp_path) as database:
         with database.interruptible():

@@ -75,13 +75,19 @@ def find_bad_bars(
 ) -> BadBars:
     """Check every bar of some files, or of all; duplicates in the whole input, in some ranges.
 
-    Range by range, so that no more is held at once. Needs the temp table `grids`; leaves the temp
-    table `duplicates`.
+    Range by range, so that no more is held at once; where each bar comes after the one before it,
+    by time or by symbol, there are none. Needs the temp table `grids`; leaves the temp table
+    `duplicates`.
     """
-    own = database.rows(render("checks/bad_bars", context), {"files": paths or source.paths})
     files = {"files": source.paths}
     symbol = context["symbol_of"]("source")
-    _find_duplicates(database, source, context, ranges)
+    (symbols,) = database.row("select count(*) from grids")
+    in_order = render("checks/in_order", {**context, "has_symbols": symbols > 1})
+    # The order is seen on one thread, whatever there are.
+    with database.beside(in_order, files) as breaks_of_the_order:
+        own = database.rows(render("checks/bad_bars", context), {"files": paths or source.paths})
+        is_in_order = 1 in breaks_of_the_order()
+    _find_duplicates(database, source, context, [] if is_in_order else ranges)
     counts = Counter({(file, rule): bars for file, rule, bars in own})
     if not counts and database.row("select count(*) from duplicates") == (0,):
         return BadBars({}, 0)
@@ -105,10 +111,7 @@ def _find_duplicates(
     context: Mapping[str, Any],
     ranges: Iterable[tuple[int, int]],
 ) -> None:
-    """Leave the symbols and times that several bars have, in some ranges, in `duplicates`.
-
-    Where each bar comes after the one before it, by time or by symbol, there are none.
-    """
+    """Leave the symbols and times that several bars have, in some ranges, in `duplicates`."""
     files = {"files": source.paths}
     database.run(
         f"create or replace temp table duplicates as select {context['symbol_of']('source')} "
@@ -117,10 +120,6 @@ def _find_duplicates(
         files,
     )
     database.keep("duplicates")
-    (symbols,) = database.row("select count(*) from grids")
-    in_order = render("checks/in_order", {**context, "has_symbols": symbols > 1})
-    if 1 in database.row(in_order, files):
-        return
     duplicates = render("checks/duplicates", context)
     for start, end in ranges:
         values = {

@@ -28,8 +28,8 @@ from duck_label.run.opened import Opened
 SMALLEST_ROWS = 1_000
 # Peaks scatter: who aims at a line is beyond it half the time.
 _AIM = 0.95
-# The part of an automatic chunk that a piece is of which a run begins with, to see what a bar needs;
-# and how many times what is predicted must fit in the budget, for that not to be worth while.
+# A run begins with pieces of an automatic chunk, so many times smaller, to see what a bar needs,
+# unless so many times what is predicted fits in the budget.
 _CALIBRATION = 8
 _AMPLE = 3
 # Bars are cut for several chunks at a time only where each has so many. Measured: two of that size

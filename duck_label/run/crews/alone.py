@@ -14,7 +14,7 @@ from typing import Protocol
 
 from duck_label.bars.plan import Chunk
 from duck_label.connection import Connection
-from duck_label.database import Database
+from duck_label.database import INSISTENCE, Database
 from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.chunk import ChunkRecord
@@ -24,8 +24,6 @@ from duck_label.run.watch import Watch
 # After so many chunks that were labeled beside others, no new one begins until all have landed:
 # fragmentation can be measured only when none is in hand.
 _LANDINGS = 16
-# Seconds between two attempts to end a statement: one may just not have begun.
-_INSISTENCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ class Alone:
         while self._flights:
             for flight, connection in [*self._flights.items()]:
                 connection.cancel()
-                flight.join(_INSISTENCE)
+                flight.join(INSISTENCE)
                 if not flight.is_alive():
                     del self._flights[flight]
 
