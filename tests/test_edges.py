@@ -2,11 +2,13 @@
 """The odd ends of bar data: all of them label as the scan does, or are one clear message."""
 
 import gzip
+import math
 import re
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,22 @@ import pytest
 from click.testing import CliRunner
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import golden
 from duck_label import LabelingConfig, WeightedLabelingEngine
+from duck_label.bars.source import open_source
 from duck_label.cli import main
+from duck_label.database import Database
 from duck_label.errors import BadBarsError, ConfigError, InputError
 from duck_label.look.explain import explain
 from duck_label.look.inspect import Output
 from duck_label.look.stats import statistics
+from duck_label.memory.budget import MemoryBudget
 from duck_label.records.ledger import FOLDER
 from duck_label.storage.names import exactly
+from duck_label.validation.trial import Trial
 from labeling import TWO_MODES, TWO_RULES, read, write
 from labeling import label_two as label
 from lengths import long_but
@@ -415,6 +423,57 @@ def test_every_rule_stops_a_run_or_sets_bars_aside(rule: str, tmp_path: Path) ->
     assert golden.differences(read(tmp_path / "out"), scan(good, TWO_RULES)) == []
     with pytest.raises(BadBarsError):
         label(bars, tmp_path / "out", details=True)
+
+
+# Of a grid of quarters: on it, nearly, half off it, at its bounds, and no number.
+ODD_PRICES = [
+    *(0.25, 0.5, 5000.0, 5000.25, 5000.25 * (1 + 2**-52), 5000.0 + 1e-7, 5000.1, 0.1, 0.15),
+    *(-0.0, -0.1, -0.25, -5000.0, 2.0**51 - 0.25, 2.0**51, 2.0**52, -(2.0**51) + 0.25, -(2.0**51)),
+    *(float("inf"), float("-inf"), float("nan"), None),
+]
+
+
+def is_good(prices: dict[str, float | None], *, positive: bool) -> bool:
+    """The rules of the contract for one bar's prices, on a grid of quarters."""
+    levels = {}
+    for name, price in prices.items():
+        if price is None or not math.isfinite(price):
+            return False
+        multiple = price * 4
+        levels[name] = round(multiple)
+        off = abs(multiple - levels[name])
+        is_off = off > 1e-6 and off > abs(multiple) * 4.5e-16
+        if is_off or abs(levels[name]) >= 2**53 or (positive and levels[name] <= 0):
+            return False
+    low, high = levels["low"], levels["high"]
+    return all(low <= level <= high for level in levels.values())
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    rows=st.lists(
+        st.fixed_dictionaries({name: st.sampled_from(ODD_PRICES) for name in PRICES}), max_size=20
+    ),
+    positive=st.booleans(),
+)
+def test_a_bar_is_bad_if_a_rule_says_so(
+    rows: list[dict[str, float | None]], positive: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Good bars are told from others by less than all rules. Each bar has a file of its own."""
+    folder, schema = tmp_path_factory.mktemp("odd"), walk(1).schema
+    prices = [(price,) * 4 for price in ODD_PRICES] + [*product((5000.0, 5000.25), repeat=4)]
+    rows = [dict(zip(PRICES, four, strict=True)) for four in prices] + rows
+    times = [{"timestamp": START + timedelta(seconds=n)} for n in range(len(rows))]
+    tables = [
+        pa.Table.from_pylist([row | time], schema) for row, time in zip(rows, times, strict=True)
+    ]
+    config = LabelingConfig(allow_nonpositive_prices=not positive)
+    with Database(MemoryBudget.resolve("300MB"), 2, folder) as database:
+        source = open_source(database, [str(write(folder / "bars", tables))], config)
+        bad = Trial(database, source, is_nameless=False).bad_bars(config)
+    files = {Path(file).name for file, _ in bad.counts}
+    expected = [number for number, row in enumerate(rows) if not is_good(row, positive=positive)]
+    assert files == {f"bars_{number:03d}.parquet" for number in expected}
 
 
 def test_the_increment_that_would_fit_is_named(tmp_path: Path) -> None:
