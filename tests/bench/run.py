@@ -192,6 +192,8 @@ def contenders(folder: Path, rows: int, large: int, real: Path) -> Iterator[Cont
         yield ours("calm", bars, f"duck-label, one bar in {share} asked", *asked)
     yield ours("calm", bars, "duck-label, 4 h", "--timeout-seconds", "14400")
     yield ours("calm", bars, "duck-label, 24 modes", *many_modes(24))
+    yield ours("calm", bars, "duck-label, details", "--details")
+    yield ours("calm", bars, "duck-label, uniqueness", "--uniqueness")
     for data, file in REAL.items():
         path = real / f"{file}.parquet"
         if path.exists():
@@ -212,15 +214,19 @@ FLOOR = "floor: copy with 12 columns"
 
 @dataclass(frozen=True)
 class Peer:
-    """Another labeler, in a Python of its own; `rows` where all bars would take it days."""
+    """Another labeler, in a Python of its own; `rows` where all bars would take it days.
+
+    `kinds` are those of the trades that it labels besides those of fixed distances.
+    """
 
     name: str
     module: str
     rows: int | None = None
+    kinds: tuple[str, ...] = ()
 
 
 PEERS = (
-    Peer("ml4t-engineer", "ml4t.engineer"),
+    Peer("ml4t-engineer", "ml4t.engineer", kinds=("atr", "trailing")),
     Peer("mlfinpy", "mlfinpy.labeling", 5_000),
     Peer("triple-barrier", "triple_barrier", 1_000),
 )
@@ -240,6 +246,8 @@ def peers(data: str, bars: Path) -> Iterator[Contender]:
             name = f"{peer.name}, labels only" + (f", first {rows[0]} bars" if rows else "")
             command = (*run, "{output}/labels.parquet", *rows)
             yield Contender(data, name, command, bars, peer.rows)
+            for kind in peer.kinds:
+                yield Contender(data, f"{name}, {kind}", (*command, kind), bars)
             break
 
 
