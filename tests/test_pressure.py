@@ -27,8 +27,10 @@ from duck_label.memory.manager import MemoryManager
 from duck_label.memory.prediction import PeakPredictor
 from duck_label.queries import LABEL_STEPS
 from duck_label.records.ledger import FOLDER
-from duck_label.run import schedule, watch
+from duck_label.run import labeling, schedule, watch
+from duck_label.run.sense import doubts
 from duck_label.sample import write_sample
+from duck_label.storage.names import exactly
 from labeling import label, read, write
 from lengths import long_but
 
@@ -282,6 +284,29 @@ def test_what_duckdb_holds_is_told_as_it_is_by_now(tmp_path: Path) -> None:
         assert buffers + spill > 50_000_000
         database.drop_tables()
         assert database.buffers_and_spill() == (0, 0)
+
+
+def test_the_sums_of_many_part_files_take_little_memory(tmp_path: Path) -> None:
+    """Chunks are small where memory is short, and part files many."""
+    write_sample(tmp_path / "bars.parquet", days=1)
+    label(tmp_path / "bars.parquet", tmp_path / "out")
+    (part,) = (tmp_path / "out").glob("*.parquet")
+    with Database(MemoryBudget.resolve("256MB"), 2, tmp_path) as database:
+        database.run("set memory_limit = '60MB'; set max_temp_directory_size = '0B'")
+        assert doubts(database, LabelingConfig(), exactly([str(part)] * 600)) == []
+
+
+def test_memory_that_fails_after_the_last_chunk_is_told_as_all_else(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(database: Database, *_: object) -> None:
+        database.run("set memory_limit = '1MB'")
+        database.run("select list(r) from range(2_000_000) r(r)")
+
+    monkeypatch.setattr(labeling, "doubts", fail)
+    with pytest.raises(MemoryBudgetError, match=r"summing up: does not fit .* --memory-limit"):
+        WeightedLabelingEngine(LabelingConfig()).process_files([bars], tmp_path)
+    assert len(list(tmp_path.glob("*.parquet"))) == 1
 
 
 def test_queries_are_parsed_once_for_all_and_few_are_kept(

@@ -67,6 +67,8 @@ class Labeling:
                     self._label(bars, watch, members, reporter)
                 is_complete = True
                 self._note_changed_files()
+            except duckdb.Error as error:
+                raise explain(error, "summing up", self.opened.database) from error
             except DuckLabelError as error:
                 if (of_changed_files := self._of_changed_files(error)) is None:
                     raise

@@ -5,7 +5,8 @@
 -- Parameters: $files
 --
 -- See `label/12_tally`. Gains and losses are null where a run did not ask for exits. Sums are as wide as they come: a
--- year of nanoseconds, a million times, fits.
+-- year of nanoseconds, a million times, fits. The rows are sorted because those of each file are else kept apart, on
+-- several threads, until all are there: 145 MB for 600 files (DuckDB 2.0.1).
 create or replace temp table tallies as
 with
 documents as (
@@ -77,4 +78,5 @@ select
     {%- for name in sums %}
     tallied_modes.sums['{{ name }}'] as {{ name | identifier }}{{ "," if not loop.last }}
     {%- endfor %}
-from tallied_modes;
+from tallied_modes
+order by tallied_modes.file_name;
