@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -89,6 +88,8 @@ class Database(Connection):
         if self.threads == 1:
             yield lambda: self.row(query, parameters)
             return
+        from concurrent.futures import ThreadPoolExecutor, wait  # only who checks bars needs it
+
         other = self.another()
         try:
             with ThreadPoolExecutor(1) as pool:

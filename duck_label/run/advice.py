@@ -68,7 +68,7 @@ def _advice(run: RunSummary) -> Iterator[str]:
     if chunks >= _ENOUGH_CHUNKS and run.seconds / chunks < _SHORT_SECONDS:
         yield (
             f"{chunks} chunks of {run.seconds / chunks:.2f} s: margins and files cost more than "
-            "labels. Pass --chunk auto"
+            "labels. Pass --chunk auto, or a larger --memory-limit where it is auto"
         )
 
 
