@@ -6,10 +6,12 @@ open at all. What one connection does is said in `connection`.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self
 
@@ -88,19 +90,31 @@ class Database(Connection):
         if self.threads == 1:
             yield lambda: self.row(query, parameters)
             return
-        from concurrent.futures import ThreadPoolExecutor, wait  # only who checks bars needs it
-
         other = self.another()
+        said: SimpleQueue[tuple[Any, ...] | Exception] = SimpleQueue()
+
+        def ask() -> None:
+            try:
+                said.put(other.row(query, parameters))
+            except Exception as error:
+                said.put(error)
+
+        def answer() -> tuple[Any, ...]:
+            if isinstance(row := said.get(), Exception):
+                raise row
+            return row
+
+        asked = threading.Thread(target=ask)
+        asked.start()
         try:
-            with ThreadPoolExecutor(1) as pool:
-                asked = pool.submit(other.row, query, parameters)
-                try:
-                    yield asked.result
-                except BaseException:
-                    while not wait([asked], INSISTENCE).done:
-                        other.cancel()
-                    raise
+            yield answer
+        except BaseException:
+            while asked.is_alive():
+                other.cancel()
+                asked.join(INSISTENCE)
+            raise
         finally:
+            asked.join()
             self._others.remove(other)
             other._connection.close()
 
