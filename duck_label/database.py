@@ -82,39 +82,40 @@ class Database(Connection):
     @contextmanager
     def beside(
         self, query: str, parameters: Mapping[str, Any] | None = None
-    ) -> Iterator[Callable[[], tuple[Any, ...]]]:
-        """Ask for the only row of a query while a `with` block works; yields what waits for it.
+    ) -> Iterator[Callable[[], list[tuple[Any, ...]]]]:
+        """Ask for the rows of a query while a `with` block works; yields what waits for them.
 
-        It is asked on another connection and thread; with one thread, once it is waited for.
+        It is asked on another connection and thread, so that a signal ends it at once: DuckDB looks
+        for one between its tasks, which may take seconds each. With one thread for all it is asked
+        once it is waited for.
         """
-        if self.threads == 1:
-            yield lambda: self.row(query, parameters)
-            return
         other = self.another()
-        said: SimpleQueue[tuple[Any, ...] | Exception] = SimpleQueue()
+        said: SimpleQueue[list[tuple[Any, ...]] | Exception] = SimpleQueue()
 
         def ask() -> None:
             try:
-                said.put(other.row(query, parameters))
+                with other.interruptible():
+                    said.put(other.rows(query, parameters))
             except Exception as error:
                 said.put(error)
 
-        def answer() -> tuple[Any, ...]:
-            if isinstance(row := said.get(), Exception):
-                raise row
-            return row
-
         asked = threading.Thread(target=ask)
-        asked.start()
+
+        def answer() -> list[tuple[Any, ...]]:
+            if not asked.ident:
+                asked.start()
+            if isinstance(rows := said.get(), Exception):
+                raise rows
+            return rows
+
+        if self.threads > 1:
+            asked.start()
         try:
             yield answer
-        except BaseException:
+        finally:
             while asked.is_alive():
                 other.cancel()
                 asked.join(INSISTENCE)
-            raise
-        finally:
-            asked.join()
             self._others.remove(other)
             other._connection.close()
 

@@ -305,10 +305,20 @@ def test_a_query_is_asked_beside_other_work(threads: int, tmp_path: Path) -> Non
         database.keep("of_all")
         with database.beside("select a + $b from of_all", {"b": 4}) as answer:
             assert database.row("select 1") == (1,)
-            assert answer() == (7,)
+            assert answer() == [(7,)]
         database.reconnect()
         with pytest.raises(duckdb.CatalogException), database.beside("from nothing") as answer:
             answer()
+
+
+def test_what_is_asked_beside_other_work_may_be_interrupted(tmp_path: Path) -> None:
+    with Database(MemoryBudget.resolve("300MB"), 2, tmp_path) as database:
+        with database.beside("select sum(random()) from range(1_000_000_000_000)") as answer:
+            interruption = threading.Timer(0.3, database.interrupt_all)
+            interruption.start()
+            with pytest.raises(duckdb.InterruptException):
+                answer()
+        assert database.row("select 1") == (1,)
 
 
 def test_what_is_asked_beside_work_that_fails_is_ended(tmp_path: Path) -> None:

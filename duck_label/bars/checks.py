@@ -76,17 +76,21 @@ def find_bad_bars(
     """Check every bar of some files, or of all; duplicates in the whole input, in some ranges.
 
     Range by range, so that no more is held at once; where each bar comes after the one before it,
-    by time or by symbol, there are none. Needs the temp table `grids`; leaves the temp table
-    `duplicates`.
+    by time or by symbol, there are none. Needs the table `grids`, which is kept; leaves the
+    table `duplicates`.
     """
     files = {"files": source.paths}
     symbol = context["symbol_of"]("source")
     (symbols,) = database.row("select count(*) from grids")
     in_order = render("checks/in_order", {**context, "has_symbols": symbols > 1})
+    bad_bars = render("checks/bad_bars", context)
     # The order is seen on one thread, whatever there are.
-    with database.beside(in_order, files) as breaks_of_the_order:
-        own = database.rows(render("checks/bad_bars", context), {"files": paths or source.paths})
-        is_in_order = 1 in breaks_of_the_order()
+    with (
+        database.beside(in_order, files) as breaks_of_the_order,
+        database.beside(bad_bars, {"files": paths or source.paths}) as broken_rules,
+    ):
+        own = broken_rules()
+        is_in_order = any(1 in breaks for breaks in breaks_of_the_order())
     _find_duplicates(database, source, context, [] if is_in_order else ranges)
     counts = Counter({(file, rule): bars for file, rule, bars in own})
     if not counts and database.row("select count(*) from duplicates") == (0,):

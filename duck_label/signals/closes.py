@@ -116,6 +116,7 @@ def admit(
     raw = source.context(config)
     values = {**parameters(config, source.bars), "files": source.paths}
     database.run(render("input/grids", raw), values)
+    database.keep("grids")
     mixed = mixture(database, everything, config, raw)
     refuse_mixture(mixed)
     if mixed is not None:

@@ -40,6 +40,7 @@ class Trial:
         self.context = source.context(config)
         values = {**parameters(config, source.bars), "files": source.paths}
         database.run(render("input/grids", self.context), values)
+        database.keep("grids")
         ranges = [(piece.start, piece.end) for piece in pieces(source.row_groups)]
         return checks.find_bad_bars(database, source, self.context, ranges)
 
