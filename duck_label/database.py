@@ -23,9 +23,8 @@ from duck_label.profile import Profile
 
 # The shares of its memory that DuckDB is asked to do with while it spills.
 _SHARES = (1 / 2, 1 / 4, 1 / 8, 1 / 16)
-# Between attempts at what takes a little memory, while others may hold all there is, in seconds: a
-# minute and a half in all.
-WAITS = [0.01 * 2**attempt for attempt in range(14)]
+# Seconds between attempts at what takes a little memory: a minute and a half in all.
+_WAITS = [0.01 * 2**attempt for attempt in range(13)]
 # Seconds between two attempts to end a statement: one may just not have begun.
 INSISTENCE = 0.05
 
@@ -213,17 +212,8 @@ class Database(Connection):
             except duckdb.OutOfMemoryException:
                 pass
             finally:
-                self._lift_limit()
-
-    def _lift_limit(self) -> None:
-        """Set the whole limit again: a statement that began under the lower one may hold all."""
-        for seconds in WAITS:
-            try:
-                self._limit_to(1)
-                return
-            except duckdb.OutOfMemoryException:
-                time.sleep(seconds)
-        self._limit_to(1)
+                # A statement that began under the lower limit may hold all of it.
+                patiently(lambda: self._limit_to(1))
 
     def _is_any_at_work(self) -> bool:
         return any(connection.is_at_work for connection in (self, *self._others))
@@ -251,6 +241,20 @@ class Database(Connection):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def patiently(work: Callable[[], None]) -> None:
+    """Do what takes a little memory once there is any.
+
+    Others may hold all there is, until their statements end or fail.
+    """
+    for seconds in _WAITS:
+        try:
+            work()
+            return
+        except duckdb.OutOfMemoryException:
+            time.sleep(seconds)
+    work()
 
 
 def _quoted(path: Path) -> str:

@@ -25,7 +25,7 @@ from duck_label.database import Database
 from duck_label.memory.budget import MemoryBudget
 from duck_label.memory.prediction import PeakPredictor
 from duck_label.queries import LABEL_STEPS
-from duck_label.run import schedule, watch
+from duck_label.run import labeling, schedule, watch
 from duck_label.run.crews import alone
 from duck_label.run.results import RunSummary
 from labeling import TWO_MODES, label, read, write
@@ -233,6 +233,21 @@ def test_an_automatic_chunk_is_the_share_of_one_in_flight(
     assert sum(chunk.rows for chunk in plan.chunks) == 7500
 
 
+def test_where_it_is_not_known_what_a_bar_needs_each_in_flight_begins_with_a_piece(
+    bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing else begins before one of these pieces has told it."""
+    monkeypatch.setattr(schedule, "LEAST_IN_FLIGHT", 1000)
+    monkeypatch.setattr(schedule.Schedule, "_has_ample_memory", lambda _: False)
+    run(bars, tmp_path, chunk="auto", threads=2)
+    assert read(tmp_path).equals(expected)
+    first, *_ = done = records(tmp_path, "chunks")
+    largest = max(record["bars"] for record in done)
+    pieces = sorted(record["bars"] for record in done)[:2]
+    assert first["bars_in_flight"] == sum(pieces)
+    assert max(pieces) < largest / 6
+
+
 def test_those_in_flight_divide_the_budget(
     bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -309,6 +324,22 @@ def test_a_query_is_asked_beside_other_work(threads: int, tmp_path: Path) -> Non
         database.reconnect()
         with pytest.raises(duckdb.CatalogException), database.beside("from nothing") as answer:
             answer()
+
+
+def test_labels_are_not_looked_at_while_others_in_flight_hold_all_memory(
+    bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What they can teach is told after the first chunk, or else at the end."""
+    calls = iter(range(3))
+
+    def doubts(*_: object) -> list[str]:
+        if next(calls) == 0:
+            raise duckdb.OutOfMemoryException
+        return ["they are odd"]
+
+    monkeypatch.setattr(labeling, "doubts", doubts)
+    assert run(bars, tmp_path).warnings == ["they are odd"]
+    assert read(tmp_path).equals(expected)
 
 
 def test_what_is_asked_beside_other_work_may_be_interrupted(tmp_path: Path) -> None:

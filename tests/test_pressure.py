@@ -304,7 +304,7 @@ def test_memory_that_fails_after_the_last_chunk_is_told_as_all_else(
         database.run("select list(r) from range(2_000_000) r(r)")
 
     monkeypatch.setattr(labeling, "doubts", fail)
-    with pytest.raises(MemoryBudgetError, match=r"summing up: does not fit .* --memory-limit"):
+    with pytest.raises(MemoryBudgetError, match=r"labeling: does not fit .* --memory-limit"):
         WeightedLabelingEngine(LabelingConfig()).process_files([bars], tmp_path)
     assert len(list(tmp_path.glob("*.parquet"))) == 1
 

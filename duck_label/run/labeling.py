@@ -7,6 +7,7 @@ labels it that of `crews`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,7 +69,7 @@ class Labeling:
                 is_complete = True
                 self._note_changed_files()
             except duckdb.Error as error:
-                raise explain(error, "summing up", self.opened.database) from error
+                raise explain(error, "labeling", self.opened.database) from error
             except DuckLabelError as error:
                 if (of_changed_files := self._of_changed_files(error)) is None:
                     raise
@@ -188,7 +189,9 @@ class Labeling:
                 labeled.append(record)
                 # The first chunk is enough to see that a long run is for nothing.
                 if left and len(labeled) == 1:
-                    self._doubt(labeled)
+                    # Where those in flight hold all memory, the end is early enough.
+                    with suppress(duckdb.OutOfMemoryException):
+                        self._doubt(labeled)
             self.summary.warnings += self._doubt(labeled)
             self._note_lone_events(bars)
         finally:

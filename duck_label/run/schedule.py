@@ -79,8 +79,7 @@ class Schedule:
         self._left = without(opened.wanted, ((record.start, record.end) for record in done))
         self._density = counted(opened.database, source, config, self._left)
         days = whole_days(source.row_groups)
-        # Where nothing is left to do, no file of events is looked at.
-        asked = share_asked(opened.database, config, *days, source.rows) if self._left else 1.0
+        asked = share_asked(opened.database, config, *days, source.rows)
         per_row = bytes_per_row(config, opened.source.row_width, asked)
         self._best_rows = min(2 * MOST_ROWS, max(MOST_ROWS, int(_LITTLE / per_row)))
         self.predictor = PeakPredictor(

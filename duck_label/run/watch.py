@@ -5,7 +5,6 @@ Covers how they are put together. What each does is said in `monitor` and `manag
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import duckdb
 from duck_label.bars.plan import Chunk
 from duck_label.config import LabelingConfig
 from duck_label.connection import Connection
-from duck_label.database import WAITS, Database
+from duck_label.database import Database, patiently
 from duck_label.errors import MemoryBudgetError
 from duck_label.memory import budget as memory
 from duck_label.memory.budget import MB, SMALLEST_BUDGET, MemoryBudget, MemorySnapshot, format_bytes
@@ -145,23 +144,18 @@ class Watch:
     ) -> MemorySnapshot:
         """After an attempt at a chunk: give memory back, and see what is left."""
         on_step(connection, chunk, OVER)
-        self._drop_tables(connection)
-        self._database.release()
-        return self.settle() if alone else self.monitor.sample()
 
-    def _drop_tables(self, connection: Connection) -> None:
-        """Drop them when there is memory for it, of which a drop takes a little too.
-
-        Others in flight may hold all there is until their statements end or fail.
-        """
-        for seconds in WAITS:
+        def drop_tables() -> None:
             try:
                 connection.drop_tables()
-                return
             except duckdb.OutOfMemoryException:
                 self._database.release()
-                time.sleep(seconds)
-        connection.drop_tables()
+                raise
+
+        # Others in flight may hold all memory just now, and to drop a table takes a little too.
+        patiently(drop_tables)
+        self._database.release()
+        return self.settle() if alone else self.monitor.sample()
 
     def settle(self) -> MemorySnapshot:
         """Where no chunk is in hand: measure fragmentation, and get rid of much of it."""
