@@ -248,6 +248,16 @@ def test_where_it_is_not_known_what_a_bar_needs_each_in_flight_begins_with_a_pie
     assert max(pieces) < largest / 6
 
 
+def test_of_chunks_of_a_given_size_one_begins_where_it_is_not_known_what_a_bar_needs(
+    bars: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(schedule.Schedule, "_has_ample_memory", lambda _: False)
+    assert run(bars, tmp_path, chunk="1500", threads=2).chunks_in_flight == 2
+    first, *later = records(tmp_path, "chunks")
+    assert first["bars_in_flight"] == first["bars"]
+    assert later[0]["bars_in_flight"] > later[0]["bars"]
+
+
 def test_those_in_flight_divide_the_budget(
     bars: Path, expected: pa.Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
