@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from duck_label.connection import Connection
 from golden import differences
 from labeling import label, write
 from lengths import long_but
@@ -92,3 +93,37 @@ def test_labels_do_not_depend_on_the_order_of_the_bars(
     expected = scan(bars, RULES)
     assert len(set(expected["outcome_up"].to_pylist())) >= 4
     assert differences(labeled, expected, expected.column_names) == []
+
+
+@pytest.mark.parametrize(
+    ("symbols", "order", "as_they_come", "sorted_first"),
+    [("A", ORDERS[1], 2, 0), ("A", backwards, 1, 2), ("BA", ORDERS[0], 0, 2)],
+)
+def test_only_bars_that_are_not_in_order_are_sorted_to_be_numbered(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    symbols: str,
+    order: Callable[[pa.Table], list[pa.Table]],
+    as_they_come: int,
+    sorted_first: int,
+) -> None:
+    """Of one symbol they are numbered as they come, until a chunk is found not to be in order."""
+    executed: list[str] = []
+    run = Connection.run
+
+    def remember(self: Connection, query: str, *values: Any) -> None:
+        if "temp table bars as" in query:
+            executed.append(query)
+        run(self, query, *values)
+
+    monkeypatch.setattr(Connection, "run", remember)
+    bars = pa.concat_tables(walk(symbol, seed) for seed, symbol in enumerate(symbols, 1))
+    label(
+        write(tmp_path / "bars", order(bars), row_group_size=64),
+        tmp_path / "labels",
+        tick_size=1,
+        timeout_seconds=60,
+        run={"chunk": "1d", "threads": 1},
+    )
+    sorts = ["order by series, clock" in query for query in executed]
+    assert (sorts.count(False), sorts.count(True)) == (as_they_come, sorted_first)

@@ -190,7 +190,7 @@ def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
         columns |= dict.fromkeys(("open", "high", "low", "close"), "DOUBLE")
         return render(query, views.context(folder("/labels", "_duck_label"), renamed, columns))
     names = context(config, bars, ["timestamp"], has_quarantine=False)
-    return render(query, {**names, **NAMES})
+    return render(query, {**names, **NAMES, "as_they_come": not config.asks_some})
 
 
 def test_every_file_is_linted() -> None:

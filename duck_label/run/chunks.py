@@ -55,9 +55,13 @@ class ChunkLabeler:
         self._watch = watch
         self._seconds: dict[str, float] = {}
         self._lone_events = 0
-        self._steps = {
-            step: render(step, bars.context) for step in label_steps(bars.context["trades"])
-        }
+        # Bars of one symbol need not be told apart, and those that come in order, as most do, need
+        # no sort to be numbered.
+        (symbols,) = connection.row("select count(*) from spans")
+        self._may_come_in_order = symbols == 1
+        names = {**bars.context, "has_one_symbol": symbols == 1}
+        self._steps = {step: render(step, names) for step in label_steps(names["trades"])}
+        self._as_they_come = render(_NUMBER_BARS, {**names, "as_they_come": True})
         self._asked = AskedDigests(connection, bars.source, config, bars.context)
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
@@ -138,9 +142,11 @@ class ChunkLabeler:
         for step in self._steps:
             if step in (_COUNT, _FIND_MARGINS):
                 continue
-            self._run(step, chunk, values)
             if step == _NUMBER_BARS:
+                self._number_bars(chunk, values)
                 self._lone_events = self._count_lone_events(values, has_bars=True)
+                continue
+            self._run(step, chunk, values)
         if self._bars.context["leaves_out"]:
             (rows,) = self._connection.row("select coalesce(sum(asked), 0)::bigint from tally")
         return replace(self._check(part, chunk, rows, reach), bars=bars)
@@ -187,11 +193,26 @@ class ChunkLabeler:
         (lone,) = self._connection.row(query, values)
         return int(lone)
 
-    def _run(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
+    def _number_bars(self, chunk: Chunk, values: Mapping[str, Any]) -> None:
+        """Number the bars as they come, and where these are not in order, sort them first."""
+        if self._may_come_in_order:
+            self._run(_NUMBER_BARS, chunk, values, self._as_they_come)
+            # Numbers and neighbours are of one order: it is that of time if each is followed by a
+            # later one. What one file has out of order, the others are likely to have too.
+            (early,) = self._connection.row("select count(*) from bars where entry_clock <= clock")
+            self._may_come_in_order = early == 0
+        if not self._may_come_in_order:
+            self._run(_NUMBER_BARS, chunk, values)
+
+    def _run(
+        self, step: str, chunk: Chunk, values: Mapping[str, Any], query: str | None = None
+    ) -> None:
+        """Run a step, or another query in its place."""
+        query = query or self._steps[step]
         began = time.perf_counter()
         try:
             with self._watch.step(self._connection, chunk.name, step):
-                self._connection.run(self._steps[step], values, (chunk.name, step))
+                self._connection.run(query, values, (chunk.name, step))
         except duckdb.Error as error:
             raise explain(error, f"{chunk.name}: {step}", self._connection) from error
         finally:

@@ -8,15 +8,18 @@
 --
 -- Prices are whole numbers of price increments, times are whole clock units (micro- or nanoseconds since 1970),
 -- so that every comparison from here on is exact. `horizon_N` is the first clock that is no longer on the path.
--- `is_wanted` is a bar of the chunk, `is_event` one at which an event of a file stands, `is_asked` one of those that a
--- trade is asked for, and `is_late` one whose entry bar stands too late, in another session or in none. Sessions never
--- overlap: one is known by when it closes.
+-- `is_wanted` is a bar of the chunk, `is_event` one at which an event of a file stands, inside of a session or not,
+-- `is_asked` one of those that a trade is asked for, and `is_late` one whose entry bar stands too late, in another
+-- session or in none. Sessions never overlap: one is known by when it closes.
 {%- from "label/asked.sql" import events_of_the_chunk, sessions_of_the_series %}
 {%- from "label/volatility.sql" import totals_and_volatility %}
 {%- set volatilities = trades.volatilities %}
 {%- set horizons_in_bars = trades.horizons | selectattr("in_bars") | list %}
 {%- set is_told = asking is not none and asking.every_seconds is none %}
 {%- set has_own_side = trades.has_sides and side is not none %}
+{%- set side_of_the_event = trades.has_sides and not has_own_side and events %}
+{#- Whether bars come in order is seen only afterwards, by who had them numbered as they come. -#}
+{%- set sorts = has_session or not as_they_come %}
 create or replace temp table bars as
 with
 bars_on_the_grid as (
@@ -32,9 +35,6 @@ bars_on_the_grid as (
         {%- if has_own_side %}
         {{ sign_of("source." ~ side) }} as side,
         {%- endif %}
-        {%- if events and events.has_symbol %}
-        series.symbol::varchar as symbol,
-        {%- endif %}
         {%- if is_told and not events %}
         {{ sign_of("source." ~ asking.column | identifier) }} <> 0 as is_event,
         {%- endif %}
@@ -46,60 +46,43 @@ bars_on_the_grid as (
         {%- endfor %}
         series.roll_gap
     from {{ source }} as source
+    {%- if sorts %}
     inner join series on {{ symbol_of("source") }} = series.symbol
+    {%- else %}
+    cross join series
+    {%- endif %}
     where
         {{ time("source") }} >= {{ moment("read_from") }}
         and {{ time("source") }} <= {{ moment("read_to") }}{{- within("source", "read_from", "read_to") }}
+        {%- if sorts %}
         and {{ time("source") }} >= series.read_from
         and {{ time("source") }} <= series.read_to
+        {%- endif %}
 ),
-{%- if events %}
-
-{%- set range = ("read_from", "read_to") if weighs_overlap else ("chunk_from", "chunk_until") %}
-
-{{ events_of_the_chunk(events, event_clock, event_side, range[0], range[1]) }},
-{%- endif %}
 {%- if has_session %}
 
 {{ sessions_of_the_series(clock, moment) }},
-{%- endif %}
-{%- if events or has_session %}
 
-bars_with_what_asks_for_them as (
+bars_with_their_session as (
     select
-        bars.*{{ " exclude (symbol)" if events and events.has_symbol }}
-        {%- if events %},
-        events.clock is not null as is_event
-        {%- if trades.has_sides and not has_own_side %},
-        coalesce(events.side, 0) as side
-        {%- endif %}
-        {%- endif %}
-        {%- if has_session %},
+        bars.*,
         case when bars.clock < sessions.closes then sessions.closes end as session_closes
-        {%- endif %}
     from bars_on_the_grid as bars
-    {%- if events %}
-    left join events_of_the_chunk as events
-        on
-            bars.clock = events.clock
-            {%- if events.has_symbol %}
-            and bars.symbol = events.symbol
-            {%- endif %}
-    {%- endif %}
-    {%- if has_session %}
     asof left join sessions_of_the_series as sessions
         on bars.series = sessions.series and bars.clock >= sessions.opens
-    {%- endif %}
 ),
 {%- endif %}
 
--- The bars are sorted once. From here on the neighbours of a bar are the rows before and after it: DuckDB runs windows
--- without a partition and an order as rows pass by, in their order and on one thread, and it does so for what is read
--- from a sort. (After a join it would not: it takes a join for a thing that may change the order.)
+-- The bars are sorted once at most. From here on the neighbours of a bar are the rows before and after it: DuckDB runs
+-- windows without a partition and an order as rows pass by, in their order and on one thread, and it does so for what
+-- is read from files or from a sort. (After a join it would not: it takes a join for a thing that may change the order.
+-- One row that is put beside all others is none.)
 bars_in_order as (
     select *
-    from {{ "bars_with_what_asks_for_them" if events or has_session else "bars_on_the_grid" }}
+    from {{ "bars_with_their_session" if has_session else "bars_on_the_grid" }}
+    {%- if sorts %}
     order by series, clock
+    {%- endif %}
 ),
 
 numbered_bars as (
@@ -129,8 +112,20 @@ bars_with_their_neighbours as (
         series,
         clock,
         is_wanted,
-        {%- if events %}
+        {%- if weighs_overlap %}
+        is_counted,
+        {%- endif %}
+        {%- if is_told and not events %}
         is_event,
+        {%- elif asking and not is_told %}
+        coalesce(
+            not has_previous
+            or stretch_of(clock, $stretch::bigint) > stretch_of(clock_before, $stretch::bigint),
+            true
+        ) as is_event,
+        {%- endif %}
+        {%- if asks_inside %}
+        session_closes is not null as is_inside,
         {%- endif %}
         high,
         low,
@@ -138,25 +133,8 @@ bars_with_their_neighbours as (
         open,
         close,
         {%- endif %}
-        {%- if trades.has_sides %}
+        {%- if has_own_side %}
         side,
-        {%- endif %}
-        {%- if has_asked %}
-        (
-            {{ "is_counted" if weighs_overlap else "is_wanted" }}
-            {%- if is_told %}
-            and is_event
-            {%- elif asking %}
-            and coalesce(
-                not has_previous
-                or stretch_of(clock, $stretch::bigint) > stretch_of(clock_before, $stretch::bigint),
-                true
-            )
-            {%- endif %}
-            {%- if asks_inside %}
-            and session_closes is not null
-            {%- endif %}
-        ) as is_asked,
         {%- endif %}
         {%- if may_enter_late %}
         coalesce(
@@ -252,10 +230,25 @@ bars_with_their_last_bars as (
     window in_order as (partition by series order by bar)
 )
 {%- endif %}
+{%- if events %},
+
+{%- set range = ("read_from", "read_to") if weighs_overlap else ("chunk_from", "chunk_until") %}
+
+{{ events_of_the_chunk(events, event_clock, event_side, range[0], range[1]) }}
+{%- endif %}
 
 select
     bars.* exclude (
         jumps
+        {%- if weighs_overlap %},
+        is_counted
+        {%- endif %}
+        {%- if asking and not events %},
+        is_event
+        {%- endif %}
+        {%- if asks_inside %},
+        is_inside
+        {%- endif %}
         {%- for _ in volatilities %},
         volatility_{{ loop.index }}
         {%- endfor %}
@@ -272,6 +265,23 @@ select
         entry_closes
         {%- endif %}
     ),
+    {%- if has_asked %}
+    (
+        {{ "bars.is_counted" if weighs_overlap else "bars.is_wanted" }}
+        {%- if asking %}
+        and {{ "events.clock is not null" if events else "bars.is_event" }}
+        {%- endif %}
+        {%- if asks_inside %}
+        and bars.is_inside
+        {%- endif %}
+    ) as is_asked,
+    {%- endif %}
+    {%- if events and asks_inside %}
+    events.clock is not null as is_event,
+    {%- endif %}
+    {%- if side_of_the_event %}
+    coalesce(events.side, 0) as side,
+    {%- endif %}
     {%- for distance in trades.own %}
     {%- set factor = "bars.factor_%d" % distance.number %}
     {%- if distance.column or volatilities[distance.volatility - 1][1].kind == "std" %}
@@ -303,4 +313,12 @@ select
     {%- endif %}
     {%- endfor %}
 from {{ "bars_with_their_last_bars" if horizons_in_bars else bars_so_far }} as bars
-inner join series using (series);
+inner join series using (series)
+{%- if events %}
+left join events_of_the_chunk as events
+    on
+        bars.clock = events.clock
+        {%- if events.has_symbol %}
+        and series.symbol::varchar = events.symbol
+        {%- endif %}
+{%- endif %};

@@ -6,8 +6,9 @@
 -- Parameters: $files; $chunk_from, $chunk_until; $part
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
--- identify a bar. Prices and labels of a row group have few values, weights many: a dictionary of these would cost
--- time and space. Level 2 of zstd takes a fifth less time than the usual 3, for parts at most a fifteenth larger.
+-- identify a bar, the time alone where there is one symbol. Prices and labels of a row group have few values, weights
+-- many: a dictionary of these would cost time and space. Level 2 of zstd takes a fifth less time than the usual 3, for
+-- parts at most a fifteenth larger.
 copy (
     select
         {%- for column in passed_on %}
@@ -22,12 +23,25 @@ copy (
         {{- "," if not loop.last }}
         {%- endfor %}
     from {{ source }} as source
+    {%- if not has_one_symbol %}
     inner join series on {{ symbol_of("source") }} = series.symbol
-    {{ "left" if is_outer else "inner" }} join labels on series.series = labels.series and {{ clock(time("source")) }} = labels.clock
+    {%- endif %}
+    {{ "left" if is_outer else "inner" }} join labels
+        on
+            {{ clock(time("source")) }} = labels.clock
+            {%- if not has_one_symbol %}
+            and series.series = labels.series
+            {%- endif %}
     where
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
-    order by {{ "series.series, %s" % clock(time("source")) if is_outer else "labels.bar" }}
+    {%- if not is_outer %}
+    order by labels.bar
+    {%- elif has_one_symbol %}
+    order by {{ clock(time("source")) }}
+    {%- else %}
+    order by series.series, {{ clock(time("source")) }}
+    {%- endif %}
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS
     format parquet, compression zstd, compression_level 2, dictionary_size_limit 1000, kv_metadata {duck_label_tally: getvariable('tally')}

@@ -89,14 +89,34 @@ block_ranges as (
     where first_block + 1 < last_block
 ),
 
--- Blocks from which several paths go on are there several times: a frame by their numbers does not care.
-blocks_with_their_ranges as (
+-- A block from which paths go on to several others is there once for each: a frame ends before the first row of the
+-- last block, wherever that is.
+places_of_the_blocks as (
     select
         blocks.*,
         ranges.last_block,
-        coalesce(ranges.last_block - blocks.block - 1, 1) as blocks_between
+        row_number() over (order by blocks.block) as place
     from extremes_of_all_blocks as blocks
     left join block_ranges as ranges on blocks.block = ranges.first_block
+),
+
+places_of_the_ends as (
+    select
+        block,
+        min(place) as first_place,
+        max(place) as last_place
+    from places_of_the_blocks
+    group by block
+),
+
+blocks_with_their_ends as (
+    select
+        blocks.*,
+        own.last_place + 1 - blocks.place as rows_to_the_next,
+        coalesce(ends.first_place - 1 - blocks.place, 0) as rows_to_the_end
+    from places_of_the_blocks as blocks
+    inner join places_of_the_ends as own on blocks.block = own.block
+    left join places_of_the_ends as ends on blocks.last_block = ends.block
 ),
 
 extremes_of_the_blocks as (
@@ -105,8 +125,8 @@ extremes_of_the_blocks as (
         last_block,
         min(lowest) over between_them as lowest,
         max(highest) over between_them as highest
-    from blocks_with_their_ranges
-    window between_them as (order by block range between 1 following and blocks_between following)
+    from blocks_with_their_ends
+    window between_them as (order by place rows between rows_to_the_next following and rows_to_the_end following)
 ),
 
 excursions_of_the_paths as (

@@ -36,7 +36,7 @@ events_with_a_bar as (
         series
         {%- endif %}
     from bars
-    where is_wanted and is_event
+    where is_wanted and {{ "is_event" if asks_inside else "is_asked" }}
 )
 {%- endif %}
 
