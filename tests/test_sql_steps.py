@@ -570,18 +570,19 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     run(database, "11_weights", reference_month=12 * 2024 + 6)
     decay = 0.8607079764250578  # exp(-0.15)
     found = database.rows(
-        "select label_m, weight_m, tally_outcome_1, tally_is_tied_1 from labels order by clock"
+        "select label_m, weight_m, tally_outcome_1 from labels order by clock"
     )
+    # The tally is told of a tie, which is labeled as a stop.
     # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
     # both are clipped to 2.
     expected = [
-        (1, 1.25 * 2 * decay, "target", False),
-        (1, 2 * 1 * decay, "target", False),
-        (0, decay, "timeout", False),
-        (0, decay, "stop", True),
+        (1, 1.25 * 2 * decay, "target"),
+        (1, 2 * 1 * decay, "target"),
+        (0, decay, "timeout"),
+        (0, decay, "both"),
     ]
-    for row, (label, weight, outcome, is_tied) in zip(found, expected, strict=True):
-        assert row == (label, pytest.approx(weight, rel=1e-7), outcome, is_tied)
+    for row, (label, weight, outcome) in zip(found, expected, strict=True):
+        assert row == (label, pytest.approx(weight, rel=1e-7), outcome)
 
 
 def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
@@ -614,12 +615,12 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
         database,
         "labels",
         "series integer, clock bigint, tally_outcome_1 outcome, tally_mae_1 bigint, "
-        "tally_clocks_1 bigint, tally_is_tied_1 boolean, label_m tinyint",
+        "tally_clocks_1 bigint",
         [
-            (1, at(-2), "target", 3, 5_000_000, False, 1),
-            (1, at(-1), "stop", None, None, True, 0),
-            (1, at(0), "target", 4, 2_500_000, False, 1),
-            (2, at(5 * 3600), "none", None, None, False, None),
+            (1, at(-2), "target", 3, 5_000_000),
+            (1, at(-1), "both", None, None),
+            (1, at(0), "target", 4, 2_500_000),
+            (2, at(5 * 3600), "none", None, None),
         ],
     )
     columns = "series integer, bar bigint, clock bigint, is_wanted boolean, jumps boolean"
@@ -641,7 +642,7 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
 
     first = sums(target=1, stop=1, label_1=1, label_0=1, tied=1, mae=3, clocks=5_000_000)
     second = sums(target=1, label_1=1, mae=4, clocks=2_500_000)
-    third = sums(none=1, label_null=1)
+    third = sums(none=1, label_0=1)
     assert found == [
         ("A", "2024-05", "2024-05-31", 2, at(-2), at(-1), 2, 0, 1, first),
         ("A", "2024-05", "2024-06-01", 2, at(0), at(0), 1, 1, 1, second),

@@ -2,7 +2,8 @@
 -- Grain:      `labels`: one row per bar of the chunk that is asked
 -- In:         `outcomes`, `series`
 -- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of
---             mode N `tally_outcome_N`, `tally_is_tied_N` and, where it wins, `tally_mae_N` in price increments and
+--             mode N `tally_outcome_N` (`both` where one bar touched both barriers; where it is told by the open what
+--             becomes of it, that, and `tally_is_tied_N`) and, where it wins, `tally_mae_N` in price increments and
 --             `tally_clocks_N`, the clock units from entry to target; with exits `tally_gain_N` in price
 --             increments, and where overlap counts `tally_worth_N` in parts of 2^40
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
@@ -10,6 +11,7 @@
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
 {%- from "label/distances.sql" import distance_of %}
 {%- from "label/excursions.sql" import excursions_of with context %}
+{%- from "label/label.sql" import is_known, label_of, settled with context %}
 {%- from "label/weight.sql" import decay_of, weight_of %}
 {%- set has_levels = has_exits or breaks_ties_by_open %}
 
@@ -64,22 +66,25 @@ decided_trades as (
     select
         *{% if tie != "null" and trades.may_tie %} replace (
             {%- for mode in trades.modes if mode.may_tie %}
+            {%- if tie == "open" %}
+            {%- set open, target = "open_level_%d" % mode.number, "target_level_%d" % mode.number %}
+            {%- set room_to_stop = "%s - stop_level_%d" % (open, mode.number) %}
             case
                 when outcome_{{ mode.number }} <> 'both' then outcome_{{ mode.number }}
-                {%- if tie == "open" %}
-                {%- set open, target = "open_level_%d" % mode.number, "target_level_%d" % mode.number %}
-                {%- set room_to_stop = "%s - stop_level_%d" % (open, mode.number) %}
                 when
                     {{ room_to_stop }} > 0
                     and ({{ open }} >= {{ target }} or {{ target }} - {{ open }} < {{ room_to_stop }})
                     then 'target'::outcome
-                {%- endif %}
-                else '{{ "target" if tie == "target" else "stop" }}'::outcome
-            end as outcome_{{ mode.number }}{{ "," if not loop.last }}
+                else 'stop'::outcome
+            end as outcome_{{ mode.number }}
+            {%- else %}
+            {{ settled("outcome_%d" % mode.number) }} as outcome_{{ mode.number }}
+            {%- endif %}
+            {{- "," if not loop.last }}
             {%- endfor %}
         ){% endif %}
         {%- for mode in trades.modes %},
-        outcome_{{ mode.number }} = 'both' as is_tied_{{ mode.number }}
+        outcome_{{ mode.number }} as touched_{{ mode.number }}
         {%- endfor %}
     from {{ "levels" if has_levels else "excursions" }}
 ),
@@ -116,7 +121,7 @@ measured_trades as (
         {%- set rise = "greatest(0, highest_%d - entry)" % number %}
         {%- set against, forth = by_direction(mode, fall, rise), by_direction(mode, rise, fall) %},
         outcome_{{ number }},
-        is_tied_{{ number }},
+        touched_{{ number }},
         {%- if weighs_overlap %}
         worths.uniqueness_{{ number }},
         worths.attribution_{{ number }},
@@ -181,8 +186,12 @@ select
     clock
     {%- for mode in trades.modes %}
     {%- set outcome = "outcome_%d" % mode.number %},
+    {%- if breaks_ties_by_open %}
     {{ outcome }} as tally_outcome_{{ mode.number }},
-    is_tied_{{ mode.number }} as tally_is_tied_{{ mode.number }},
+    touched_{{ mode.number }} = 'both' as tally_is_tied_{{ mode.number }},
+    {%- else %}
+    touched_{{ mode.number }} as tally_outcome_{{ mode.number }},
+    {%- endif %}
     mae_{{ mode.number }} as tally_mae_{{ mode.number }},
     clocks_{{ mode.number }} as tally_clocks_{{ mode.number }},
     {%- if has_exits %}
@@ -191,34 +200,12 @@ select
     {%- if weighs_overlap %}
     worth_{{ mode.number }} as tally_worth_{{ mode.number }},
     {%- endif %}
-    {%- set unlabeled = (without_label if mode.may_have_no_trade or tie == "null" else []) + (unresolved if unresolved_is_null else []) %}
-    {%- set known = outcome ~ " not in ('" ~ unlabeled | join("', '") ~ "')" if unlabeled else "true" %}
-    case
-        when {{ known }}
-            then
-                {%- if label == "win" %}
-                ({{ outcome }} = 'target')::tinyint
-                {%- else %}
-                case {{ outcome }}
-                    when 'target' then 1
-                    {%- if label == "touch" %}
-                    when 'stop' then -1
-                    {%- else %}
-                    when 'stop' then {{ "sign(gain_%d)" % mode.number if mode.trails else "-1" }}
-                    when 'timeout' then sign(gain_{{ mode.number }})
-                    {%- if is_flat %}
-                    when 'close' then sign(gain_{{ mode.number }})
-                    {%- endif %}
-                    {%- endif %}
-                    else 0
-                end
-                {%- endif %}
-    end::tinyint as {{ ("label_" ~ mode.name) | identifier }},
+    {{ label_of(mode, outcome, "gain_%d" % mode.number) | indent(4) }} as {{ ("label_" ~ mode.name) | identifier }},
     {%- set mae, stop = "mae_%d" % mode.number, "stop_%d" % mode.number %}
     {%- if mode.stop and mode.stop.is_ticks %}
     {%- set mae, stop = "mae_ticks_%d" % mode.number, "$mode_%d_stop::double" % mode.number %}
     {%- endif %}
-    {{ weight_of(weight_factors, known, outcome, mae, stop if mode.stop, "seconds_%d" % mode.number, "decay", "uniqueness_%d" % mode.number) | indent(4) }}
+    {{ weight_of(weight_factors, is_known(mode, outcome), outcome, mae, stop if mode.stop, "seconds_%d" % mode.number, "decay", "uniqueness_%d" % mode.number) | indent(4) }}
         as {{ ("weight_" ~ mode.name) | identifier }}
     {%- if details %},
     {{ outcome }} as {{ ("outcome_" ~ mode.name) | identifier }},

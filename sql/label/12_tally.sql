@@ -16,6 +16,7 @@
 -- an hour first: months and sessions change only there.
 {%- from "input/sessions.sql" import quarter, quarter_time, session_of %}
 {%- from "label/asked.sql" import sessions_of_the_series %}
+{%- from "label/label.sql" import label_of, settled with context %}
 {%- set keys = ["series", "quarter"] + (["session"] if has_session else []) %}
 
 {#- Bars with the day on which their session opens. -#}
@@ -61,10 +62,14 @@ bars_of_the_quarters as (
         count(*) as asked,
         min(clock) as first,
         max(clock) as last
-        {%- for _ in modes %},
+        {%- for mode in modes %},
         tally_outcome_{{ loop.index }},
-        {{ ("label_" ~ modes[loop.index0].name) | identifier }} as label_{{ loop.index }},
+        {%- if label == "sign" %}
+        {{ ("label_" ~ mode.name) | identifier }} as label_{{ loop.index }},
+        {%- endif %}
+        {%- if breaks_ties_by_open %}
         count_if(tally_is_tied_{{ loop.index }}) as tied_{{ loop.index }},
+        {%- endif %}
         {%- if has_exits %}
         sum(greatest(tally_gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
         sum(greatest(-tally_gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},
@@ -92,9 +97,7 @@ bars_of_the_quarters as (
         min(clock) as first,
         max(clock) as last
         {%- for _ in modes %},
-        'skipped'::outcome as tally_outcome_{{ loop.index }},
-        null::tinyint as label_{{ loop.index }},
-        0 as tied_{{ loop.index }}
+        'skipped'::outcome as tally_outcome_{{ loop.index }}
         {%- endfor %}
     from {{ "others_with_their_session" if has_session else "bars" }}
     where is_wanted and not is_asked
@@ -130,6 +133,23 @@ quarters as (
     group by {{ keys | join(", ") }}
 ),
 
+outcomes_of_the_quarters as (
+    select
+        *
+        {%- for mode in trades.modes %}
+        {%- set number = mode.number %}
+        {%- set touched, outcome = "tally_outcome_%d" % number, "outcome_%d" % number %},
+        {{ settled(touched) | indent(8) }} as {{ outcome }}
+        {%- if label != "sign" %},
+        {{ label_of(mode, outcome) | indent(8) }} as label_{{ number }}
+        {%- endif %}
+        {%- if not breaks_ties_by_open %},
+        case when {{ touched }} = 'both' then bars else 0 end as tied_{{ number }}
+        {%- endif %}
+        {%- endfor %}
+    from bars_of_the_quarters
+),
+
 trades as (
     select
         {{ keys | join(",\n        ") }},
@@ -138,7 +158,7 @@ trades as (
             {%- for _ in modes %}
             {
                 mode: {{ loop.index }},
-                outcome: tally_outcome_{{ loop.index }},
+                outcome: outcome_{{ loop.index }},
                 label: label_{{ loop.index }},
                 tied: tied_{{ loop.index }},
                 {%- if has_exits %}
@@ -153,7 +173,7 @@ trades as (
             }{{ "," if not loop.last }}
             {%- endfor %}
         ]) as trade
-    from bars_of_the_quarters
+    from outcomes_of_the_quarters
 ),
 
 modes as (
@@ -169,7 +189,7 @@ modes as (
             {%- for name, label in (("label_1", "= 1"), ("label_0", "= 0"), ("label_minus_1", "= -1"), ("label_null", "is null")) %}
             "{{ name }}": coalesce(sum(trades.bars) filter (where trades.trade.label {{ label }}), 0),
             {%- endfor %}
-            "tied": sum(trades.trade.tied),
+            "tied": coalesce(sum(trades.trade.tied), 0),
             {%- if has_exits %}
             "gains": coalesce(sum(trades.trade.gains), 0),
             "losses": coalesce(sum(trades.trade.losses), 0),
