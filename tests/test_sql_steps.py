@@ -569,9 +569,7 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     # The bars are of March; the reference is June: three months of decay.
     run(database, "11_weights", reference_month=12 * 2024 + 6)
     decay = 0.8607079764250578  # exp(-0.15)
-    found = database.rows(
-        "select label_m, weight_m, tally_outcome_1 from labels order by clock"
-    )
+    found = database.rows("select label_m, weight_m, tally_outcome_1 from labels order by clock")
     # The tally is told of a tie, which is labeled as a stop.
     # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
     # both are clipped to 2.

@@ -191,7 +191,9 @@ def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
         return render(query, views.context(folder("/labels", "_duck_label"), renamed, columns))
     names = context(config, bars, ["timestamp"], has_quarantine=False)
     if query.startswith("label/"):
-        return render(query, {**NAMES, **names, "as_they_come": not config.asks_some})
+        is_simple = not config.asks_some
+        flags = {"has_one_symbol": is_simple, "as_they_come": is_simple}
+        return render(query, {**NAMES, **names, **flags})
     return render(query, {**names, **NAMES})
 
 

@@ -184,8 +184,10 @@ paths as (
     {%- for horizon in trades.horizons %}
     asof left join bars as path_end_{{ horizon.number }}
         on
+            {%- if not has_one_symbol %}
             bars.series = path_end_{{ horizon.number }}.series
-            and bars.horizon_{{ horizon.number }} > path_end_{{ horizon.number }}.clock
+            and
+            {%- endif %} bars.horizon_{{ horizon.number }} > path_end_{{ horizon.number }}.clock
     {%- endfor %}
     {%- endif %}
     {%- if trades.has_shared %}
