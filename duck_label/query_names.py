@@ -51,6 +51,8 @@ def context(
     )
     return {
         "source": source,
+        # Rows that are filtered come as the files have them, those of a join or of groups may not.
+        "keeps_order": not (has_quarantine or bars.keys or config.on_duplicates == "first"),
         **_of_rows(bars, input_columns),
         **_of_prices(config, bars),
         **_of_times(bars),

@@ -96,14 +96,21 @@ def test_labels_do_not_depend_on_the_order_of_the_bars(
 
 
 @pytest.mark.parametrize(
-    ("symbols", "order", "as_they_come", "sorted_first"),
-    [("A", ORDERS[1], 2, 0), ("A", backwards, 1, 2), ("BA", ORDERS[0], 0, 2)],
+    ("symbols", "order", "duplicates", "as_they_come", "sorted_first"),
+    [
+        ("A", ORDERS[1], "fail", 2, 0),
+        ("A", backwards, "fail", 1, 2),
+        ("BA", ORDERS[0], "fail", 0, 2),
+        # Of equal rows one is taken: they are groups, and groups come in no order.
+        ("A", ORDERS[0], "first", 0, 2),
+    ],
 )
 def test_only_bars_that_are_not_in_order_are_sorted_to_be_numbered(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     symbols: str,
     order: Callable[[pa.Table], list[pa.Table]],
+    duplicates: str,
     as_they_come: int,
     sorted_first: int,
 ) -> None:
@@ -123,6 +130,7 @@ def test_only_bars_that_are_not_in_order_are_sorted_to_be_numbered(
         tmp_path / "labels",
         tick_size=1,
         timeout_seconds=60,
+        on_duplicates=duplicates,
         run={"chunk": "1d", "threads": 1},
     )
     sorts = ["order by series, clock" in query for query in executed]

@@ -58,7 +58,7 @@ class ChunkLabeler:
         # Bars of one symbol need not be told apart, and those that come in order, as most do, need
         # no sort to be numbered.
         (symbols,) = connection.row("select count(*) from spans")
-        self._may_come_in_order = symbols == 1
+        self._may_come_in_order = symbols == 1 and bars.context["keeps_order"]
         names = {**bars.context, "has_one_symbol": symbols == 1}
         self._steps = {step: render(step, names) for step in label_steps(names["trades"])}
         self._as_they_come = render(_NUMBER_BARS, {**names, "as_they_come": True})
