@@ -145,8 +145,8 @@ class ChunkLabeler:
             if step == _NUMBER_BARS:
                 self._number_bars(chunk, values)
                 self._lone_events = self._count_lone_events(values, has_bars=True)
-                continue
-            self._run(step, chunk, values)
+            else:
+                self._run(step, chunk, values)
         if self._bars.context["leaves_out"]:
             (rows,) = self._connection.row("select coalesce(sum(asked), 0)::bigint from tally")
         return replace(self._check(part, chunk, rows, reach), bars=bars)
