@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from duck_label import LabelingConfig, WeightedLabelingEngine
 from duck_label import open as open_output
 from duck_label.cli import main
 from duck_label.cli.story import tell
@@ -272,3 +273,12 @@ def test_explain_says_what_the_clock_forbids(
     story = told(tmp_path / "out", 1, 3)
     assert (story.trade.reason or "").startswith(reason)
     assert story.differences == ()
+
+
+def test_an_event_outside_of_all_sessions_has_a_bar(bars: Path, tmp_path: Path) -> None:
+    """It asks for nothing, but it is not an event at which no bar stands."""
+    times = [START, START + timedelta(minutes=1), START + timedelta(minutes=1, seconds=30)]
+    pq.write_table(pa.table({"timestamp": times}), tmp_path / "events.parquet")
+    config = {**CONFIG, "events": {"file": str(tmp_path / "events.parquet")}}
+    engine = WeightedLabelingEngine(LabelingConfig(**config))
+    assert engine.process_files([bars], tmp_path / "out").lone_events == 1

@@ -602,7 +602,7 @@ def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_
 
 
 def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None:
-    """Two bars before and one after 17:00 in New York on the last of May; a margin; symbol B."""
+    """Three bars before and one after 17:00 in New York on the last of May; a margin; symbol B."""
     make(database, "series", SERIES, [("A", 1, 2), ("B", 2, 1)])
     evening = datetime(2024, 5, 31, 21, tzinfo=UTC)
 
@@ -617,6 +617,7 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
         [
             (1, at(-2), "target", 3, 5_000_000),
             (1, at(-1), "both", None, None),
+            (1, at(-0.5), "both", None, None),
             (1, at(0), "target", 4, 2_500_000),
             (2, at(5 * 3600), "none", None, None),
         ],
@@ -638,11 +639,11 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
     def sums(**counts: int) -> list[dict[str, int]]:
         return [{**nothing, **counts}]
 
-    first = sums(target=1, stop=1, label_1=1, label_0=1, tied=1, mae=3, clocks=5_000_000)
+    first = sums(target=1, stop=2, label_1=1, label_0=2, tied=2, mae=3, clocks=5_000_000)
     second = sums(target=1, label_1=1, mae=4, clocks=2_500_000)
     third = sums(none=1, label_0=1)
     assert found == [
-        ("A", "2024-05", "2024-05-31", 2, at(-2), at(-1), 2, 0, 1, first),
+        ("A", "2024-05", "2024-05-31", 2, at(-2), at(-0.5), 3, 0, 1, first),
         ("A", "2024-05", "2024-06-01", 2, at(0), at(0), 1, 1, 1, second),
         ("B", "2024-06", "2024-06-01", 1, *[at(5 * 3600)] * 2, 1, 0, 0, third),
     ]
