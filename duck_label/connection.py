@@ -107,6 +107,8 @@ class Common:
     budget: MemoryBudget
     temp_dir: Path
     profile: Profile | None
+    # That DuckDB works with now.
+    threads: int
     # Held while the memory limit is lowered: no step may begin under such a limit.
     gate: threading.Lock = field(default_factory=threading.Lock)
     # The stores that can be read by now.
@@ -145,6 +147,11 @@ class Connection:
     def temp_dir(self) -> Path:
         """Where all connections spill to."""
         return self._common.temp_dir
+
+    @property
+    def has_one_thread(self) -> bool:
+        """Whether DuckDB works on the thread that asks, and on no other beside it."""
+        return self._common.threads == 1
 
     @property
     def is_at_work(self) -> bool:

@@ -43,7 +43,7 @@ class Database(Connection):
         max_temp_size: str | None = None,
         profile: Profile | None = None,
     ) -> None:
-        super().__init__(Common(budget, temp_dir, profile))
+        super().__init__(Common(budget, temp_dir, profile, threads))
         self.threads = threads
         self._max_temp_size = max_temp_size
         self._others: list[Connection] = []
@@ -52,7 +52,7 @@ class Database(Connection):
     def _open(self) -> None:
         settings: dict[str, Any] = {
             "memory_limit": f"{self.budget.duckdb}B",
-            "threads": self.threads,
+            "threads": self._common.threads,
             "temp_directory": str(self.temp_dir),
             "autoinstall_known_extensions": False,
         }
@@ -149,12 +149,24 @@ class Database(Connection):
         All connections do: only one of them may be at work.
         """
         threads, self.threads = self.threads, 1
-        self.run("set threads = 1")
+        self.share_threads(1)
         try:
             yield
         finally:
             self.threads = threads
-            self.run(f"set threads = {threads}")
+            self.share_threads(1)
+
+    def share_threads(self, connections: int) -> None:
+        """Have so many connections work at a time, while none of them works or some do already.
+
+        Where there is one for every thread, each does all of its work on its own: nothing is handed
+        from thread to thread, and rows keep their order.
+        """
+        threads = 1 if connections >= self.threads else self.threads
+        if threads != self._common.threads:
+            with self._common.gate:
+                self._settings.execute(f"set threads = {threads}")
+            self._common.threads = threads
 
     def buffers_and_spill(self) -> tuple[int, int] | None:
         """What DuckDB holds in its buffers and in its files on disk, in bytes.

@@ -74,10 +74,11 @@ def _of_rows(bars: BarColumns, input_columns: Sequence[str]) -> dict[str, Any]:
         "keys": [(identifier(name), key_field(number)) for number, name in numbered(bars.keys)],
         "has_symbol": bars.symbol is not None,
         "symbol_of": lambda table: symbol_of(bars, table),
-        # Whether it is known that all bars are of one symbol, and whether they are numbered as they
-        # come, which may be in no order.
+        # Whether it is known that all bars are of one symbol; whether they are numbered as they
+        # come, which may be in no order; and whether rows are taken to lie in the order of bars.
         "has_one_symbol": False,
         "as_they_come": False,
+        "by_place": False,
     }
 
 

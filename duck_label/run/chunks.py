@@ -30,6 +30,8 @@ from duck_label.whole import sealed
 # The first two steps are asked for answers; the others follow, one after the other. Which events
 # have a bar is known as soon as the bars are numbered.
 _COUNT, _FIND_MARGINS, _NUMBER_BARS, *_ = LABEL_STEPS
+# What need not put rows in order that lie in it.
+_BY_PLACE = ("label/11_weights", "label/13_part")
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
@@ -56,12 +58,13 @@ class ChunkLabeler:
         self._seconds: dict[str, float] = {}
         self._lone_events = 0
         # Bars of one symbol need not be told apart, and those that come in order, as most do, need
-        # no sort to be numbered.
+        # no sort. On one thread their rows keep that order from step to step.
         (symbols,) = connection.row("select count(*) from spans")
-        self._may_come_in_order = symbols == 1 and bars.context["keeps_order"]
         names = {**bars.context, "has_one_symbol": symbols == 1}
+        self._may_come_in_order = symbols == 1 and names["keeps_order"]
         self._steps = {step: render(step, names) for step in label_steps(names["trades"])}
         self._as_they_come = render(_NUMBER_BARS, {**names, "as_they_come": True})
+        self._by_place = {step: render(step, {**names, "by_place": True}) for step in _BY_PLACE}
         self._asked = AskedDigests(connection, bars.source, config, bars.context)
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
@@ -139,14 +142,10 @@ class ChunkLabeler:
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")
         values["part"] = str(part)
-        for step in self._steps:
-            if step in (_COUNT, _FIND_MARGINS):
-                continue
-            if step == _NUMBER_BARS:
-                self._number_bars(chunk, values)
-                self._lone_events = self._count_lone_events(values, has_bars=True)
-            else:
-                self._run(step, chunk, values)
+        # What is not in its place is not in the part.
+        if self._run_steps(chunk, values) and self._rows(part) != bars:
+            self._may_come_in_order = False
+            self._run_steps(chunk, values)
         if self._bars.context["leaves_out"]:
             (rows,) = self._connection.row("select coalesce(sum(asked), 0)::bigint from tally")
         return replace(self._check(part, chunk, rows, reach), bars=bars)
@@ -193,6 +192,20 @@ class ChunkLabeler:
         (lone,) = self._connection.row(query, values)
         return int(lone)
 
+    def _run_steps(self, chunk: Chunk, values: Mapping[str, Any]) -> bool:
+        """Run all steps; says whether they took rows for those of the bars at the same places."""
+        by_place = self._connection.has_one_thread and not self._bars.context["asks_some"]
+        for step in self._steps:
+            if step in (_COUNT, _FIND_MARGINS):
+                continue
+            if step == _NUMBER_BARS:
+                self._number_bars(chunk, values)
+                self._lone_events = self._count_lone_events(values, has_bars=True)
+                by_place = by_place and self._may_come_in_order
+            else:
+                self._run(step, chunk, values, self._by_place.get(step) if by_place else None)
+        return by_place
+
     def _number_bars(self, chunk: Chunk, values: Mapping[str, Any]) -> None:
         """Number the bars as they come, and where these are not in order, sort them first."""
         if self._may_come_in_order:
@@ -203,6 +216,12 @@ class ChunkLabeler:
             self._may_come_in_order = early == 0
         if not self._may_come_in_order:
             self._run(_NUMBER_BARS, chunk, values)
+
+    def _rows(self, part: Path) -> int:
+        """The rows of a part file."""
+        query = "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)"
+        (rows,) = self._connection.row(query, {"part": escape(str(part))})
+        return int(rows)
 
     def _run(
         self, step: str, chunk: Chunk, values: Mapping[str, Any], query: str | None = None
@@ -221,11 +240,10 @@ class ChunkLabeler:
 
     def _check(self, part: Path, chunk: Chunk, expected: int, reach: Reach) -> _Part:
         """Make sure that a part holds every bar of the chunk once, with all columns."""
-        written = {"part": escape(str(part))}
-        (rows,) = self._connection.row(
-            "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", written
+        rows = self._rows(part)
+        described = self._connection.rows(
+            "describe from read_parquet($part)", {"part": escape(str(part))}
         )
-        described = self._connection.rows("describe from read_parquet($part)", written)
         columns = [(name, kind) for name, kind, *_ in described]
         given = [
             (name, "TIMESTAMP" if kind == MILLISECONDS else kind)

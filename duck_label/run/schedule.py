@@ -216,12 +216,12 @@ class Schedule:
             self._flights |= {chunk: _Flight(chunk.rows, 1, alone=True) for chunk in ready}
             return [Task(chunk, self.predictor.peak(chunk.rows)) for chunk in ready]
         flying = [*self._flights, *ready]
-        bars, alone = sum(chunk.rows for chunk in flying), len(flying) == 1
-        self.most_in_flight = max(self.most_in_flight, len(flying))
+        bars, at_a_time = sum(chunk.rows for chunk in flying), len(flying)
+        self.most_in_flight = max(self.most_in_flight, at_a_time)
         for flight in self._flights.values():
             flight.bars = max(flight.bars, bars)
-        self._flights |= {chunk: _Flight(bars, self._most, alone) for chunk in ready}
-        return [Task(chunk, self.predictor.peak(bars), alone) for chunk in ready]
+        self._flights |= {chunk: _Flight(bars, self._most, at_a_time == 1) for chunk in ready}
+        return [Task(chunk, self.predictor.peak(bars), at_a_time) for chunk in ready]
 
     def _pieces(self, chunk: Chunk) -> list[Chunk]:
         """The chunk in pieces that fit; itself if it does."""

@@ -14,6 +14,8 @@
 {%- from "label/label.sql" import is_known, label_of, settled with context %}
 {%- from "label/weight.sql" import decay_of, weight_of %}
 {%- set has_levels = has_exits or breaks_ties_by_open %}
+{#- A hash join may hold a few rows back, and labels would lie out of order. -#}
+{%- set with_series = "cross join series" if has_one_symbol else "inner join series on excursions.series = series.series" %}
 
 {#- What a long and a short trade call by one name, for the trades of a mode. -#}
 {%- macro by_direction(mode, for_long, for_short) -%}
@@ -55,7 +57,7 @@ levels as (
         {{ mirrored(mode, "excursions.last_open_%d" % number) }} as open_level_{{ number }}
         {%- endfor %}
     from excursions
-    inner join series on excursions.series = series.series
+    {{ with_series }}
     where excursions.is_wanted
 ),
 {%- endif %}
@@ -173,11 +175,11 @@ measured_trades as (
         {%- endif %}
         {%- endfor %}
     from {{ "exits" if has_exits else "decided_trades" }} as excursions
-    inner join series using (series)
+    {{ with_series }}
     {%- if weighs_overlap %}
     left join worths on excursions.series = worths.series and excursions.bar = worths.bar
     {%- endif %}
-    where excursions.is_wanted
+    where excursions.is_wanted{{ " and excursions.is_in_place" if by_place }}
 )
 
 select

@@ -6,10 +6,27 @@
 -- Parameters: $files; $chunk_from, $chunk_until; $part
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
--- identify a bar, the time alone where there is one symbol. Prices and labels of a row group have few values, weights
--- many: a dictionary of these would cost time and space. Level 2 of zstd takes a fifth less time than the usual 3, for
--- parts at most a fifteenth larger.
+-- identify a bar, the time alone where there is one symbol. Where bars came in order, labels lie in the order of the
+-- rows that are read: each is written beside the row of its place, without a join or a sort. A row whose labels are
+-- not those of its own time is left out, and the part has too few; then it is written anew, in order.
+--
+-- Prices and labels of a row group have few values, weights many: a dictionary of these would cost time and space.
+-- Level 2 of zstd takes a fifth less time than the usual 3, for parts at most a fifteenth larger.
+
+{#- Whether a row of the input is in the chunk. -#}
+{%- macro is_in_the_chunk() -%}
+{{ time("source") }} >= {{ moment("chunk_from") }}
+        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
+{%- endmacro %}
 copy (
+    {%- if by_place %}
+    with rows_of_the_chunk as (
+        select source.*
+        from {{ source }} as source
+        where
+            {{ is_in_the_chunk() | indent(4) }}
+    )
+{% endif %}
     select
         {%- for column in passed_on %}
         {{ column }},
@@ -22,6 +39,11 @@ copy (
         {%- endif %}
         {{- "," if not loop.last }}
         {%- endfor %}
+    {%- if by_place %}
+    from rows_of_the_chunk as source
+    positional join labels
+    where {{ clock(time("source")) }} = labels.clock
+    {%- else %}
     from {{ source }} as source
     {%- if not has_one_symbol %}
     inner join series on {{ symbol_of("source") }} = series.symbol
@@ -33,14 +55,14 @@ copy (
             and series.series = labels.series
             {%- endif %}
     where
-        {{ time("source") }} >= {{ moment("chunk_from") }}
-        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
+        {{ is_in_the_chunk() }}
     {%- if not is_outer %}
     order by labels.bar
     {%- elif has_one_symbol %}
     order by {{ clock(time("source")) }}
     {%- else %}
     order by series.series, {{ clock(time("source")) }}
+    {%- endif %}
     {%- endif %}
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS

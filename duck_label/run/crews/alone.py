@@ -30,12 +30,17 @@ _LANDINGS = 16
 class Task:
     """A chunk to label, and the memory that the process is expected to need meanwhile.
 
-    `alone`: no other chunk is labeled in the same process at the same time.
+    `at_a_time` chunks are labeled in the same process at the same time, this one among them.
     """
 
     chunk: Chunk
     predicted_peak_bytes: int
-    alone: bool = True
+    at_a_time: int = 1
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other chunk is labeled in the same process meanwhile."""
+        return self.at_a_time == 1
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class Alone:
 
     def submit(self, task: Task) -> None:
         """Take a chunk; one that is not alone begins at once."""
+        self._database.share_threads(task.at_a_time)
         if task.alone:
             self._waiting = task
             return
