@@ -220,6 +220,12 @@ def _of_outputs(config: LabelingConfig) -> dict[str, Any]:
         "unresolved_is_null": config.unresolved == "null",
         "without_label": list(outcomes.WITHOUT_LABEL),
         "weight_factors": config.weights.factors,
+        "weighs_by_overlap": "uniqueness" in config.weights.factors,
+        "worth_columns": [
+            f"{worth}_{mode.name}"
+            for worth in ("uniqueness", "attribution")
+            for mode in config.modes
+        ],
     }
 
 

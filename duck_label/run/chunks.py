@@ -31,7 +31,7 @@ from duck_label.whole import sealed
 # have a bar is known as soon as the bars are numbered.
 _COUNT, _FIND_MARGINS, _NUMBER_BARS, *_ = LABEL_STEPS
 # What need not put rows in order that lie in it.
-_BY_PLACE = ("label/11_weights", "label/13_part")
+_BY_PLACE = ("label/10_overlaps", "label/11_weights", "label/13_part")
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
@@ -194,7 +194,9 @@ class ChunkLabeler:
 
     def _run_steps(self, chunk: Chunk, values: Mapping[str, Any]) -> bool:
         """Run all steps; says whether they took rows for those of the bars at the same places."""
-        by_place = self._connection.has_one_thread and not self._bars.context["asks_some"]
+        context = self._bars.context
+        lies_in_order = not (context["asks_some"] or context["weighs_by_overlap"])
+        by_place = self._connection.has_one_thread and lies_in_order
         for step in self._steps:
             if step in (_COUNT, _FIND_MARGINS):
                 continue

@@ -14,6 +14,7 @@
 -- and no clock, which `<` takes for false and `least` passes over.
 {%- from "label/barriers.sql" import any_unknown, of_trade, touched %}
 {%- from "label/distances.sql" import distance_of, reach_of %}
+{%- set has_levels = has_exits or breaks_ties_by_open %}
 {%- set keys = ["series", "entry"] + (["side"] if trades.has_sides else []) %}
 {%- set unfinished = "'timeout', 'close', 'censored'" if is_flat else "'timeout', 'censored'" %}
 {%- set spans = "'target', 'stop'" if tie == "null" else "'target', 'stop', 'both'" %}
@@ -109,8 +110,10 @@ paths as (
         {%- endif %}
         bars.high,
         bars.low,
-        {%- if has_exits or breaks_ties_by_open %}
+        {%- if has_levels %}
         bars.open,
+        {%- endif %}
+        {%- if has_levels or weighs_overlap %}
         bars.close,
         {%- endif %}
         {%- if trades.has_sides %}
@@ -260,8 +263,10 @@ select
     {%- endif %}
     high,
     low,
-    {%- if has_exits or breaks_ties_by_open %}
+    {%- if has_levels %}
     open,
+    {%- endif %}
+    {%- if has_levels or weighs_overlap %}
     close,
     {%- endif %}
     {%- if trades.has_sides %}

@@ -1,20 +1,20 @@
 -- Purpose:    what a trade is worth beside those that it overlaps with: its average uniqueness, and what it moved
--- Grain:      one row per bar with a trade in some mode
--- In:         `outcomes`, `bars`, `series`
--- Out:        temp table `worths`; for mode N `uniqueness_N` and `attribution_N` in ticks; null without a span
+-- Grain:      one row per bar of the chunk
+-- In:         `outcomes`, `series`; `bars`, where only some are asked
+-- Out:        temp table `worths`: series, bar, clock, and the output columns `uniqueness` and `attribution` (in ticks)
+--             of every mode; null without a span
 --
 -- The span of a trade holds the bars from its entry bar to the one that decided, or the last of its path. A bar that
 -- lies in so many spans gives each of them a share, 2^40 divided by their number and rounded down. All sums are of
 -- whole numbers, and those over a span are the difference of two that run over the bars: where they begin does not
 -- matter. (Lopez de Prado, Advances in Financial Machine Learning, 4.2 and 4.10, with price differences.)
 --
--- Rows are sorted once; what follows reads them as they pass by, in their order and on one thread (see `03_bars`), so
--- that sums run on from one series to the next. No span does.
+-- Rows that do not lie in order are sorted once; what follows reads them as they pass by, in their order and on one
+-- thread (see `03_bars`), so that sums run on from one series to the next. No span does.
 create or replace temp table worths as
 with
 spans as (
     select
-        series,
         bar,
         unnest(range(1, {{ trades.modes | length + 1 }})) as mode,
         unnest([
@@ -27,31 +27,37 @@ spans as (
 
 ends as (
     select
-        series,
         bar + span as bar
         {%- for mode in trades.modes %},
         count_if(mode = {{ mode.number }})::integer as ends_{{ mode.number }}
         {%- endfor %}
     from spans
     where span > 0
-    group by series, bar + span
+    group by bar + span
 ),
 
 bars_in_order as (
     select
         bars.series,
         bars.bar,
+        bars.clock,
         bars.is_wanted,
         bars.close,
         bars.entry
         {%- for mode in trades.modes %},
-        coalesce(outcomes.span_{{ mode.number }}, 0) as span_{{ mode.number }},
+        {{ "coalesce(outcomes.span_%d, 0)" % mode.number if asks_some else "bars.span_%d" % mode.number }} as span_{{ mode.number }},
         coalesce(ends.ends_{{ mode.number }}, 0) as ends_{{ mode.number }}
         {%- endfor %}
+    {%- if asks_some %}
     from bars
-    left join outcomes using (series, bar)
-    left join ends using (series, bar)
-    order by bars.series, bars.bar
+    left join outcomes on bars.bar = outcomes.bar
+    {%- else %}
+    from outcomes as bars
+    {%- endif %}
+    left join ends on bars.bar = ends.bar
+    {%- if not by_place %}
+    order by bars.bar
+    {%- endif %}
 ),
 
 steps as (
@@ -100,6 +106,9 @@ sums as (
 sums_at_the_end as (
     select
         *
+        {%- if by_place %},
+        bar = row_number() over () as is_in_place
+        {%- endif %}
         {%- for mode in trades.modes %},
         lead(shares_{{ mode.number }}, span_{{ mode.number }}) over () as last_shares_{{ mode.number }},
         lead(moves_{{ mode.number }}, span_{{ mode.number }}) over () as last_moves_{{ mode.number }}
@@ -110,7 +119,8 @@ sums_at_the_end as (
 -- Of the first bar of a span counts the move from the entry, not from the close before.
 select
     sums.series,
-    sums.bar
+    sums.bar,
+    sums.clock
     {%- for mode in trades.modes %}
     {%- set number = mode.number %},
     case
@@ -118,15 +128,15 @@ select
             then
                 (sums.last_shares_{{ number }} - sums.shares_{{ number }})::double
                 / sums.span_{{ number }} / 1099511627776
-    end as uniqueness_{{ number }},
+    end as {{ ("uniqueness_" ~ mode.name) | identifier }},
     case
         when sums.span_{{ number }} > 0
             then abs(
                 sums.last_moves_{{ number }} - sums.moves_{{ number }}
                 + sums.entry_share_{{ number }}::hugeint * (sums.close - sums.entry)
             )::double / 1099511627776 / series.increments_per_tick
-    end as attribution_{{ number }}
+    end as {{ ("attribution_" ~ mode.name) | identifier }}
     {%- endfor %}
 from sums_at_the_end as sums
-inner join series using (series)
-where sums.is_wanted;
+{{ "cross join series" if has_one_symbol else "inner join series on sums.series = series.series" }}
+where sums.is_wanted{{ " and sums.is_in_place" if by_place }};

@@ -1,11 +1,11 @@
 -- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight
 -- Grain:      `labels`: one row per bar of the chunk that is asked
--- In:         `outcomes`, `series`
+-- In:         `outcomes`, `series`; `worths`, where these weigh too
 -- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of
 --             mode N `tally_outcome_N` (`both` where one bar touched both barriers; where it is told by the open what
 --             becomes of it, that, and `tally_is_tied_N`) and, where it wins, `tally_mae_N` in price increments and
 --             `tally_clocks_N`, the clock units from entry to target; with exits `tally_gain_N` in price
---             increments, and where overlap counts `tally_worth_N` in parts of 2^40
+--             increments
 -- Parameters: $mode_N_stop in ticks; $decay_rate, $quality_best, $quality_slope, $velocity_best, $velocity_slope,
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
@@ -124,10 +124,8 @@ measured_trades as (
         {%- set against, forth = by_direction(mode, fall, rise), by_direction(mode, rise, fall) %},
         outcome_{{ number }},
         touched_{{ number }},
-        {%- if weighs_overlap %}
-        worths.uniqueness_{{ number }},
-        worths.attribution_{{ number }},
-        floor(worths.uniqueness_{{ number }} * 1099511627776)::bigint as worth_{{ number }},
+        {%- if weighs_by_overlap %}
+        worths.{{ ("uniqueness_" ~ mode.name) | identifier }} as uniqueness_{{ number }},
         {%- endif %}
         case
             when outcome_{{ number }} = 'target' then {{ against }}
@@ -176,8 +174,8 @@ measured_trades as (
         {%- endfor %}
     from {{ "exits" if has_exits else "decided_trades" }} as excursions
     {{ with_series }}
-    {%- if weighs_overlap %}
-    left join worths on excursions.series = worths.series and excursions.bar = worths.bar
+    {%- if weighs_by_overlap %}
+    left join worths on excursions.bar = worths.bar
     {%- endif %}
     where excursions.is_wanted{{ " and excursions.is_in_place" if by_place }}
 )
@@ -199,9 +197,6 @@ select
     {%- if has_exits %}
     gain_{{ mode.number }} as tally_gain_{{ mode.number }},
     {%- endif %}
-    {%- if weighs_overlap %}
-    worth_{{ mode.number }} as tally_worth_{{ mode.number }},
-    {%- endif %}
     {{ label_of(mode, outcome, "gain_%d" % mode.number) | indent(4) }} as {{ ("label_" ~ mode.name) | identifier }},
     {%- set mae, stop = "mae_%d" % mode.number, "stop_%d" % mode.number %}
     {%- if mode.stop and mode.stop.is_ticks %}
@@ -219,20 +214,12 @@ select
     {{ detail }}_{{ mode.number }} as {{ (detail ~ "_" ~ mode.name) | identifier }}{{ "," if not loop.last }}
     {%- endfor %}
     {%- endif %}
-    {%- if weighs_overlap %}
-    {%- for worth in ("uniqueness", "attribution") %},
-    {{ worth }}_{{ mode.number }} as {{ (worth ~ "_" ~ mode.name) | identifier }}
-    {%- endfor %}
-    {%- endif %}
     {%- endfor %}
 from measured_trades;
 
 drop {{ "table" if has_asked else "view" }} outcomes;
 {%- if not asks_some %}
 drop table bars;
-{%- endif %}
-{%- if weighs_overlap %}
-drop table worths;
 {%- endif %}
 drop table rolled_paths;
 {%- if trades.has_shared %}

@@ -1,6 +1,7 @@
 -- Purpose:    the sums of a chunk that its labels cannot tell: outcomes, excursion and speed of winners, rolls
 -- Grain:      one row per symbol, month (UTC) and session that has a bar in the chunk
--- In:         `labels`, `rolls`, `series`; `bars`, where only some are asked; `session_times`, where there are any
+-- In:         `labels`, `rolls`, `series`; `worths`, where overlap counts; `bars`, where only some are asked;
+--             `session_times`, where there are any
 -- Out:        temp table `tally`, and the same as JSON in the variable `tally`: clocks of the first and last bar,
 --             bars, those that are asked, jumps, roll-affected bars, and for each mode in `modes`: the bars of every
 --             outcome and of every label by name; `tied`, those that one bar decided which touches both barriers;
@@ -45,6 +46,10 @@ days_of_the_sessions as (
 {{ with_sessions("bars_with_their_session", "labels") }}
 
 {{ with_sessions("rolls_with_their_session", "rolls") }}
+{%- if weighs_overlap %}
+
+{{ with_sessions("worths_with_their_session", "worths") }}
+{%- endif %}
 {%- if asks_some %}
 
 {{ with_sessions("others_with_their_session", "bars") }}
@@ -74,14 +79,29 @@ bars_of_the_quarters as (
         sum(greatest(tally_gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
         sum(greatest(-tally_gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},
         {%- endif %}
-        {%- if weighs_overlap %}
-        sum(tally_worth_{{ loop.index }}) as worth_{{ loop.index }},
-        {%- endif %}
         sum(tally_mae_{{ loop.index }}) as mae_{{ loop.index }},
         sum(tally_clocks_{{ loop.index }}) as clocks_{{ loop.index }}
         {%- endfor %}
     from {{ "bars_with_their_session" if has_session else "labels" }}
     group by all
+    {%- if weighs_overlap %}
+
+    union all by name
+
+    select
+        series,
+        {{ quarter("clock") }} as quarter,
+        {%- if has_session %}
+        session,
+        {%- endif %}
+        0 as bars,
+        0 as asked
+        {%- for mode in modes %},
+        sum(floor({{ ("uniqueness_" ~ mode.name) | identifier }} * 1099511627776)::bigint) as worth_{{ loop.index }}
+        {%- endfor %}
+    from {{ "worths_with_their_session" if has_session else "worths" }}
+    group by all
+    {%- endif %}
     {%- if asks_some %}
 
     union all by name

@@ -1,6 +1,6 @@
 -- Purpose:    the part file of one chunk
 -- Grain:      one row per bar of the chunk, or per bar that is asked, ordered by symbol and time
--- In:         the input files; `series`; `labels`; the variable `tally`
+-- In:         the input files; `series`; `labels`; `worths`, where overlap counts; the variable `tally`
 -- Out:        a Parquet file: every input column under its own name and type, then the output columns; its
 --             key-value metadata holds the tally as `duck_label_tally`
 -- Parameters: $files; $chunk_from, $chunk_until; $part
@@ -35,14 +35,19 @@ copy (
         {%- if is_outer and column in outcome_columns %}
         coalesce(labels.{{ column | identifier }}, 'skipped') as {{ column | identifier }}
         {%- else %}
-        labels.{{ column | identifier }}
+        {{ "worths" if column in worth_columns else "labels" }}.{{ column | identifier }}
         {%- endif %}
         {{- "," if not loop.last }}
         {%- endfor %}
     {%- if by_place %}
     from rows_of_the_chunk as source
     positional join labels
-    where {{ clock(time("source")) }} = labels.clock
+    {%- if weighs_overlap %}
+    positional join worths
+    {%- endif %}
+    where
+        {{ clock(time("source")) }} = labels.clock
+        {{- " and labels.clock = worths.clock" if weighs_overlap }}
     {%- else %}
     from {{ source }} as source
     {%- if not has_one_symbol %}
@@ -54,6 +59,9 @@ copy (
             {%- if not has_one_symbol %}
             and series.series = labels.series
             {%- endif %}
+    {%- if weighs_overlap %}
+    left join worths on labels.bar = worths.bar
+    {%- endif %}
     where
         {{ is_in_the_chunk() }}
     {%- if not is_outer %}
