@@ -19,6 +19,8 @@ from duck_label.input_rows import (
 )
 from duck_label.trades import Trades
 
+# What DuckDB is to say of a row that was taken to lie beside another one, and does not.
+OUT_OF_PLACE = "rows lie in no order"
 # Bars that share a question where they enter at one price.
 BLOCK_BARS = 64
 # A high that one as high follows within so many bars moves no stop that trails any further.
@@ -79,6 +81,9 @@ def _of_rows(bars: BarColumns, input_columns: Sequence[str]) -> dict[str, Any]:
         "has_one_symbol": False,
         "as_they_come": False,
         "by_place": False,
+        # The only series, and what is said where a row does not lie there.
+        "the_series": "the_series()",
+        "out_of_place": OUT_OF_PLACE,
     }
 
 

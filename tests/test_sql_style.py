@@ -192,7 +192,7 @@ def rendered(query: str, config: LabelingConfig, bars: BarColumns) -> str:
     names = context(config, bars, ["timestamp"], has_quarantine=False)
     if query.startswith("label/"):
         is_simple = not config.asks_some
-        flags = {"has_one_symbol": is_simple, "as_they_come": is_simple}
+        flags = dict.fromkeys(("has_one_symbol", "as_they_come", "by_place"), is_simple)
         return render(query, {**NAMES, **names, **flags})
     return render(query, {**names, **NAMES})
 

@@ -21,6 +21,7 @@ from duck_label.database_errors import explain
 from duck_label.errors import DuckLabelError
 from duck_label.memory.budget import MemorySnapshot
 from duck_label.queries import LABEL_STEPS, label_steps, render
+from duck_label.query_names import OUT_OF_PLACE
 from duck_label.records.chunk import ChunkRecord, Reach
 from duck_label.run.admission import Bars
 from duck_label.run.asked import AskedDigests
@@ -30,11 +31,15 @@ from duck_label.whole import sealed
 # The first two steps are asked for answers; the others follow, one after the other. Which events
 # have a bar is known as soon as the bars are numbered.
 _COUNT, _FIND_MARGINS, _NUMBER_BARS, *_ = LABEL_STEPS
-# What need not put rows in order that lie in it.
-_BY_PLACE = ("label/10_overlaps", "label/11_weights", "label/13_part")
+# What takes rows to lie in the order of the bars, where they may, and tells if they do not.
+_BY_PLACE = LABEL_STEPS[LABEL_STEPS.index("label/09_outcomes") :]
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
+
+
+class _OutOfPlaceError(Exception):
+    """Rows that were taken to lie in the order of the bars do not."""
 
 
 class ChunkLabeler:
@@ -142,8 +147,9 @@ class ChunkLabeler:
         values |= {"read_from": source.moment(reach.first), "read_to": source.moment(reach.last)}
         part = self._unfinished(f"{chunk.name}.parquet")
         values["part"] = str(part)
-        # What is not in its place is not in the part.
-        if self._run_steps(chunk, values) and self._rows(part) != bars:
+        try:
+            self._run_steps(chunk, values)
+        except _OutOfPlaceError:
             self._may_come_in_order = False
             self._run_steps(chunk, values)
         if self._bars.context["leaves_out"]:
@@ -192,21 +198,26 @@ class ChunkLabeler:
         (lone,) = self._connection.row(query, values)
         return int(lone)
 
-    def _run_steps(self, chunk: Chunk, values: Mapping[str, Any]) -> bool:
-        """Run all steps; says whether they took rows for those of the bars at the same places."""
+    def _run_steps(self, chunk: Chunk, values: dict[str, Any]) -> None:
+        """Run all steps that follow the search for margins.
+
+        Raises:
+            _OutOfPlaceError: if rows that were taken to lie in order do not.
+        """
         context = self._bars.context
-        lies_in_order = not (context["asks_some"] or context["weighs_by_overlap"])
-        by_place = self._connection.has_one_thread and lies_in_order
+        may_lie_in_order = not (context["asks_some"] or context["weighs_by_overlap"])
+        by_place = self._connection.has_one_thread and may_lie_in_order
         for step in self._steps:
             if step in (_COUNT, _FIND_MARGINS):
                 continue
             if step == _NUMBER_BARS:
                 self._number_bars(chunk, values)
                 self._lone_events = self._count_lone_events(values, has_bars=True)
-                by_place = by_place and self._may_come_in_order
+                if by_place := by_place and self._may_come_in_order:
+                    query = "select count_if(is_wanted), min(bar) filter (is_wanted) - 1 from bars"
+                    values["rows"], values["rows_before"] = self._connection.row(query)
             else:
                 self._run(step, chunk, values, self._by_place.get(step) if by_place else None)
-        return by_place
 
     def _number_bars(self, chunk: Chunk, values: Mapping[str, Any]) -> None:
         """Number the bars as they come, and where these are not in order, sort them first."""
@@ -219,12 +230,6 @@ class ChunkLabeler:
         if not self._may_come_in_order:
             self._run(_NUMBER_BARS, chunk, values)
 
-    def _rows(self, part: Path) -> int:
-        """The rows of a part file."""
-        query = "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)"
-        (rows,) = self._connection.row(query, {"part": escape(str(part))})
-        return int(rows)
-
     def _run(
         self, step: str, chunk: Chunk, values: Mapping[str, Any], query: str | None = None
     ) -> None:
@@ -235,6 +240,8 @@ class ChunkLabeler:
             with self._watch.step(self._connection, chunk.name, step):
                 self._connection.run(query, values, (chunk.name, step))
         except duckdb.Error as error:
+            if OUT_OF_PLACE in str(error):
+                raise _OutOfPlaceError from error
             raise explain(error, f"{chunk.name}: {step}", self._connection) from error
         finally:
             taken = time.perf_counter() - began
@@ -242,10 +249,11 @@ class ChunkLabeler:
 
     def _check(self, part: Path, chunk: Chunk, expected: int, reach: Reach) -> _Part:
         """Make sure that a part holds every bar of the chunk once, with all columns."""
-        rows = self._rows(part)
-        described = self._connection.rows(
-            "describe from read_parquet($part)", {"part": escape(str(part))}
+        written = {"part": escape(str(part))}
+        (rows,) = self._connection.row(
+            "select coalesce(sum(num_rows), 0) from parquet_file_metadata($part)", written
         )
+        described = self._connection.rows("describe from read_parquet($part)", written)
         columns = [(name, kind) for name, kind, *_ in described]
         given = [
             (name, "TIMESTAMP" if kind == MILLISECONDS else kind)

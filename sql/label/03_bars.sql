@@ -20,17 +20,19 @@
 {%- set side_of_the_event = trades.has_sides and not has_own_side and events %}
 {#- Whether bars come in order is seen only afterwards, by who had them numbered as they come. -#}
 {%- set sorts = has_session or not as_they_come %}
+{#- Rows that come in order must not be joined: who joins holds a few of them back. -#}
+{%- set series = "series" if sorts else the_series %}
 create or replace temp table bars as
 with
 bars_on_the_grid as (
     select
-        series.series,
+        {{ series }}.series{{ " as series" if not sorts }},
         {{ clock(time("source")) }} as clock,
         {{ time("source") }} >= {{ moment("chunk_from") }}
         and {{ time("source") }} < {{ moment("chunk_until") }} as is_wanted,
         {%- if weighs_overlap %}
-        {{ time("source") }} >= series.ask_from
-        and ({{ time("source") }} < series.ask_until or series.ask_until is null) as is_counted,
+        {{ time("source") }} >= {{ series }}.ask_from
+        and ({{ time("source") }} < {{ series }}.ask_until or {{ series }}.ask_until is null) as is_counted,
         {%- endif %}
         {%- if has_own_side %}
         {{ sign_of("source." ~ side) }} as side,
@@ -42,14 +44,12 @@ bars_on_the_grid as (
         source.{{ column | identifier }}::double as column_{{ loop.index }},
         {%- endfor %}
         {%- for price in ("open", "high", "low", "close") %}
-        round({{ level_of(price, "source", "series") }})::bigint as {{ price }},
+        round({{ level_of(price, "source", series) }})::bigint as {{ price }},
         {%- endfor %}
-        series.roll_gap
+        {{ series }}.roll_gap{{ " as roll_gap" if not sorts }}
     from {{ source }} as source
     {%- if sorts %}
     inner join series on {{ symbol_of("source") }} = series.symbol
-    {%- else %}
-    cross join series
     {%- endif %}
     where
         {{ time("source") }} >= {{ moment("read_from") }}
@@ -75,8 +75,7 @@ bars_with_their_session as (
 
 -- The bars are sorted once at most. From here on the neighbours of a bar are the rows before and after it: DuckDB runs
 -- windows without a partition and an order as rows pass by, in their order and on one thread, and it does so for what
--- is read from files or from a sort. (After a join it would not: it takes a join for a thing that may change the order.
--- One row that is put beside all others is none.)
+-- is read from files or from a sort. (After a join it would not: it takes a join for what may change the order.)
 bars_in_order as (
     select *
     from {{ "bars_with_their_session" if has_session else "bars_on_the_grid" }}
@@ -196,10 +195,10 @@ bars_with_their_factors as (
                     {%- if distance.unit == "%" %}
                     abs(coalesce(bars.entry, 0)) * ({{ factor }} * {{ column }}) / 100
                     {%- elif distance.unit == "ticks" %}
-                    {{ factor }} * {{ column }} * series.increments_per_tick
+                    {{ factor }} * {{ column }} * {{ series }}.increments_per_tick
                     {%- else %}
                     {{ factor }} * {{ column }}
-                    / (series.increment_numerator::double / series.increment_denominator)
+                    / ({{ series }}.increment_numerator::double / {{ series }}.increment_denominator)
                     {%- endif %}
         end as factor_{{ distance.number }}
         {%- elif volatilities[distance.volatility - 1][1].kind == "std" %},
@@ -214,7 +213,9 @@ bars_with_their_factors as (
         {%- endif %}
         {%- endfor %}
     from {{ bars_so_far }} as bars
+    {%- if sorts %}
     inner join series using (series)
+    {%- endif %}
 )
 {%- set bars_so_far = "bars_with_their_factors" %}
 {%- endif %}
@@ -237,6 +238,7 @@ bars_with_their_last_bars as (
 {{ events_of_the_chunk(events, event_clock, event_side, range[0], range[1]) }}
 {%- endif %}
 
+-- (The linter takes names that are left out for references.) -- noqa: disable=RF03
 select
     bars.* exclude (
         jumps
@@ -298,13 +300,13 @@ select
     {%- set is_cut_short = "bars.last_path_clock_%d is null" % horizon.number %}
     {%- else %}
     {%- set horizon_ends = "bars.entry_clock + $%s" % horizon.parameter %}
-    {%- set is_cut_short = "series.last_clock < bars.entry_clock + $%s" % horizon.parameter %}
+    {%- set is_cut_short = "%s.last_clock < bars.entry_clock + $%s" % (series, horizon.parameter) %}
     {%- endif %}
     {%- if is_flat %},
     least({{ horizon_ends }}, bars.entry_closes) as horizon_{{ horizon.number }},
     coalesce(bars.entry_closes < {{ horizon_ends }}, false) as ends_at_close_{{ horizon.number }},
     case
-        when bars.entry_closes < {{ horizon_ends }} then series.last_clock < bars.entry_closes
+        when bars.entry_closes < {{ horizon_ends }} then {{ series }}.last_clock < bars.entry_closes
         else {{ is_cut_short }}
     end as is_cut_short_{{ horizon.number }}
     {%- else %},
@@ -313,12 +315,14 @@ select
     {%- endif %}
     {%- endfor %}
 from {{ "bars_with_their_last_bars" if horizons_in_bars else bars_so_far }} as bars
+{%- if sorts %}
 inner join series using (series)
+{%- endif %}
 {%- if events %}
 left join events_of_the_chunk as events
     on
         bars.clock = events.clock
         {%- if events.has_symbol %}
-        and series.symbol::varchar = events.symbol
+        and {{ series }}.symbol::varchar = events.symbol
         {%- endif %}
 {%- endif %};

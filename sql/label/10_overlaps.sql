@@ -1,5 +1,6 @@
 -- Purpose:    what a trade is worth beside those that it overlaps with: its average uniqueness, and what it moved
--- Grain:      one row per bar of the chunk
+-- Grain:      one row per bar of the chunk; by place one per bar, where `is_wanted` tells those of the chunk,
+--             and `is_in_place` whether rows lay in order
 -- In:         `outcomes`, `series`; `bars`, where only some are asked
 -- Out:        temp table `worths`: series, bar, clock, and the output columns `uniqueness` and `attribution` (in ticks)
 --             of every mode; null without a span
@@ -11,6 +12,7 @@
 --
 -- Rows that do not lie in order are sorted once; what follows reads them as they pass by, in their order and on one
 -- thread (see `03_bars`), so that sums run on from one series to the next. No span does.
+{%- set series = the_series if by_place else "series" %}
 create or replace temp table worths as
 with
 spans as (
@@ -121,6 +123,10 @@ select
     sums.series,
     sums.bar,
     sums.clock
+    {%- if by_place %},
+    sums.is_wanted,
+    sums.is_in_place
+    {%- endif %}
     {%- for mode in trades.modes %}
     {%- set number = mode.number %},
     case
@@ -134,9 +140,11 @@ select
             then abs(
                 sums.last_moves_{{ number }} - sums.moves_{{ number }}
                 + sums.entry_share_{{ number }}::hugeint * (sums.close - sums.entry)
-            )::double / 1099511627776 / series.increments_per_tick
+            )::double / 1099511627776 / {{ series }}.increments_per_tick
     end as {{ ("attribution_" ~ mode.name) | identifier }}
     {%- endfor %}
 from sums_at_the_end as sums
-{{ "cross join series" if has_one_symbol else "inner join series on sums.series = series.series" }}
-where sums.is_wanted{{ " and sums.is_in_place" if by_place }};
+{%- if not by_place %}
+inner join series on sums.series = series.series
+where sums.is_wanted
+{%- endif %};

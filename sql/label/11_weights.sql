@@ -1,5 +1,6 @@
 -- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight
--- Grain:      `labels`: one row per bar of the chunk that is asked
+-- Grain:      `labels`: one row per bar of the chunk that is asked; by place one per bar, where `is_wanted` tells
+--             those of the chunk, and `is_in_place` whether rows lay in order
 -- In:         `outcomes`, `series`; `worths`, where these weigh too
 -- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of
 --             mode N `tally_outcome_N` (`both` where one bar touched both barriers; where it is told by the open what
@@ -14,8 +15,8 @@
 {%- from "label/label.sql" import is_known, label_of, settled with context %}
 {%- from "label/weight.sql" import decay_of, weight_of %}
 {%- set has_levels = has_exits or breaks_ties_by_open %}
-{#- A hash join may hold a few rows back, and labels would lie out of order. -#}
-{%- set with_series = "cross join series" if has_one_symbol else "inner join series on excursions.series = series.series" %}
+{#- Where rows lie in order, nothing may hold a few of them back, as joins and filters do. -#}
+{%- set series = the_series if by_place else "series" %}
 
 {#- What a long and a short trade call by one name, for the trades of a mode. -#}
 {%- macro by_direction(mode, for_long, for_short) -%}
@@ -30,6 +31,9 @@ by_side(side, {{ for_long }}, {{ for_short }})
 {%- macro mirrored(mode, price) -%}
 {{ {"long": "", "short": "-", "side": "side * "}[mode.direction] }}{{ price }}
 {%- endmacro %}
+{%- if by_place %}
+-- (Of one table the linter wants all names qualified, or none.) -- noqa: disable=RF03
+{%- endif %}
 create or replace temp table labels as
 with
 {{ excursions_of(trades.modes, has_levels) | trim }},
@@ -44,21 +48,23 @@ levels as (
         {%- set entry = mirrored(mode, "excursions.entry") %}
         {%- if mode.target %},
         {{ entry }}
-        + {{ distance_of(mode.target, "series", "excursions") }} as target_level_{{ number }}
+        + {{ distance_of(mode.target, series, "excursions") }} as target_level_{{ number }}
         {%- endif %}
         {%- if mode.trails %}
         {%- set best = by_direction(mode, "highest_before_%d" % number, "-lowest_before_%d" % number) %},
         greatest({{ entry }}, {{ best }})
-        - {{ distance_of(mode.stop, "series", "excursions") }} as stop_level_{{ number }}
+        - {{ distance_of(mode.stop, series, "excursions") }} as stop_level_{{ number }}
         {%- elif mode.stop %},
         {{ entry }}
-        - {{ distance_of(mode.stop, "series", "excursions") }} as stop_level_{{ number }}
+        - {{ distance_of(mode.stop, series, "excursions") }} as stop_level_{{ number }}
         {%- endif %},
         {{ mirrored(mode, "excursions.last_open_%d" % number) }} as open_level_{{ number }}
         {%- endfor %}
     from excursions
-    {{ with_series }}
+    {%- if not by_place %}
+    inner join series on excursions.series = series.series
     where excursions.is_wanted
+    {%- endif %}
 ),
 {%- endif %}
 
@@ -116,7 +122,11 @@ measured_trades as (
         excursions.series,
         excursions.bar,
         excursions.clock,
-        {{ decay_of(month_of("clock")) | indent(8) }} as decay
+        {%- if by_place %}
+        excursions.is_wanted,
+        excursions.is_in_place,
+        {%- endif %}
+        {{ decay_of(month_of("excursions.clock")) | indent(8) }} as decay
         {%- for mode in trades.modes %}
         {%- set number = mode.number %}
         {%- set fall = "greatest(0, entry - lowest_%d)" % number %}
@@ -137,11 +147,13 @@ measured_trades as (
         (decided_{{ number }} - entry_clock) / $clocks_per_second::double as seconds_{{ number }},
         case
             when path_{{ number }} > 0
-                then {{ against }} / increments_per_tick
+                then
+                    {{ against }}
+                    / {{ series }}.increments_per_tick
         end as mae_ticks_{{ number }}
         {%- if mode.stop and not mode.stop.is_ticks %},
         case
-            when outcome_{{ number }} = 'target' then {{ distance_of(mode.stop, "series", "excursions") }}
+            when outcome_{{ number }} = 'target' then {{ distance_of(mode.stop, series, "excursions") }}
         end as stop_{{ number }}
         {%- endif %}
         {%- if has_exits %},
@@ -150,11 +162,14 @@ measured_trades as (
         {%- if details %},
         case
             when path_{{ number }} > 0
-                then {{ forth }} / increments_per_tick
+                then
+                    {{ forth }}
+                    / {{ series }}.increments_per_tick
         end as mfe_ticks_{{ number }},
-        ({{ mirrored(mode, "exit_level_%d::hugeint" % number) }} * increment_numerator)::double / increment_denominator
+        ({{ mirrored(mode, "exit_level_%d::hugeint" % number) }} * {{ series }}.increment_numerator)::double
+        / {{ series }}.increment_denominator
             as exit_price_{{ number }},
-        (exit_level_{{ number }} - {{ mirrored(mode, "excursions.entry") }}) / increments_per_tick
+        (exit_level_{{ number }} - {{ mirrored(mode, "excursions.entry") }}) / {{ series }}.increments_per_tick
             as return_ticks_{{ number }}
         {%- for name, distance in (("stop", mode.stop), ("target", mode.target)) %},
         {%- if distance %}
@@ -163,7 +178,9 @@ measured_trades as (
                 {%- if distance.is_ticks %}
                 then $mode_{{ number }}_{{ name }}::double
                 {%- else %}
-                then {{ distance_of(distance, "series", "excursions") }} / increments_per_tick
+                then
+                    {{ distance_of(distance, series, "excursions") }}
+                    / {{ series }}.increments_per_tick
                 {%- endif %}
         end as {{ name }}_ticks_{{ number }}
         {%- else %}
@@ -173,17 +190,25 @@ measured_trades as (
         {%- endif %}
         {%- endfor %}
     from {{ "exits" if has_exits else "decided_trades" }} as excursions
-    {{ with_series }}
+    {%- if not by_place %}
+    inner join series on excursions.series = series.series
+    {%- endif %}
     {%- if weighs_by_overlap %}
     left join worths on excursions.bar = worths.bar
     {%- endif %}
-    where excursions.is_wanted{{ " and excursions.is_in_place" if by_place }}
+    {%- if not by_place %}
+    where excursions.is_wanted
+    {%- endif %}
 )
 
 select
     series,
     bar,
     clock
+    {%- if by_place %},
+    is_wanted,
+    is_in_place
+    {%- endif %}
     {%- for mode in trades.modes %}
     {%- set outcome = "outcome_%d" % mode.number %},
     {%- if breaks_ties_by_open %}
