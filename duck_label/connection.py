@@ -85,8 +85,6 @@ create or replace temp macro cell_of(level, cells) as (
 create or replace temp macro place_of(cell, bar) as (cell * 4294967296 + bar);
 create or replace temp macro next_place(place, found) as (least(found, place | 4294967295));
 create or replace temp macro bar_of(place) as (place & 4294967295);
--- All that is known of the only series of a chunk, where there is one symbol (see 02_series).
-create or replace temp macro the_series() as (getvariable('the_series'));
 """
 # Types are made once for all connections, settings and macros are each connection's own.
 PREPARATION = _SETTINGS + _TYPES + _MACROS

@@ -83,9 +83,17 @@ def test_as_many_as_threads_are_in_flight_and_write_what_one_by_one_do(
     bars: Path, one_by_one: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     used: set[Connection] = set()
-    at_middle(monkeypatch, lambda connection, _: used.add(connection))
+    threads: list[int] = []
+
+    def remember(connection: Connection, _: int) -> None:
+        used.add(connection)
+        threads.extend(connection.row("select current_setting('threads')"))
+
+    at_middle(monkeypatch, remember)
     summary = run(bars, tmp_path)
     assert len(used) == summary.chunks_in_flight == 2
+    # Where all threads have a chunk each, DuckDB keeps none to hand work to.
+    assert set(threads) == {1}
     written = {path.name: path.read_bytes() for path in one_by_one.glob("*.parquet")}
     assert {path.name: path.read_bytes() for path in tmp_path.glob("*.parquet")} == written
     done = records(tmp_path, "chunks")

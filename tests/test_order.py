@@ -96,42 +96,100 @@ def test_labels_do_not_depend_on_the_order_of_the_bars(
 
 
 @pytest.mark.parametrize(
-    ("symbols", "order", "duplicates", "as_they_come", "sorted_first"),
+    ("symbols", "order", "duplicates", "threads", "bars", "parts"),
     [
-        ("A", ORDERS[1], "fail", 2, 0),
-        ("A", backwards, "fail", 1, 2),
-        ("BA", ORDERS[0], "fail", 0, 2),
+        # The steps that number bars and that write parts: in the order that is there, and sorted.
+        ("A", ORDERS[1], "fail", 1, (2, 0), (2, 0)),
+        # Each of two chunks in flight has a thread of its own; of three threads they share all, and
+        # rows come from step to step in no order.
+        ("A", ORDERS[1], "fail", 2, (2, 0), (2, 0)),
+        ("A", ORDERS[1], "fail", 3, (2, 0), (0, 2)),
+        ("A", backwards, "fail", 1, (1, 2), (0, 2)),
+        ("BA", ORDERS[0], "fail", 1, (0, 2), (0, 2)),
         # Of equal rows one is taken: they are groups, and groups come in no order.
-        ("A", ORDERS[0], "first", 0, 2),
+        ("A", ORDERS[0], "first", 1, (0, 2), (0, 2)),
     ],
 )
-def test_only_bars_that_are_not_in_order_are_sorted_to_be_numbered(
+def test_only_rows_that_are_not_in_order_are_sorted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     symbols: str,
     order: Callable[[pa.Table], list[pa.Table]],
     duplicates: str,
-    as_they_come: int,
-    sorted_first: int,
+    threads: int,
+    bars: tuple[int, int],
+    parts: tuple[int, int],
 ) -> None:
-    """Of one symbol they are numbered as they come, until a chunk is found not to be in order."""
-    executed: list[str] = []
-    run = Connection.run
+    """Of one symbol they are taken as they come, until a chunk is found not to be in order."""
+    sorts: dict[str, list[bool]] = {"create or replace temp table bars as": [], "copy": []}
 
-    def remember(self: Connection, query: str, *values: Any) -> None:
-        if "temp table bars as" in query:
-            executed.append(query)
-        run(self, query, *values)
+    def remember(_: Connection, query: str) -> None:
+        for begins, found in sorts.items():
+            if f"\n{begins}" in f"\n{query}":
+                found.append("order by series, clock" in query or "order by labels.bar" in query)
 
-    monkeypatch.setattr(Connection, "run", remember)
-    bars = pa.concat_tables(walk(symbol, seed) for seed, symbol in enumerate(symbols, 1))
+    after_each_query(monkeypatch, remember)
+    table = pa.concat_tables(walk(symbol, seed) for seed, symbol in enumerate(symbols, 1))
     label(
-        write(tmp_path / "bars", order(bars), row_group_size=64),
+        write(tmp_path / "bars", order(table), row_group_size=64),
         tmp_path / "labels",
         tick_size=1,
         timeout_seconds=60,
         on_duplicates=duplicates,
-        run={"chunk": "1d", "threads": 1},
+        run={"chunk": "1d", "threads": threads},
     )
-    sorts = ["order by series, clock" in query for query in executed]
-    assert (sorts.count(False), sorts.count(True)) == (as_they_come, sorted_first)
+    seen = [(found.count(False), found.count(True)) for found in sorts.values()]
+    assert seen == [bars, parts]
+
+
+@pytest.mark.parametrize(
+    ("table", "is_rich"),
+    [("bars", False), ("labels", False), ("outcomes", True), ("worths", True), ("labels", True)],
+)
+def test_a_chunk_whose_rows_do_not_lie_in_order_is_labeled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, is_rich: bool
+) -> None:
+    """Whatever table it is whose rows come in another order than they should, once."""
+    turned: list[str] = []
+    parts: list[bool] = []
+
+    def turn(connection: Connection, query: str) -> None:
+        if "\ncopy (" in query:
+            parts.append("order by" not in query)
+        if f"create or replace temp table {table} as" in query and not turned:
+            turned.append(table)
+            connection.run(f"create or replace temp table {table} as from {table} order by bar % 7")
+
+    bars = walk("A", 1)
+    path = write(tmp_path / "bars", [bars], row_group_size=64)
+    how: dict[str, Any] = {
+        "tick_size": 1,
+        "timeout_seconds": 60,
+        "roll_gap_points": 6,
+        "modes": [vars(mode) for mode in MODES],
+        "details": is_rich,
+        "uniqueness": is_rich,
+        "run": {"chunk": "1d", "threads": 1},
+    }
+    expected = label(path, tmp_path / "in_order", **how)
+    after_each_query(monkeypatch, turn)
+    assert label(path, tmp_path / "turned", **how).equals(expected)
+    assert (turned, parts) == ([table], [False, False])
+    assert (
+        differences(
+            expected, scan(bars, RULES), ["label_up", "weight_up", "label_down", "weight_down"]
+        )
+        == []
+    )
+
+
+def after_each_query(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[Connection, str], object]
+) -> None:
+    run = Connection.run
+
+    def run_and_act(self: Connection, query: str, *values: Any) -> None:
+        run(self, query, *values)
+        act(self, query)
+
+    monkeypatch.setattr(Connection, "run", run_and_act)

@@ -1,7 +1,7 @@
 -- Purpose:    the series (symbols) of one chunk, their price grids, and how far beyond the chunk each must be read
 -- Grain:      one row per symbol that has a bar in the chunk
 -- In:         the input files; `symbols`; `grids` and `spans`: the price grid, the first and the last bar of each
--- Out:        temp table `series`; the only row of it as the variable `the_series`, where there is one symbol
+-- Out:        temp table `series`; where there is one symbol, its only row as `the_series()`
 -- Parameters: $files; $chunk_from, $chunk_until (the chunk, half open); $search_from, $search_until (where its
 --             margins are looked for, half open); $bars_before; $timeout_N in clock units or $timeout_bars_N, the
 --             horizons; $distance_N_numerator and $distance_N_denominator, of the entry, for a barrier in percent
@@ -162,4 +162,6 @@ left join margins_after using (symbol);
 {%- if has_one_symbol %}
 
 set variable the_series = (select the_series from series as the_series); -- noqa: AL05
+
+create or replace temp macro the_series() as (getvariable('the_series'));
 {%- endif %}

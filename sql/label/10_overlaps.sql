@@ -1,6 +1,5 @@
 -- Purpose:    what a trade is worth beside those that it overlaps with: its average uniqueness, and what it moved
--- Grain:      one row per bar of the chunk; by place one per bar, where `is_wanted` tells those of the chunk,
---             and `is_in_place` whether rows lay in order
+-- Grain:      one row per bar of the chunk; by place one per bar, where `is_wanted` tells those of the chunk
 -- In:         `outcomes`, `series`; `bars`, where only some are asked
 -- Out:        temp table `worths`: series, bar, clock, and the output columns `uniqueness` and `attribution` (in ticks)
 --             of every mode; null without a span
@@ -108,9 +107,6 @@ sums as (
 sums_at_the_end as (
     select
         *
-        {%- if by_place %},
-        bar = row_number() over () as is_in_place
-        {%- endif %}
         {%- for mode in trades.modes %},
         lead(shares_{{ mode.number }}, span_{{ mode.number }}) over () as last_shares_{{ mode.number }},
         lead(moves_{{ mode.number }}, span_{{ mode.number }}) over () as last_moves_{{ mode.number }}
@@ -124,8 +120,7 @@ select
     sums.bar,
     sums.clock
     {%- if by_place %},
-    sums.is_wanted,
-    sums.is_in_place
+    sums.is_wanted
     {%- endif %}
     {%- for mode in trades.modes %}
     {%- set number = mode.number %},

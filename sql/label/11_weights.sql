@@ -1,6 +1,6 @@
 -- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight
 -- Grain:      `labels`: one row per bar of the chunk that is asked; by place one per bar, where `is_wanted` tells
---             those of the chunk, and `is_in_place` whether rows lay in order
+--             those of the chunk
 -- In:         `outcomes`, `series`; `worths`, where these weigh too
 -- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of
 --             mode N `tally_outcome_N` (`both` where one bar touched both barriers; where it is told by the open what
@@ -124,7 +124,6 @@ measured_trades as (
         excursions.clock,
         {%- if by_place %}
         excursions.is_wanted,
-        excursions.is_in_place,
         {%- endif %}
         {{ decay_of(month_of("excursions.clock")) | indent(8) }} as decay
         {%- for mode in trades.modes %}
@@ -206,8 +205,7 @@ select
     bar,
     clock
     {%- if by_place %},
-    is_wanted,
-    is_in_place
+    is_wanted
     {%- endif %}
     {%- for mode in trades.modes %}
     {%- set outcome = "outcome_%d" % mode.number %},

@@ -7,8 +7,9 @@
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
 -- identify a bar, the time alone where there is one symbol. Where labels lie in the order of the rows that the bars
--- were read from, each is written beside the row at its place, without a join or a sort. A row whose labels are not
--- those of its own time is an error, upon which the chunk is labeled anew.
+-- were read from, each is written beside the row at its place, without a join or a sort. Had rows lain in another order
+-- where a step took them for the bars one after the other, labels would lie in that order too: labels that are not of
+-- the row's own time are an error, upon which the chunk is labeled anew.
 --
 -- Prices and labels of a row group have few values, weights many: a dictionary of these would cost time and space.
 -- Level 2 of zstd takes a fifth less time than the usual 3, for parts at most a fifteenth larger.
@@ -33,10 +34,8 @@ copy (
         {%- elif loop.first and by_place %}
         case
             when
-                labels.is_in_place
-                and labels.clock = {{ clock(time("source")) }}
+                labels.clock = {{ clock(time("source")) }}
                 {%- if weighs_overlap %}
-                and worths.is_in_place
                 and worths.clock = labels.clock
                 {%- endif %}
                 then labels.{{ column | identifier }}

@@ -1,8 +1,8 @@
 {#- How far prices move on the path of every trade, for other queries to import; no query of its own.
 
     A window frame that starts at the entry bar and ends at the deciding bar holds exactly the path. Frames pass over all
-    bars; where few of them are asked, paths are cut into blocks instead. Where rows lie in the order of the bars, they
-    are not sorted, and `is_in_place` tells that one did lie there: if all do, all frames are right.
+    bars; where few of them are asked, paths are cut into blocks instead. Rows that lie in the order of the bars
+    are not sorted; that they do is seen when labels are written, row by row (see `13_part`).
 
     In:  `outcomes`, where path_N tells the bars on the path of mode N, and path_before_N, where its stop trails, those
          before the last; `bars`, where only some are asked.
@@ -75,9 +75,6 @@ paths_by_side as (
         is_asked
         {%- else %}
         *
-        {%- endif %}
-        {%- if by_place %},
-        bar = row_number() over () as is_in_place
         {%- endif %}
         {%- for mode in modes %}
         {%- set number = mode.number %}
