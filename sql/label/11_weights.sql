@@ -1,4 +1,5 @@
--- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight
+-- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight (by place, these
+--             are reckoned when they are written)
 -- Grain:      `labels`: one row per bar of the chunk that is asked; by place one per bar, where `is_wanted` tells
 --             those of the chunk
 -- In:         `outcomes`, `series`; `worths`, where these weigh too
@@ -11,6 +12,7 @@
 --             $optimal_seconds, $velocity_span_seconds, $floor; $reference_month (12 * year + month);
 --             $clocks_per_second; $distance_N_numerator and $distance_N_denominator for barriers in percent
 {%- from "label/distances.sql" import distance_of %}
+{#- By place, `stop_N` is the distance to the stop of a winner, in price increments, where it is not told in ticks. -#}
 {%- from "label/excursions.sql" import excursions_of with context %}
 {%- from "label/label.sql" import is_known, label_of, settled with context %}
 {%- from "label/weight.sql" import decay_of, weight_of %}
@@ -205,7 +207,8 @@ select
     bar,
     clock
     {%- if by_place %},
-    is_wanted
+    is_wanted,
+    decay
     {%- endif %}
     {%- for mode in trades.modes %}
     {%- set outcome = "outcome_%d" % mode.number %},
@@ -216,17 +219,23 @@ select
     touched_{{ mode.number }} as tally_outcome_{{ mode.number }},
     {%- endif %}
     mae_{{ mode.number }} as tally_mae_{{ mode.number }},
-    clocks_{{ mode.number }} as tally_clocks_{{ mode.number }},
-    {%- if has_exits %}
-    gain_{{ mode.number }} as tally_gain_{{ mode.number }},
+    clocks_{{ mode.number }} as tally_clocks_{{ mode.number }}
+    {%- if has_exits %},
+    gain_{{ mode.number }} as tally_gain_{{ mode.number }}
     {%- endif %}
-    {{ label_of(mode, outcome, "gain_%d" % mode.number) | indent(4) }} as {{ ("label_" ~ mode.name) | identifier }},
+    {%- if not by_place or label == "sign" %},
+    {{ label_of(mode, outcome, "gain_%d" % mode.number) | indent(4) }} as {{ ("label_" ~ mode.name) | identifier }}
+    {%- endif %}
+    {%- if by_place and mode.stop and not mode.stop.is_ticks %},
+    stop_{{ mode.number }}
+    {%- elif not by_place %},
     {%- set mae, stop = "mae_%d" % mode.number, "stop_%d" % mode.number %}
     {%- if mode.stop and mode.stop.is_ticks %}
     {%- set mae, stop = "mae_ticks_%d" % mode.number, "$mode_%d_stop::double" % mode.number %}
     {%- endif %}
-    {{ weight_of(weight_factors, is_known(mode, outcome), outcome, mae, stop if mode.stop, "seconds_%d" % mode.number, "decay", "uniqueness_%d" % mode.number) | indent(4) }}
+    {{ weight_of(weight_factors, is_known(mode, outcome), outcome ~ " = 'target'", mae, stop if mode.stop, "seconds_%d" % mode.number, "decay", "uniqueness_%d" % mode.number) | indent(4) }}
         as {{ ("weight_" ~ mode.name) | identifier }}
+    {%- endif %}
     {%- if details %},
     {{ outcome }} as {{ ("outcome_" ~ mode.name) | identifier }},
     {%- for detail in ("mae_ticks", "mfe_ticks", "seconds") %}

@@ -3,7 +3,8 @@
 -- In:         the input files; `series`; `labels`; `worths`, where overlap counts; the variable `tally`
 -- Out:        a Parquet file: every input column under its own name and type, then the output columns; its
 --             key-value metadata holds the tally as `duck_label_tally`
--- Parameters: $files; $chunk_from, $chunk_until; $part; by place $read_from, $read_to; $rows_before, $rows of the chunk
+-- Parameters: $files; $chunk_from, $chunk_until; $part; by place $read_from, $read_to, $rows_before and $rows of the
+--             chunk, and those of weights (see `11_weights`)
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
 -- identify a bar, the time alone where there is one symbol. Where labels lie in the order of the rows that the bars
@@ -14,6 +15,35 @@
 -- Prices and labels of a row group have few values, weights many: a dictionary of these would cost time and space.
 -- Level 2 of zstd takes a fifth less time than the usual 3, for parts at most a fifteenth larger.
 
+{%- from "label/label.sql" import is_known, label_of, settled, wins with context %}
+{%- from "label/weight.sql" import weight_of %}
+
+{#- A column of the output. By place labels and weights follow from what the tally sums up. -#}
+{%- macro output(column) -%}
+{%- set of = namespace(mode=none) -%}
+{%- for mode in trades.modes if by_place and column in ("label_" ~ mode.name, "weight_" ~ mode.name) -%}
+{%- set of.mode = mode -%}
+{%- endfor -%}
+{%- if of.mode is none or (label == "sign" and column.startswith("label_")) -%}
+{{ "worths" if column in worth_columns else "labels" }}.{{ column | identifier }}
+{%- elif column.startswith("label_") -%}
+{%- set touched = "labels.tally_outcome_%d" % of.mode.number -%}
+{{ label_of(of.mode, settled(touched), none, touched) }}
+{%- else -%}
+{{ weight_by_place(of.mode) }}
+{%- endif -%}
+{%- endmacro %}
+
+{#- The weight of a mode; see `11_weights`. -#}
+{%- macro weight_by_place(mode) -%}
+{%- set touched = "labels.tally_outcome_%d" % mode.number -%}
+{%- set mae, stop = "labels.tally_mae_%d" % mode.number, "labels.stop_%d" % mode.number -%}
+{%- if mode.stop and mode.stop.is_ticks -%}
+{%- set mae, stop = "(%s / %s.increments_per_tick)" % (mae, the_series), "$mode_%d_stop::double" % mode.number -%}
+{%- endif -%}
+{%- set seconds = "labels.tally_clocks_%d / $clocks_per_second::double" % mode.number -%}
+{{ weight_of(weight_factors, is_known(mode, touched), wins(touched), mae, stop if mode.stop, seconds, "labels.decay") }}
+{%- endmacro %}
 copy (
     {%- if by_place %}
     with rows_of_the_bars as (
@@ -29,20 +59,22 @@ copy (
         {{ column }},
         {%- endfor %}
         {%- for column in output_columns %}
-        {%- if is_outer and column in outcome_columns %}
-        coalesce(labels.{{ column | identifier }}, 'skipped') as {{ column | identifier }}
-        {%- elif loop.first and by_place %}
+        {%- if loop.first and by_place %}
         case
             when
                 labels.clock = {{ clock(time("source")) }}
                 {%- if weighs_overlap %}
                 and worths.clock = labels.clock
                 {%- endif %}
-                then labels.{{ column | identifier }}
+                then {{ output(column) | indent(16) }}
             else error('{{ out_of_place }}')
         end as {{ column | identifier }}
+        {%- elif is_outer and column in outcome_columns %}
+        coalesce(labels.{{ column | identifier }}, 'skipped') as {{ column | identifier }}
+        {%- elif by_place %}
+        {{ output(column) | indent(8) }} as {{ column | identifier }}
         {%- else %}
-        {{ "worths" if column in worth_columns else "labels" }}.{{ column | identifier }}
+        {{ output(column) }}
         {%- endif %}
         {{- "," if not loop.last }}
         {%- endfor %}

@@ -18,7 +18,7 @@ exp(
 
 {#- The weight where a label `is_known`, else null. The move against the trade and its stop are of one unit; without a
     stop, quality is 1; without a span, uniqueness. -#}
-{%- macro weight_of(factors, is_known, outcome, against, stop, seconds, decay, uniqueness) -%}
+{%- macro weight_of(factors, is_known, is_won, against, stop, seconds, decay, uniqueness="null") -%}
 {%- set values = {
     "quality": "least(
                 $quality_best::double,
@@ -48,7 +48,7 @@ exp(
 {%- set of_all = factors | reject("in", of_winners) | list -%}
 case
     {%- if of_winners %}
-    when {{ is_known }} and {{ outcome }} = 'target'
+    when {{ is_known }} and {{ is_won }}
         then greatest(
             {%- for factor in factors %}
             {{ "* " if not loop.first }}{{ values[factor] }}

@@ -54,7 +54,8 @@ copy (
             {%- set against = "round(%s * duck_label_increments)" % against %}
             {%- set stop = "round(%s * duck_label_increments)" % stop %}
             {%- endif %}
-            {%- set of = (label ~ " is not null", outcome, against, stop if mode.stop, seconds, "duck_label_decay", worth) %}
+            {%- set is_won = outcome ~ " = 'target'" %}
+            {%- set of = (label ~ " is not null", is_won, against, stop if mode.stop, seconds, "duck_label_decay", worth) %}
             {{ weight_of(weight_factors, *of) | indent(12) }}
                 as {{ ("weight_" ~ mode.name) | identifier }}{{ "," if not loop.last }}
             {%- endfor %}
