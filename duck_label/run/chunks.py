@@ -32,7 +32,7 @@ from duck_label.whole import sealed
 # have a bar is known as soon as the bars are numbered.
 _COUNT, _FIND_MARGINS, _NUMBER_BARS, *_ = LABEL_STEPS
 # What takes rows to lie in the order of the bars, where they may, and tells if they do not.
-_BY_PLACE = LABEL_STEPS[LABEL_STEPS.index("label/09_outcomes") :]
+_BY_PLACE = ("label/10_overlaps", "label/11_weights", "label/13_part")
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
@@ -198,7 +198,7 @@ class ChunkLabeler:
         (lone,) = self._connection.row(query, values)
         return int(lone)
 
-    def _run_steps(self, chunk: Chunk, values: dict[str, Any]) -> None:
+    def _run_steps(self, chunk: Chunk, values: Mapping[str, Any]) -> None:
         """Run all steps that follow the search for margins.
 
         Raises:
@@ -213,9 +213,7 @@ class ChunkLabeler:
             if step == _NUMBER_BARS:
                 self._number_bars(chunk, values)
                 self._lone_events = self._count_lone_events(values, has_bars=True)
-                if by_place := by_place and self._may_come_in_order:
-                    query = "select count_if(is_wanted), min(bar) filter (is_wanted) - 1 from bars"
-                    values["rows"], values["rows_before"] = self._connection.row(query)
+                by_place = by_place and self._may_come_in_order
             else:
                 self._run(step, chunk, values, self._by_place.get(step) if by_place else None)
 

@@ -20,7 +20,7 @@
 {%- set side_of_the_event = trades.has_sides and not has_own_side and events %}
 {#- Whether bars come in order is seen only afterwards, by who had them numbered as they come. -#}
 {%- set sorts = has_session or not as_they_come %}
-{#- Rows that come in order must not be joined: who joins holds a few of them back. -#}
+{#- Rows that come in order must not be joined, with one row neither: a join may hold a few of them back. -#}
 {%- set series = "series" if sorts else the_series %}
 create or replace temp table bars as
 with

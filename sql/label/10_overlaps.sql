@@ -1,5 +1,5 @@
 -- Purpose:    what a trade is worth beside those that it overlaps with: its average uniqueness, and what it moved
--- Grain:      one row per bar of the chunk; by place one per bar, where `is_wanted` tells those of the chunk
+-- Grain:      one row per bar of the chunk
 -- In:         `outcomes`, `series`; `bars`, where only some are asked
 -- Out:        temp table `worths`: series, bar, clock, and the output columns `uniqueness` and `attribution` (in ticks)
 --             of every mode; null without a span
@@ -119,9 +119,6 @@ select
     sums.series,
     sums.bar,
     sums.clock
-    {%- if by_place %},
-    sums.is_wanted
-    {%- endif %}
     {%- for mode in trades.modes %}
     {%- set number = mode.number %},
     case
@@ -141,5 +138,5 @@ select
 from sums_at_the_end as sums
 {%- if not by_place %}
 inner join series on sums.series = series.series
-where sums.is_wanted
-{%- endif %};
+{%- endif %}
+where sums.is_wanted;

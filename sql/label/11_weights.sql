@@ -1,7 +1,6 @@
 -- Purpose:    how far each trade moved on its path, where it ended, and from that its label and weight (by place, these
 --             are reckoned when they are written)
--- Grain:      `labels`: one row per bar of the chunk that is asked; by place one per bar, where `is_wanted` tells
---             those of the chunk
+-- Grain:      `labels`: one row per bar of the chunk that is asked
 -- In:         `outcomes`, `series`; `worths`, where these weigh too
 -- Out:        temp table `labels`: series, bar, clock, the output columns of every mode, and for the tally of
 --             mode N `tally_outcome_N` (`both` where one bar touched both barriers; where it is told by the open what
@@ -17,7 +16,7 @@
 {%- from "label/label.sql" import is_known, label_of, settled with context %}
 {%- from "label/weight.sql" import decay_of, weight_of %}
 {%- set has_levels = has_exits or breaks_ties_by_open %}
-{#- Where rows lie in order, nothing may hold a few of them back, as joins and filters do. -#}
+{#- Where rows lie in order, nothing may hold a few of them back, as joins do. -#}
 {%- set series = the_series if by_place else "series" %}
 
 {#- What a long and a short trade call by one name, for the trades of a mode. -#}
@@ -65,8 +64,8 @@ levels as (
     from excursions
     {%- if not by_place %}
     inner join series on excursions.series = series.series
-    where excursions.is_wanted
     {%- endif %}
+    where excursions.is_wanted
 ),
 {%- endif %}
 
@@ -124,9 +123,6 @@ measured_trades as (
         excursions.series,
         excursions.bar,
         excursions.clock,
-        {%- if by_place %}
-        excursions.is_wanted,
-        {%- endif %}
         {{ decay_of(month_of("excursions.clock")) | indent(8) }} as decay
         {%- for mode in trades.modes %}
         {%- set number = mode.number %}
@@ -197,9 +193,7 @@ measured_trades as (
     {%- if weighs_by_overlap %}
     left join worths on excursions.bar = worths.bar
     {%- endif %}
-    {%- if not by_place %}
     where excursions.is_wanted
-    {%- endif %}
 )
 
 select
@@ -207,7 +201,6 @@ select
     bar,
     clock
     {%- if by_place %},
-    is_wanted,
     decay
     {%- endif %}
     {%- for mode in trades.modes %}

@@ -83,9 +83,6 @@ bars_of_the_quarters as (
         sum(tally_clocks_{{ loop.index }}) as clocks_{{ loop.index }}
         {%- endfor %}
     from {{ "bars_with_their_session" if has_session else "labels" }}
-    {%- if by_place %}
-    where is_wanted
-    {%- endif %}
     group by all
     {%- if weighs_overlap %}
 
@@ -103,9 +100,6 @@ bars_of_the_quarters as (
         sum(floor({{ ("uniqueness_" ~ mode.name) | identifier }} * 1099511627776)::bigint) as worth_{{ loop.index }}
         {%- endfor %}
     from {{ "worths_with_their_session" if has_session else "worths" }}
-    {%- if by_place %}
-    where is_wanted
-    {%- endif %}
     group by all
     {%- endif %}
     {%- if asks_some %}

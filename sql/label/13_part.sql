@@ -3,8 +3,7 @@
 -- In:         the input files; `series`; `labels`; `worths`, where overlap counts; the variable `tally`
 -- Out:        a Parquet file: every input column under its own name and type, then the output columns; its
 --             key-value metadata holds the tally as `duck_label_tally`
--- Parameters: $files; $chunk_from, $chunk_until; $part; by place $read_from, $read_to, $rows_before and $rows of the
---             chunk, and those of weights (see `11_weights`)
+-- Parameters: $files; $chunk_from, $chunk_until; $part; by place those of weights too, see `11_weights`
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
 -- identify a bar, the time alone where there is one symbol. Where labels lie in the order of the rows that the bars
@@ -44,14 +43,18 @@
 {%- set seconds = "labels.tally_clocks_%d / $clocks_per_second::double" % mode.number -%}
 {{ weight_of(weight_factors, is_known(mode, touched), wins(touched), mae, stop if mode.stop, seconds, "labels.decay") }}
 {%- endmacro %}
+{#- Whether a row of the input is in the chunk. -#}
+{%- macro is_in_the_chunk() -%}
+{{ time("source") }} >= {{ moment("chunk_from") }}
+        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
+{%- endmacro %}
 copy (
     {%- if by_place %}
-    with rows_of_the_bars as (
+    with rows_of_the_chunk as (
         select source.*
         from {{ source }} as source
         where
-            {{ time("source") }} >= {{ moment("read_from") }}
-            and {{ time("source") }} <= {{ moment("read_to") }}{{- within("source", "read_from", "read_to") }}
+            {{ is_in_the_chunk() | indent(4) }}
     )
 {% endif %}
     select
@@ -79,12 +82,11 @@ copy (
         {{- "," if not loop.last }}
         {%- endfor %}
     {%- if by_place %}
-    from rows_of_the_bars as source
+    from rows_of_the_chunk as source
     positional join labels
     {%- if weighs_overlap %}
     positional join worths
     {%- endif %}
-    limit $rows offset $rows_before -- noqa: AM09
     {%- else %}
     from {{ source }} as source
     {%- if not has_one_symbol %}
@@ -100,8 +102,7 @@ copy (
     left join worths on labels.bar = worths.bar
     {%- endif %}
     where
-        {{ time("source") }} >= {{ moment("chunk_from") }}
-        and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
+        {{ is_in_the_chunk() }}
     {%- if not is_outer %}
     order by labels.bar
     {%- elif has_one_symbol %}
