@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 
 # Below this part of the budget freed memory is kept while others are at work: the next chunk would
 # only take it again, page by page, in a thirtieth of the time of all.
-_ROOMY = 0.4
+_ROOMY = 0.35
 # Where fragmentation between chunks is more than this part of the budget, and than this much,
 # DuckDB is closed and opened anew.
 _FRAGMENTED = 0.1
