@@ -20,6 +20,15 @@
 {%- from "label/label.sql" import label_of, settled with context %}
 {%- set keys = ["series", "quarter"] + (["session"] if has_session else []) %}
 
+{#- What rows are gathered by first. -#}
+{%- macro keys_of_the_quarter() -%}
+series,
+        {{ quarter("clock") }} as quarter
+        {%- if has_session %},
+        session
+        {%- endif %}
+{%- endmacro %}
+
 {#- Bars with the day on which their session opens. -#}
 {%- macro with_sessions(name, bars) -%}
 {{ name }} as (
@@ -58,11 +67,7 @@ days_of_the_sessions as (
 
 bars_of_the_quarters as (
     select
-        series,
-        {{ quarter("clock") }} as quarter,
-        {%- if has_session %}
-        session,
-        {%- endif %}
+        {{ keys_of_the_quarter() }},
         count(*) as bars,
         count(*) as asked,
         min(clock) as first,
@@ -89,11 +94,7 @@ bars_of_the_quarters as (
     union all by name
 
     select
-        series,
-        {{ quarter("clock") }} as quarter,
-        {%- if has_session %}
-        session,
-        {%- endif %}
+        {{ keys_of_the_quarter() }},
         0 as bars,
         0 as asked
         {%- for mode in modes %},
@@ -107,11 +108,7 @@ bars_of_the_quarters as (
     union all by name
 
     select
-        series,
-        {{ quarter("clock") }} as quarter,
-        {%- if has_session %}
-        session,
-        {%- endif %}
+        {{ keys_of_the_quarter() }},
         count(*) as bars,
         0 as asked,
         min(clock) as first,
@@ -127,11 +124,7 @@ bars_of_the_quarters as (
 
 rolls_of_the_quarters as (
     select
-        series,
-        {{ quarter("clock") }} as quarter,
-        {%- if has_session %}
-        session,
-        {%- endif %}
+        {{ keys_of_the_quarter() }},
         count(*) as rolled_bars,
         count_if(jumps) as jumps
     from {{ "rolls_with_their_session" if has_session else "rolls" }}
