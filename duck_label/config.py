@@ -216,13 +216,16 @@ class LabelingConfig(ConfigKeys):
 
     def output_columns(self) -> tuple[str, ...]:
         """The names of the columns that labeling adds, in order."""
+        return tuple(f"{kind}_{mode.name}" for mode in self.modes for kind in self.output_kinds())
+
+    def output_kinds(self) -> tuple[str, ...]:
+        """What labeling says of every mode, in order."""
         details = (
             *("outcome", "mae_ticks", "mfe_ticks", "seconds", "touch_time"),
             *("exit_price", "return_ticks", "stop_ticks", "target_ticks"),
         )
         worth = ("uniqueness", "attribution") if self.uniqueness else ()
-        kinds = ("label", "weight", *(details if self.details else ()), *worth)
-        return tuple(f"{kind}_{mode.name}" for mode in self.modes for kind in kinds)
+        return ("label", "weight", *(details if self.details else ()), *worth)
 
     def reference_month(self) -> int | None:
         """12 * year + month of `as_of` in UTC, or None where the input's latest bar decides."""

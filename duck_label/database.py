@@ -157,10 +157,10 @@ class Database(Connection):
             self.share_threads(1)
 
     def share_threads(self, connections: int) -> None:
-        """Have so many connections work at a time, while none of them works or some do already.
+        """Share the threads among so many connections, at rest or at work.
 
-        Where there is one for every thread, each does all of its work on its own: nothing is handed
-        from thread to thread, and rows keep their order.
+        Where there are as many as threads, each does all of its work on the thread that asks:
+        nothing is handed on, and rows keep their order.
         """
         threads = 1 if connections >= self.threads else self.threads
         if threads != self._common.threads:

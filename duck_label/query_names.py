@@ -214,7 +214,7 @@ def _of_outputs(config: LabelingConfig) -> dict[str, Any]:
     """Outcomes, labels and weights, and the columns that are written."""
     return {
         "output_columns": config.output_columns(),
-        "outcome_columns": [f"outcome_{mode.name}" for mode in config.modes],
+        "output_kinds": config.output_kinds(),
         "details": config.details,
         "leaves_out": config.rows == "asked" and config.asks_some,
         # Whether a part has bars without labels too.
@@ -226,11 +226,6 @@ def _of_outputs(config: LabelingConfig) -> dict[str, Any]:
         "without_label": list(outcomes.WITHOUT_LABEL),
         "weight_factors": config.weights.factors,
         "weighs_by_overlap": "uniqueness" in config.weights.factors,
-        "worth_columns": [
-            f"{worth}_{mode.name}"
-            for worth in ("uniqueness", "attribution")
-            for mode in config.modes
-        ],
     }
 
 

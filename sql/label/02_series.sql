@@ -161,7 +161,13 @@ left join margins_before using (symbol)
 left join margins_after using (symbol);
 {%- if has_one_symbol %}
 
-set variable the_series = (select the_series from series as the_series); -- noqa: AL05
+set variable the_series = (
+    with the_series as (
+        select * from series
+    )
+
+    select the_series from the_series
+);
 
 create or replace temp macro the_series() as (getvariable('the_series'));
 {%- endif %}

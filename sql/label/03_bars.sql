@@ -238,9 +238,9 @@ bars_with_their_last_bars as (
 {{ events_of_the_chunk(events, event_clock, event_side, range[0], range[1]) }}
 {%- endif %}
 
--- (The linter takes names that are left out for references.) -- noqa: disable=RF03
+-- (The linter takes names that are left out for references.)
 select
-    bars.* exclude (
+    bars.* exclude ( -- noqa: disable=RF03
         jumps
         {%- if weighs_overlap %},
         is_counted
@@ -266,7 +266,7 @@ select
         {%- if is_flat %},
         entry_closes
         {%- endif %}
-    ),
+    ), -- noqa: enable=RF03
     {%- if has_asked %}
     (
         {{ "bars.is_counted" if weighs_overlap else "bars.is_wanted" }}

@@ -32,9 +32,6 @@ by_side(side, {{ for_long }}, {{ for_short }})
 {%- macro mirrored(mode, price) -%}
 {{ {"long": "", "short": "-", "side": "side * "}[mode.direction] }}{{ price }}
 {%- endmacro %}
-{%- if by_place %}
--- (Of one table the linter wants all names qualified, or none.) -- noqa: disable=RF03
-{%- endif %}
 create or replace temp table labels as
 with
 {{ excursions_of(trades.modes, has_levels) | trim }},
@@ -43,29 +40,29 @@ with
 -- Where barriers lie, and where the deciding bar opens, as a long trade sees it.
 levels as (
     select
-        excursions.*
+        {{ "*" if by_place else "excursions.*" }}
         {%- for mode in trades.modes %}
         {%- set number = mode.number %}
-        {%- set entry = mirrored(mode, "excursions.entry") %}
+        {%- set entry = mirrored(mode, "entry") %}
         {%- if mode.target %},
         {{ entry }}
-        + {{ distance_of(mode.target, series, "excursions") }} as target_level_{{ number }}
+        + {{ distance_of(mode.target, series, none) }} as target_level_{{ number }}
         {%- endif %}
         {%- if mode.trails %}
         {%- set best = by_direction(mode, "highest_before_%d" % number, "-lowest_before_%d" % number) %},
         greatest({{ entry }}, {{ best }})
-        - {{ distance_of(mode.stop, series, "excursions") }} as stop_level_{{ number }}
+        - {{ distance_of(mode.stop, series, none) }} as stop_level_{{ number }}
         {%- elif mode.stop %},
         {{ entry }}
-        - {{ distance_of(mode.stop, series, "excursions") }} as stop_level_{{ number }}
+        - {{ distance_of(mode.stop, series, none) }} as stop_level_{{ number }}
         {%- endif %},
-        {{ mirrored(mode, "excursions.last_open_%d" % number) }} as open_level_{{ number }}
+        {{ mirrored(mode, "last_open_%d" % number) }} as open_level_{{ number }}
         {%- endfor %}
     from excursions
     {%- if not by_place %}
-    inner join series on excursions.series = series.series
+    inner join series using (series)
     {%- endif %}
-    where excursions.is_wanted
+    where is_wanted
 ),
 {%- endif %}
 
@@ -120,10 +117,10 @@ exits as (
 
 measured_trades as (
     select
-        excursions.series,
-        excursions.bar,
-        excursions.clock,
-        {{ decay_of(month_of("excursions.clock")) | indent(8) }} as decay
+        series,
+        bar,
+        clock,
+        {{ decay_of(month_of("clock")) | indent(8) }} as decay
         {%- for mode in trades.modes %}
         {%- set number = mode.number %}
         {%- set fall = "greatest(0, entry - lowest_%d)" % number %}
@@ -132,7 +129,7 @@ measured_trades as (
         outcome_{{ number }},
         touched_{{ number }},
         {%- if weighs_by_overlap %}
-        worths.{{ ("uniqueness_" ~ mode.name) | identifier }} as uniqueness_{{ number }},
+        {{ ("uniqueness_" ~ mode.name) | identifier }} as uniqueness_{{ number }},
         {%- endif %}
         case
             when outcome_{{ number }} = 'target' then {{ against }}
@@ -150,11 +147,11 @@ measured_trades as (
         end as mae_ticks_{{ number }}
         {%- if mode.stop and not mode.stop.is_ticks %},
         case
-            when outcome_{{ number }} = 'target' then {{ distance_of(mode.stop, series, "excursions") }}
+            when outcome_{{ number }} = 'target' then {{ distance_of(mode.stop, series, none) }}
         end as stop_{{ number }}
         {%- endif %}
         {%- if has_exits %},
-        exit_level_{{ number }} - {{ mirrored(mode, "excursions.entry") }} as gain_{{ number }}
+        exit_level_{{ number }} - {{ mirrored(mode, "entry") }} as gain_{{ number }}
         {%- endif %}
         {%- if details %},
         case
@@ -166,7 +163,7 @@ measured_trades as (
         ({{ mirrored(mode, "exit_level_%d::hugeint" % number) }} * {{ series }}.increment_numerator)::double
         / {{ series }}.increment_denominator
             as exit_price_{{ number }},
-        (exit_level_{{ number }} - {{ mirrored(mode, "excursions.entry") }}) / {{ series }}.increments_per_tick
+        (exit_level_{{ number }} - {{ mirrored(mode, "entry") }}) / {{ series }}.increments_per_tick
             as return_ticks_{{ number }}
         {%- for name, distance in (("stop", mode.stop), ("target", mode.target)) %},
         {%- if distance %}
@@ -176,7 +173,7 @@ measured_trades as (
                 then $mode_{{ number }}_{{ name }}::double
                 {%- else %}
                 then
-                    {{ distance_of(distance, series, "excursions") }}
+                    {{ distance_of(distance, series, none) }}
                     / {{ series }}.increments_per_tick
                 {%- endif %}
         end as {{ name }}_ticks_{{ number }}
@@ -186,14 +183,14 @@ measured_trades as (
         {%- endfor %}
         {%- endif %}
         {%- endfor %}
-    from {{ "exits" if has_exits else "decided_trades" }} as excursions
+    from {{ "exits" if has_exits else "decided_trades" }}
     {%- if not by_place %}
-    inner join series on excursions.series = series.series
+    inner join series using (series)
     {%- endif %}
     {%- if weighs_by_overlap %}
-    left join worths on excursions.bar = worths.bar
+    left join worths using (series, bar, clock)
     {%- endif %}
-    where excursions.is_wanted
+    where is_wanted
 )
 
 select

@@ -17,25 +17,20 @@
 {%- from "label/label.sql" import is_known, label_of, settled, wins with context %}
 {%- from "label/weight.sql" import weight_of %}
 
-{#- A column of the output. By place labels and weights follow from what the tally sums up. -#}
-{%- macro output(column) -%}
-{%- set of = namespace(mode=none) -%}
-{%- for mode in trades.modes if by_place and column in ("label_" ~ mode.name, "weight_" ~ mode.name) -%}
-{%- set of.mode = mode -%}
-{%- endfor -%}
-{%- if of.mode is none or (label == "sign" and column.startswith("label_")) -%}
-{{ "worths" if column in worth_columns else "labels" }}.{{ column | identifier }}
-{%- elif column.startswith("label_") -%}
-{%- set touched = "labels.tally_outcome_%d" % of.mode.number -%}
-{{ label_of(of.mode, settled(touched), none, touched) }}
+{#- A column of the output. By place, labels and weights follow from what the tally sums up. -#}
+{%- macro output(kind, mode) -%}
+{%- set touched = "labels.tally_outcome_%d" % mode.number -%}
+{%- if by_place and kind == "weight" -%}
+{{ weight_by_place(mode, touched) }}
+{%- elif by_place and kind == "label" and label != "sign" -%}
+{{ label_of(mode, settled(touched), none, touched) }}
 {%- else -%}
-{{ weight_by_place(of.mode) }}
+{{ "worths" if kind in ("uniqueness", "attribution") else "labels" }}.{{ (kind ~ "_" ~ mode.name) | identifier }}
 {%- endif -%}
 {%- endmacro %}
 
 {#- The weight of a mode; see `11_weights`. -#}
-{%- macro weight_by_place(mode) -%}
-{%- set touched = "labels.tally_outcome_%d" % mode.number -%}
+{%- macro weight_by_place(mode, touched) -%}
 {%- set mae, stop = "labels.tally_mae_%d" % mode.number, "labels.stop_%d" % mode.number -%}
 {%- if mode.stop and mode.stop.is_ticks -%}
 {%- set mae, stop = "(%s / %s.increments_per_tick)" % (mae, the_series), "$mode_%d_stop::double" % mode.number -%}
@@ -43,6 +38,7 @@
 {%- set seconds = "labels.tally_clocks_%d / $clocks_per_second::double" % mode.number -%}
 {{ weight_of(weight_factors, is_known(mode, touched), wins(touched), mae, stop if mode.stop, seconds, "labels.decay") }}
 {%- endmacro %}
+
 {#- Whether a row of the input is in the chunk. -#}
 {%- macro is_in_the_chunk() -%}
 {{ time("source") }} >= {{ moment("chunk_from") }}
@@ -61,24 +57,29 @@ copy (
         {%- for column in passed_on %}
         {{ column }},
         {%- endfor %}
-        {%- for column in output_columns %}
-        {%- if loop.first and by_place %}
+        {%- for mode in trades.modes %}
+        {%- set is_first = loop.first %}
+        {%- for kind in output_kinds %}
+        {%- set column = (kind ~ "_" ~ mode.name) | identifier %}
+        {%- if by_place and is_first and loop.first %}
         case
             when
                 labels.clock = {{ clock(time("source")) }}
                 {%- if weighs_overlap %}
                 and worths.clock = labels.clock
                 {%- endif %}
-                then {{ output(column) | indent(16) }}
+                then {{ output(kind, mode) | indent(16) }}
             else error('{{ out_of_place }}')
-        end as {{ column | identifier }}
-        {%- elif is_outer and column in outcome_columns %}
-        coalesce(labels.{{ column | identifier }}, 'skipped') as {{ column | identifier }}
+        end as {{ column }}
         {%- elif by_place %}
-        {{ output(column) | indent(8) }} as {{ column | identifier }}
+        {{ output(kind, mode) | indent(8) }} as {{ column }}
+        {%- elif is_outer and kind == "outcome" %}
+        coalesce(labels.{{ column }}, 'skipped') as {{ column }}
         {%- else %}
-        {{ output(column) }}
+        {{ output(kind, mode) }}
         {%- endif %}
+        {{- "," if not loop.last }}
+        {%- endfor %}
         {{- "," if not loop.last }}
         {%- endfor %}
     {%- if by_place %}

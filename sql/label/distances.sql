@@ -3,15 +3,16 @@
     A distance is a column of the series (ticks and points), follows from the entry (percent), or is a column of the
     bar (of a volatility or of a column of the input). -#}
 
-{#- The distance, in a query over `series` and `bars` (or whatever has their columns). -#}
+{#- The distance, in a query over `series` and `bars` (or whatever has their columns; none where names need no table). -#}
 {%- macro distance_of(distance, series="series", bars="bars") -%}
 {%- set number = distance.number -%}
+{%- set of_bar = bars ~ "." if bars else "" -%}
 {%- if distance.is_fixed -%}
 {{ series }}.distance_{{ number }}
 {%- elif distance.is_own -%}
-{{ bars }}.distance_{{ number }}
+{{ of_bar }}distance_{{ number }}
 {%- else -%}
-rounded_up(abs({{ bars }}.entry) * {{ series }}.numerator_{{ number }}, {{ series }}.denominator_{{ number }})
+rounded_up(abs({{ of_bar }}entry) * {{ series }}.numerator_{{ number }}, {{ series }}.denominator_{{ number }})
 {%- endif -%}
 {%- endmacro -%}
 
