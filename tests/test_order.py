@@ -183,6 +183,31 @@ def test_a_chunk_whose_rows_do_not_lie_in_order_is_labeled_anew(
     )
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_uniqueness_weighs_whether_rows_are_sorted_or_not(tmp_path: Path, threads: int) -> None:
+    labeled = label(
+        write(tmp_path / "bars", [walk("A", 1)], row_group_size=64),
+        tmp_path / "labels",
+        tick_size=1,
+        timeout_seconds=60,
+        modes=[vars(mode) for mode in MODES],
+        uniqueness=True,
+        weights={"factors": ["uniqueness"]},
+        run={"chunk": "1d", "threads": threads},
+    )
+    for mode in MODES:
+        labels, weights, worths = (
+            labeled[f"{kind}_{mode.name}"].to_pylist() for kind in ("label", "weight", "uniqueness")
+        )
+        rounded = pa.array([1.0 if worth is None else worth for worth in worths], pa.float32())
+        known = [
+            None if one is None else worth
+            for one, worth in zip(labels, rounded.to_pylist(), strict=True)
+        ]
+        assert weights == known
+        assert len(set(weights)) > 20
+
+
 def after_each_query(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[Connection, str], object]
 ) -> None:

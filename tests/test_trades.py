@@ -2,7 +2,7 @@
 """Any trade: golden cases of every barrier, side, tie, horizon and exit, however they are cut."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import product
 from pathlib import Path
@@ -168,11 +168,13 @@ def configurations(draw: st.DrawFn) -> dict[str, Any]:
     return {**config, "uniqueness": is_factor or draw(st.booleans())}
 
 
-def random_bars(seed: int, rows: int, increment: float) -> pa.Table:
-    """Bars of two symbols that jump now and then, with gaps in time, and columns of all sorts."""
+def random_bars(
+    seed: int, rows: int, increment: float, symbols: Sequence[str] = ("ES", "NQ")
+) -> pa.Table:
+    """Bars of symbols that jump now and then, with gaps in time, and columns of all sorts."""
     chance = np.random.default_rng(seed)
     tables = []
-    for symbol in ("ES", "NQ"):
+    for symbol in symbols:
         seconds = np.cumsum(chance.choice([1, 1, 1, 2, 7, 90], rows))
         moves = chance.integers(-6, 7, rows) + chance.choice(
             [0, 0, 0, 200], rows, p=[0.4, 0.4, 0.19, 0.01]
@@ -271,6 +273,8 @@ def asking_files(
     cut=cuts(),
     chunk=st.sampled_from(("auto", "97", "41")),
     files=st.integers(1, 3),
+    symbols=st.sampled_from((("ES",), ("ES", "NQ"))),
+    in_order=st.booleans(),
     block_bars=st.sampled_from((1, 5, 64)),
     trail_bars=st.sampled_from((1, 16)),
     few=st.sampled_from((0, 4, 1_000)),
@@ -281,12 +285,14 @@ def test_random_configurations_agree_with_the_walk(
     cut: dict[str, Any],
     chunk: str,
     files: int,
+    symbols: Sequence[str],
+    in_order: bool,
     block_bars: int,
     trail_bars: int,
     few: int,
 ) -> None:
     """However the work is cut, ordered and given to threads, and the bars are split into files."""
-    bars = random_bars(seed, 120, config["price_increment"])
+    bars = random_bars(seed, 240 // len(symbols), config["price_increment"], symbols)
     bars, tables = asking_tables(config, seed, bars)
     how = {
         **config,
@@ -298,7 +304,9 @@ def test_random_configurations_agree_with_the_walk(
         patch.setattr(query_names, "BLOCK_BARS", block_bars)
         patch.setattr(query_names, "_TRAIL_BARS", trail_bars)
         patch.setattr(query_names, "_FEW", few)
-        order = np.random.default_rng(seed).permutation(len(bars))
+        order = np.arange(len(bars))
+        if not in_order:
+            order = np.random.default_rng(seed).permutation(order)
         write(place / "bars", [bars.take(np.sort(part)) for part in np.array_split(order, files)])
         labeled = label(
             place / "bars", place / "out", **{**how, **asking_files(config, tables, place)}
