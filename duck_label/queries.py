@@ -28,8 +28,8 @@ LABEL_STEPS = (
     "label/07_trades",
     "label/08_own_touches",
     "label/09_outcomes",
-    "label/10_overlaps",
-    "label/11_weights",
+    "label/10_moves",
+    "label/11_overlaps",
     "label/12_tally",
     "label/13_part",
 )
@@ -52,7 +52,7 @@ def label_steps(trades: Trades) -> tuple[str, ...]:
         "label/06_touches": trades.has_shared,
         "label/07_trades": trades.has_shared,
         "label/08_own_touches": trades.has_questions_of_a_bar,
-        "label/10_overlaps": trades.weighs_overlap,
+        "label/11_overlaps": trades.weighs_overlap,
     }
     return tuple(step for step in LABEL_STEPS if needed.get(step, True))
 

@@ -178,6 +178,8 @@ def _of_trades(config: LabelingConfig) -> dict[str, Any]:
         "breaks_ties_by_open": config.tie == "open" and trades.may_tie,
         "has_exits": config.has_exits,
         "weighs_overlap": config.uniqueness,
+        # Whether what overlaps is summed in BIGINT, which may be too narrow; that is an error then.
+        "sums_are_narrow": False,
     }
 
 
@@ -225,7 +227,6 @@ def _of_outputs(config: LabelingConfig) -> dict[str, Any]:
         "unresolved_is_null": config.unresolved == "null",
         "without_label": list(outcomes.WITHOUT_LABEL),
         "weight_factors": config.weights.factors,
-        "weighs_by_overlap": "uniqueness" in config.weights.factors,
     }
 
 

@@ -63,7 +63,7 @@ def test_a_profile_has_a_line_for_every_step_and_reads_every_bar() -> None:
     lines = result.stderr.splitlines()
     table = {line.split()[0]: line.split()[1:] for line in lines if line.startswith("label/")}
     # No barrier is a bar's own.
-    unneeded = ("label/08_own_touches", "label/10_overlaps")
+    unneeded = ("label/08_own_touches", "label/11_overlaps")
     steps = [step for step in LABEL_STEPS if step not in unneeded]
     assert list(table) == steps
     rows = len(golden.bars("plain"))

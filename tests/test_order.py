@@ -144,7 +144,7 @@ def test_only_rows_that_are_not_in_order_are_sorted(
 
 @pytest.mark.parametrize(
     ("table", "is_rich"),
-    [("bars", False), ("labels", False), ("outcomes", True), ("worths", True), ("labels", True)],
+    [("bars", False), ("moves", False), ("moves", True), ("worths", True)],
 )
 def test_a_chunk_whose_rows_do_not_lie_in_order_is_labeled_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, is_rich: bool

@@ -14,6 +14,7 @@ import pytest
 
 import golden
 from duck_label import LabelingConfig
+from duck_label.connection import Connection
 from duck_label.errors import ConfigError
 from duck_label.look.stats import statistics
 from duck_label.records.ledger import Ledger
@@ -115,6 +116,50 @@ def test_bars_that_are_appended_at_any_time_change_nothing(
     pq.write_table(bars[cut:], tmp_path / "bars" / "b.parquet")
     label(tmp_path / "bars", tmp_path / "out", **config)
     assert read(tmp_path / "out").equals(whole)
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_narrow"),
+    [
+        # A share of 2^40 times a change of 2^23 increments takes 64 bits; so do the sums of twelve
+        # changes of 2^21. Where prices go up and down by as much, there is nothing that does.
+        ([0, 2**23], False),
+        ([2**21] * 12, False),
+        ([2**21, -(2**21)], True),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_that_are_too_wide_for_a_bigint_are_wider(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    steps: list[int],
+    is_narrow: bool,
+    threads: int,
+) -> None:
+    bars = bars_of(10**6 + np.cumsum(np.tile(steps, 60)[:60]))
+    config = {
+        **CONFIG,
+        "roll_gap_points": 10**8,
+        # One after the other: a bar lies in one span.
+        "timeout_bars": 1,
+        "modes": [{"name": "m", "direction": "long", "stop": 10**8, "target": 10**8}],
+        "run": {"chunk": "20", "threads": threads},
+    }
+    queries = []
+    run = Connection.run
+
+    def run_and_remember(self: Connection, query: str, *values: Any) -> None:
+        run(self, query, *values)
+        if "temp table worths" in query:
+            queries.append("::hugeint" in query)
+
+    monkeypatch.setattr(Connection, "run", run_and_remember)
+    pq.write_table(bars, tmp_path / "bars.parquet")
+    labeled = label(tmp_path / "bars.parquet", tmp_path / "out", **config)
+    assert queries == [not is_narrow] * 3
+    expected = walk(bars, config)
+    assert golden.differences(labeled, expected, ["uniqueness_m", "attribution_m"]) == []
+    assert set(expected["uniqueness_m"].to_pylist()) == {1.0, None}
 
 
 def test_a_factor_that_is_not_there_is_told() -> None:

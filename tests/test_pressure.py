@@ -132,7 +132,7 @@ def test_work_that_passes_the_critical_line_is_interrupted_and_tried_with_one_th
                 falling_gauge.share = 0.97
                 database.run("select sum(random()) from range(1_000_000_000_000)")
 
-    at_step(monkeypatch, "label/11_weights", press)
+    at_step(monkeypatch, "label/10_moves", press)
     engine = WeightedLabelingEngine(LabelingConfig(run={"threads": 2}))
     summary = engine.process_files([bars], tmp_path)
     assert read(tmp_path).equals(expected)

@@ -105,7 +105,7 @@ def test_no_table_of_bars_holds_text_or_wide_numbers(
                 if kind in ("VARCHAR", "HUGEINT", "UHUGEINT"):
                     wide.add((table_name, column))
     of_bars = seen - {"symbols", "spans", "grids", "series", "session_times", "tally"}
-    assert {"bars", "labels"} <= of_bars
+    assert {"bars", "moves"} <= of_bars
     assert {(name, column) for name, column in wide if name in of_bars} == set()
 
 

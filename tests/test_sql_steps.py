@@ -547,8 +547,12 @@ def test_a_roll_beats_all_that_does_not_come_before_it(database: Database) -> No
 BEHIND_OUTCOMES = ("bars", "rolled_paths", "lone_bars", "trades")
 
 
-def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
-    """Two winners; one dips by one tick of its stop of two, one takes 700 seconds."""
+# The bars are of March; the reference is June: three months of decay.
+DECAY = 0.8607079764250578  # exp(-0.15)
+
+
+def test_moves_are_those_of_the_path(database: Database) -> None:
+    """Two winners; one dips by one tick of two increments, one takes 700 seconds."""
     make(database, "series", SERIES, [("A", 1, 2)])
     columns = (
         "series integer, bar bigint, clock bigint, is_wanted boolean, "
@@ -566,29 +570,34 @@ def test_weights_follow_excursion_speed_and_age(database: Database) -> None:
     database.run("create temp view outcomes as from decided")
     for table in BEHIND_OUTCOMES:
         make(database, table, "series integer", [])
-    # The bars are of March; the reference is June: three months of decay.
-    run(database, "11_weights", reference_month=12 * 2024 + 6)
-    decay = 0.8607079764250578  # exp(-0.15)
-    found = database.rows("select label_m, weight_m, tally_outcome_1 from labels order by clock")
-    # The tally is told of a tie, which is labeled as a stop.
-    # 2 - 1.5 * 1 / 2 = 1.25 and 2 - 1.5 * (700 - 300) / 600 = 1; without dip, and in one second,
-    # both are clipped to 2.
-    expected = [
-        (1, 1.25 * 2 * decay, "target"),
-        (1, 2 * 1 * decay, "target"),
-        (0, decay, "timeout"),
-        (0, decay, "both"),
+    run(database, "10_moves", reference_month=12 * 2024 + 6)
+    assert database.rows("select touched_1, mae_1, clocks_1 from moves order by clock") == [
+        ("target", 2, 1_000_000),
+        ("target", 0, 700_000_000),
+        ("timeout", None, None),
+        # The tally is told of a tie, which is labeled as a stop.
+        ("both", None, None),
     ]
-    for row, (label, weight, outcome) in zip(found, expected, strict=True):
-        assert row == (label, pytest.approx(weight, rel=1e-7), outcome)
+    assert database.rows("select distinct decay from moves") == [(pytest.approx(DECAY),)]
 
 
 def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_path: Path) -> None:
-    files = [bar_file(tmp_path / "bars.parquet", [*flat([3, 1], "B"), *flat([2, 9], "A")])]
-    make(database, "series", SERIES, [("A", 1, 1), ("B", 2, 1)])
-    columns = "series integer, bar integer, clock bigint, label_m tinyint, weight_m float"
-    labels = [(2, 8, clock(1), 0, 1.0), (1, 7, clock(2), 1, 2.0), (2, 9, clock(3), 0, 3.0)]
-    make(database, "labels", columns, labels)
+    seconds = {"B": [3, 1], "A": [2, 9, 4, 5]}
+    bars = [bar for symbol, at in seconds.items() for bar in flat(at, symbol)]
+    files = [bar_file(tmp_path / "bars.parquet", bars)]
+    make(database, "series", SERIES, [("A", 1, 2), ("B", 2, 1)])
+    columns = (
+        "series integer, bar integer, clock bigint, decay double, touched_1 outcome, "
+        "mae_1 bigint, clocks_1 bigint"
+    )
+    moves = [
+        (2, 9, clock(1), 1.0, "stop", None, None),
+        (1, 6, clock(2), DECAY, "target", 2, 1_000_000),
+        (1, 7, clock(4), DECAY, "target", 0, 700_000_000),
+        (1, 8, clock(5), DECAY, "timeout", None, None),
+        (2, 10, clock(3), 0.5, "both", None, None),
+    ]
+    make(database, "moves", columns, moves)
     part = tmp_path / "part.parquet"
     limits: dict[str, Any] = {"chunk_from": second(0), "chunk_until": second(9)}
     database.run("set variable tally = '[7]'")
@@ -596,9 +605,13 @@ def test_a_part_holds_the_input_and_the_labels_in_order(database: Database, tmp_
     table = pq.read_table(part)
     assert table.column_names == [*NAMES, "label_m", "weight_m"]
     assert pq.read_metadata(part).metadata[b"duck_label_tally"] == b"[7]"
-    assert table["symbol"].to_pylist() == ["A", "B", "B"]
-    assert table["weight_m"].to_pylist() == [2.0, 1.0, 3.0]
-    assert table["timestamp"].to_pylist() == [second(2), second(1), second(3)]
+    assert table["symbol"].to_pylist() == ["A", "A", "A", "B", "B"]
+    assert table["timestamp"].to_pylist() == [second(at) for at in (2, 4, 5, 1, 3)]
+    assert table["label_m"].to_pylist() == [1, 1, 0, 0, 0]
+    # The stop of two ticks is four increments away: 2 - 1.5 * 2 / 4 = 1.25. The other winner is
+    # slow: 2 - 1.5 * (700 - 300) / 600 = 1. Without dip, and in one second, both are clipped to 2.
+    weights = [1.25 * 2 * DECAY, 2 * 1 * DECAY, DECAY, 1.0, 0.5]
+    assert table["weight_m"].to_pylist() == pytest.approx(weights, rel=1e-7)
 
 
 def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None:
@@ -611,9 +624,8 @@ def test_a_tally_adds_up_by_symbol_month_and_session(database: Database) -> None
 
     make(
         database,
-        "labels",
-        "series integer, clock bigint, tally_outcome_1 outcome, tally_mae_1 bigint, "
-        "tally_clocks_1 bigint",
+        "moves",
+        "series integer, clock bigint, touched_1 outcome, mae_1 bigint, clocks_1 bigint",
         [
             (1, at(-2), "target", 3, 5_000_000),
             (1, at(-1), "both", None, None),

@@ -49,7 +49,7 @@ def first(marker={marker!r}):
     return True
 
 def on_step(database, chunk, step):
-    if step == "label/11_weights":
+    if step == "label/10_moves":
         {act}
 watch.on_step = on_step
 """

@@ -32,7 +32,9 @@ from duck_label.whole import sealed
 # have a bar is known as soon as the bars are numbered.
 _COUNT, _FIND_MARGINS, _NUMBER_BARS, *_ = LABEL_STEPS
 # What takes rows to lie in the order of the bars, where they may, and tells if they do not.
-_BY_PLACE = ("label/10_overlaps", "label/11_weights", "label/13_part")
+_BY_PLACE = ("label/10_moves", "label/11_overlaps", "label/13_part")
+_OVERLAPS = "label/11_overlaps"
+_OUT_OF_RANGE = duckdb.ConversionException, duckdb.OutOfRangeException
 _HOUR = 3_600_000_000
 # How much wider the next search for a margin is: four reach from an hour over a long weekend.
 _WIDER = 8
@@ -40,6 +42,10 @@ _WIDER = 8
 
 class _OutOfPlaceError(Exception):
     """Rows that were taken to lie in the order of the bars do not."""
+
+
+class _TooNarrowError(Exception):
+    """A sum does not fit in a BIGINT."""
 
 
 class ChunkLabeler:
@@ -65,11 +71,11 @@ class ChunkLabeler:
         # Bars of one symbol need not be told apart, and those that come in order, as most do, need
         # no sort. On one thread their rows keep that order from step to step.
         (symbols,) = connection.row("select count(*) from spans")
-        names = {**bars.context, "has_one_symbol": symbols == 1}
+        names = {**bars.context, "has_one_symbol": symbols == 1, "sums_are_narrow": True}
+        self._names = names
         self._may_come_in_order = symbols == 1 and names["keeps_order"]
-        self._steps = {step: render(step, names) for step in label_steps(names["trades"])}
         self._as_they_come = render(_NUMBER_BARS, {**names, "as_they_come": True})
-        self._by_place = {step: render(step, {**names, "by_place": True}) for step in _BY_PLACE}
+        self._render_steps()
         self._asked = AskedDigests(connection, bars.source, config, bars.context)
         groups = bars.source.row_groups
         self._extent = min(g.first for g in groups), max(g.last for g in groups) + 1
@@ -79,6 +85,15 @@ class ChunkLabeler:
         # Where trades overlap with those of other chunks, these are read with all of their paths.
         self._before = config.bars_before * 1_000_000 + horizon * config.uniqueness
         self._after = horizon * (1 + config.uniqueness)
+
+    def _render_steps(self) -> None:
+        names = self._names
+        self._steps = {step: render(step, names) for step in label_steps(names["trades"])}
+        self._by_place = {
+            step: render(step, {**names, "by_place": True})
+            for step in _BY_PLACE
+            if step in self._steps
+        }
 
     def label(self, chunk: Chunk, predicted_peak: int, *, alone: bool = True) -> ChunkRecord:
         """Label a chunk and write its part file, whole or not at all.
@@ -204,18 +219,31 @@ class ChunkLabeler:
         Raises:
             _OutOfPlaceError: if rows that were taken to lie in order do not.
         """
-        context = self._bars.context
-        may_lie_in_order = not (context["asks_some"] or context["weighs_by_overlap"])
-        by_place = self._connection.has_one_thread and may_lie_in_order
         for step in self._steps:
             if step in (_COUNT, _FIND_MARGINS):
                 continue
             if step == _NUMBER_BARS:
                 self._number_bars(chunk, values)
                 self._lone_events = self._count_lone_events(values, has_bars=True)
-                by_place = by_place and self._may_come_in_order
+            elif step == _OVERLAPS:
+                self._weigh_overlaps(chunk, values)
             else:
-                self._run(step, chunk, values, self._by_place.get(step) if by_place else None)
+                self._run_by_place(step, chunk, values)
+
+    def _run_by_place(self, step: str, chunk: Chunk, values: Mapping[str, Any]) -> None:
+        """Run a step, by place if the rows of this chunk may lie in order."""
+        lies_in_order = self._may_come_in_order and not self._names["asks_some"]
+        by_place = lies_in_order and self._connection.has_one_thread
+        self._run(step, chunk, values, self._by_place.get(step) if by_place else None)
+
+    def _weigh_overlaps(self, chunk: Chunk, values: Mapping[str, Any]) -> None:
+        """Sum up in BIGINT, and where that does not hold a sum, from then on in HUGEINT."""
+        try:
+            self._run_by_place(_OVERLAPS, chunk, values)
+        except _TooNarrowError:
+            self._names["sums_are_narrow"] = False
+            self._render_steps()
+            self._run_by_place(_OVERLAPS, chunk, values)
 
     def _number_bars(self, chunk: Chunk, values: Mapping[str, Any]) -> None:
         """Number the bars as they come, and where these are not in order, sort them first."""
@@ -240,6 +268,9 @@ class ChunkLabeler:
         except duckdb.Error as error:
             if OUT_OF_PLACE in str(error):
                 raise _OutOfPlaceError from error
+            is_out_of_range = isinstance(error, _OUT_OF_RANGE)
+            if step == _OVERLAPS and self._names["sums_are_narrow"] and is_out_of_range:
+                raise _TooNarrowError from error
             raise explain(error, f"{chunk.name}: {step}", self._connection) from error
         finally:
             taken = time.perf_counter() - began

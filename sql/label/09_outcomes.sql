@@ -2,7 +2,7 @@
 -- Grain:      one row per bar, margins included (the excursions look at their prices)
 -- In:         `bars`, `series`, `rolled_paths`; `trades`, `lone_bars`; `levels_SIDE`, `trails`; SIDE is up or down
 -- Out:        temp view `outcomes`, or where only some bars are asked a temp table of these; for mode N: `outcome_N`
---             (`both` where one bar touches both barriers: the tie rule settles it later, see `11_weights`), `path_N`
+--             (`both` where one bar touches both barriers: the tie rule settles it later, see `13_part`), `path_N`
 --             (bars from the signal to the bar that decided, or with exits the last bar of the path; 0 where nobody
 --             asks), `span_N`, the same of every trade where overlap counts, and `decided_N` (the clock of that bar)
 --
@@ -40,7 +40,7 @@ bars.{{ touch.side }}_own_{{ touch.number }}
         or {{ any_unknown(mode.percentages, "bars") }}
         {%- endif %}
 {%- endmacro %}
-create or replace temp {{ "table" if has_asked else "view" }} outcomes as
+create or replace temp {{ "table" if asks_some else "view" }} outcomes as
 with
 {%- if trades.has_own %}
 bars_with_their_levels as (
@@ -99,6 +99,38 @@ bars_with_their_touches as (
 ),
 {%- endif %}
 
+{%- if has_exits or weighs_overlap %}
+
+-- Narrow rows sort faster than those that carry all that is known of a bar.
+horizons as (
+    select
+        series,
+        bar
+        {%- for horizon in trades.horizons %},
+        horizon_{{ horizon.number }}
+        {%- endfor %}
+    from bars
+),
+
+ends_of_the_paths as (
+    select
+        horizons.bar
+        {%- for horizon in trades.horizons %},
+        path_end_{{ horizon.number }}.bar as last_bar_{{ horizon.number }},
+        path_end_{{ horizon.number }}.clock as last_clock_{{ horizon.number }}
+        {%- endfor %}
+    from horizons
+    {%- for horizon in trades.horizons %}
+    asof left join bars as path_end_{{ horizon.number }}
+        on
+            {%- if not has_one_symbol %}
+            horizons.series = path_end_{{ horizon.number }}.series
+            and
+            {%- endif %} horizons.horizon_{{ horizon.number }} > path_end_{{ horizon.number }}.clock
+    {%- endfor %}
+),
+{%- endif %}
+
 paths as (
     select
         bars.series,
@@ -141,8 +173,8 @@ paths as (
             else 'timeout'::outcome
         end as untouched_{{ horizon.number }}
         {%- if has_exits or weighs_overlap %},
-        path_end_{{ horizon.number }}.bar as last_bar_{{ horizon.number }},
-        path_end_{{ horizon.number }}.clock as last_clock_{{ horizon.number }}
+        path_ends.last_bar_{{ horizon.number }},
+        path_ends.last_clock_{{ horizon.number }}
         {%- endif %}
         {%- endfor %}
         {%- for mode in trades.modes %}
@@ -184,14 +216,7 @@ paths as (
     {%- endif %}
     left join rolled_paths on bars.bar = rolled_paths.bar
     {%- if has_exits or weighs_overlap %}
-    {%- for horizon in trades.horizons %}
-    asof left join bars as path_end_{{ horizon.number }}
-        on
-            {%- if not has_one_symbol %}
-            bars.series = path_end_{{ horizon.number }}.series
-            and
-            {%- endif %} bars.horizon_{{ horizon.number }} > path_end_{{ horizon.number }}.clock
-    {%- endfor %}
+    left join ends_of_the_paths as path_ends on bars.bar = path_ends.bar
     {%- endif %}
     {%- if trades.has_shared %}
     left join lone_bars on bars.bar = lone_bars.bar

@@ -1,6 +1,6 @@
 -- Purpose:    the sums of a chunk that its labels cannot tell: outcomes, excursion and speed of winners, rolls
 -- Grain:      one row per symbol, month (UTC) and session that has a bar in the chunk
--- In:         `labels`, `rolls`, `series`; `worths`, where overlap counts; `bars`, where only some are asked;
+-- In:         `moves`, `rolls`, `series`; `worths`, where overlap counts; `bars`, where only some are asked;
 --             `session_times`, where there are any
 -- Out:        temp table `tally`, and the same as JSON in the variable `tally`: clocks of the first and last bar,
 --             bars, those that are asked, jumps, roll-affected bars, and for each mode in `modes`: the bars of every
@@ -52,7 +52,7 @@ days_of_the_sessions as (
     from sessions_of_the_series
 ),
 
-{{ with_sessions("bars_with_their_session", "labels") }}
+{{ with_sessions("bars_with_their_session", "moves") }}
 
 {{ with_sessions("rolls_with_their_session", "rolls") }}
 {%- if weighs_overlap %}
@@ -72,22 +72,23 @@ bars_of_the_quarters as (
         count(*) as asked,
         min(clock) as first,
         max(clock) as last
-        {%- for mode in modes %},
-        tally_outcome_{{ loop.index }},
+        {%- for mode in trades.modes %}
+        {%- set touched = "touched_%d" % mode.number %},
+        {{ touched }},
         {%- if label == "sign" %}
-        {{ ("label_" ~ mode.name) | identifier }} as label_{{ loop.index }},
+        {{ label_of(mode, settled(touched), "gain_%d" % mode.number, touched) | indent(8) }} as label_{{ mode.number }},
         {%- endif %}
         {%- if breaks_ties_by_open %}
-        count_if(tally_is_tied_{{ loop.index }}) as tied_{{ loop.index }},
+        count_if(is_tied_{{ loop.index }}) as tied_{{ loop.index }},
         {%- endif %}
         {%- if has_exits %}
-        sum(greatest(tally_gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
-        sum(greatest(-tally_gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},
+        sum(greatest(gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
+        sum(greatest(-gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},
         {%- endif %}
-        sum(tally_mae_{{ loop.index }}) as mae_{{ loop.index }},
-        sum(tally_clocks_{{ loop.index }}) as clocks_{{ loop.index }}
+        sum(mae_{{ loop.index }}) as mae_{{ loop.index }},
+        sum(clocks_{{ loop.index }}) as clocks_{{ loop.index }}
         {%- endfor %}
-    from {{ "bars_with_their_session" if has_session else "labels" }}
+    from {{ "bars_with_their_session" if has_session else "moves" }}
     group by all
     {%- if weighs_overlap %}
 
@@ -114,7 +115,7 @@ bars_of_the_quarters as (
         min(clock) as first,
         max(clock) as last
         {%- for _ in modes %},
-        'skipped'::outcome as tally_outcome_{{ loop.index }}
+        'skipped'::outcome as touched_{{ loop.index }}
         {%- endfor %}
     from {{ "others_with_their_session" if has_session else "bars" }}
     where is_wanted and not is_asked
@@ -151,7 +152,7 @@ outcomes_of_the_quarters as (
         *
         {%- for mode in trades.modes %}
         {%- set number = mode.number %}
-        {%- set touched, outcome = "tally_outcome_%d" % number, "outcome_%d" % number %},
+        {%- set touched, outcome = "touched_%d" % number, "outcome_%d" % number %},
         {{ settled(touched) | indent(8) }} as {{ outcome }}
         {%- if label != "sign" %},
         {{ label_of(mode, outcome) | indent(8) }} as label_{{ number }}

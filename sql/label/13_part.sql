@@ -1,9 +1,10 @@
 -- Purpose:    the part file of one chunk
 -- Grain:      one row per bar of the chunk, or per bar that is asked, ordered by symbol and time
--- In:         the input files; `series`; `labels`; `worths`, where overlap counts; the variable `tally`
+-- In:         the input files; `series`; `moves`; `worths`, where overlap counts; the variable `tally`
 -- Out:        a Parquet file: every input column under its own name and type, then the output columns; its
 --             key-value metadata holds the tally as `duck_label_tally`
--- Parameters: $files; $chunk_from, $chunk_until; $part; by place those of weights too, see `11_weights`
+-- Parameters: $files; $chunk_from, $chunk_until; $part; $mode_N_stop in ticks; $quality_best, $quality_slope,
+--             $velocity_best, $velocity_slope, $optimal_seconds, $velocity_span_seconds, $floor; $clocks_per_second
 --
 -- The input is read again here, so that columns nobody computes with never lie in memory; symbol and time
 -- identify a bar, the time alone where there is one symbol. Where labels lie in the order of the rows that the bars
@@ -17,26 +18,32 @@
 {%- from "label/label.sql" import is_known, label_of, settled, wins with context %}
 {%- from "label/weight.sql" import weight_of %}
 
-{#- A column of the output. By place, labels and weights follow from what the tally sums up. -#}
-{%- macro output(kind, mode) -%}
-{%- set touched = "labels.tally_outcome_%d" % mode.number -%}
-{%- if by_place and kind == "weight" -%}
-{{ weight_by_place(mode, touched) }}
-{%- elif by_place and kind == "label" and label != "sign" -%}
-{{ label_of(mode, settled(touched), none, touched) }}
-{%- else -%}
-{{ "worths" if kind in ("uniqueness", "attribution") else "labels" }}.{{ (kind ~ "_" ~ mode.name) | identifier }}
+{%- set series = the_series if has_one_symbol else "series" %}
+
+{#- The weight of a mode. -#}
+{%- macro weight(mode, touched) -%}
+{%- set mae, stop = "moves.mae_%d" % mode.number, "moves.stop_%d" % mode.number -%}
+{%- if mode.stop and mode.stop.is_ticks -%}
+{%- set mae, stop = "(%s / %s.increments_per_tick)" % (mae, series), "$mode_%d_stop::double" % mode.number -%}
 {%- endif -%}
+{%- set seconds = "moves.clocks_%d / $clocks_per_second::double" % mode.number -%}
+{%- set uniqueness = "worths." ~ ("uniqueness_" ~ mode.name) | identifier -%}
+{{ weight_of(weight_factors, is_known(mode, touched), wins(touched), mae, stop if mode.stop, seconds, "moves.decay", uniqueness) }}
 {%- endmacro %}
 
-{#- The weight of a mode; see `11_weights`. -#}
-{%- macro weight_by_place(mode, touched) -%}
-{%- set mae, stop = "labels.tally_mae_%d" % mode.number, "labels.stop_%d" % mode.number -%}
-{%- if mode.stop and mode.stop.is_ticks -%}
-{%- set mae, stop = "(%s / %s.increments_per_tick)" % (mae, the_series), "$mode_%d_stop::double" % mode.number -%}
+{#- A column of the output. -#}
+{%- macro output(kind, mode) -%}
+{%- set touched, gain = "moves.touched_%d" % mode.number, "moves.gain_%d" % mode.number -%}
+{%- set column = (kind ~ "_" ~ mode.name) | identifier -%}
+{%- if kind == "label" -%}
+{{ label_of(mode, settled(touched), gain, touched) }}
+{%- elif kind == "weight" -%}
+{{ weight(mode, touched) }}
+{%- elif kind in ("uniqueness", "attribution") -%}
+worths.{{ column }}
+{%- else -%}
+moves.{{ column }}
 {%- endif -%}
-{%- set seconds = "labels.tally_clocks_%d / $clocks_per_second::double" % mode.number -%}
-{{ weight_of(weight_factors, is_known(mode, touched), wins(touched), mae, stop if mode.stop, seconds, "labels.decay") }}
 {%- endmacro %}
 
 {#- Whether a row of the input is in the chunk. -#}
@@ -45,14 +52,35 @@
         and {{ time("source") }} < {{ moment("chunk_until") }}{{- within("source", "chunk_from", "chunk_until") }}
 {%- endmacro %}
 copy (
+    with
     {%- if by_place %}
-    with rows_of_the_chunk as (
+    rows_of_the_chunk as (
         select source.*
         from {{ source }} as source
         where
             {{ is_in_the_chunk() | indent(4) }}
     )
-{% endif %}
+    {%- else %}
+    labels as (
+        select
+            moves.series,
+            moves.bar,
+            moves.clock
+            {%- for mode in trades.modes %}
+            {%- for kind in output_kinds %},
+            {{ output(kind, mode) | indent(12) }} as {{ (kind ~ "_" ~ mode.name) | identifier }}
+            {%- endfor %}
+            {%- endfor %}
+        from moves
+        {%- if not has_one_symbol %}
+        inner join series on moves.series = series.series
+        {%- endif %}
+        {%- if weighs_overlap %}
+        left join worths on moves.bar = worths.bar
+        {%- endif %}
+    )
+    {%- endif %}
+
     select
         {%- for column in passed_on %}
         {{ column }},
@@ -64,19 +92,19 @@ copy (
         {%- if by_place and is_first and loop.first %}
         case
             when
-                labels.clock = {{ clock(time("source")) }}
+                moves.clock = {{ clock(time("source")) }}
                 {%- if weighs_overlap %}
-                and worths.clock = labels.clock
+                and worths.clock = moves.clock
                 {%- endif %}
                 then {{ output(kind, mode) | indent(16) }}
             else error('{{ out_of_place }}')
         end as {{ column }}
         {%- elif by_place %}
         {{ output(kind, mode) | indent(8) }} as {{ column }}
-        {%- elif is_outer and kind == "outcome" %}
+        {%- elif kind == "outcome" and is_outer %}
         coalesce(labels.{{ column }}, 'skipped') as {{ column }}
         {%- else %}
-        {{ output(kind, mode) }}
+        labels.{{ column }}
         {%- endif %}
         {{- "," if not loop.last }}
         {%- endfor %}
@@ -84,7 +112,7 @@ copy (
         {%- endfor %}
     {%- if by_place %}
     from rows_of_the_chunk as source
-    positional join labels
+    positional join moves
     {%- if weighs_overlap %}
     positional join worths
     {%- endif %}
@@ -99,9 +127,6 @@ copy (
             {%- if not has_one_symbol %}
             and series.series = labels.series
             {%- endif %}
-    {%- if weighs_overlap %}
-    left join worths on labels.bar = worths.bar
-    {%- endif %}
     where
         {{ is_in_the_chunk() }}
     {%- if not is_outer %}
