@@ -143,11 +143,18 @@ def test_only_rows_that_are_not_in_order_are_sorted(
 
 
 @pytest.mark.parametrize(
-    ("table", "is_rich"),
-    [("bars", False), ("moves", False), ("moves", True), ("worths", True)],
+    ("table", "is_rich", "threads"),
+    [
+        ("bars", False, 1),
+        ("moves", False, 1),
+        ("moves", True, 1),
+        ("worths", True, 1),
+        # Of three threads no order is expected from the beginning.
+        ("moves", True, 3),
+    ],
 )
 def test_a_chunk_whose_rows_do_not_lie_in_order_is_labeled_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, is_rich: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, is_rich: bool, threads: int
 ) -> None:
     """Whatever table it is whose rows come in another order than they should, once."""
     turned: list[str] = []
@@ -169,7 +176,7 @@ def test_a_chunk_whose_rows_do_not_lie_in_order_is_labeled_anew(
         "modes": [vars(mode) for mode in MODES],
         "details": is_rich,
         "uniqueness": is_rich,
-        "run": {"chunk": "1d", "threads": 1},
+        "run": {"chunk": "1d", "threads": threads},
     }
     expected = label(path, tmp_path / "in_order", **how)
     after_each_query(monkeypatch, turn)

@@ -12,7 +12,7 @@
 -- where a step took them for the bars one after the other, labels would lie in that order too: labels that are not of
 -- the row's own time are an error, upon which the chunk is labeled anew.
 --
--- Prices and labels of a row group have few values, weights many: a dictionary of these would cost time and space.
+-- Labels of a row group have few values, prices some and weights many: a dictionary of these would cost time and space.
 -- Level 2 of zstd takes a fifth less time than the usual 3, for parts at most a fifteenth larger.
 
 {%- from "label/label.sql" import is_known, label_of, settled, wins with context %}
@@ -139,5 +139,5 @@ copy (
     {%- endif %}
 -- (The linter does not know kv_metadata.)
 ) to $part ( -- noqa: PRS
-    format parquet, compression zstd, compression_level 2, dictionary_size_limit 1000, kv_metadata {duck_label_tally: getvariable('tally')}
+    format parquet, compression zstd, compression_level 2, dictionary_size_limit 256, kv_metadata {duck_label_tally: getvariable('tally')}
 );

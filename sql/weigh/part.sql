@@ -66,7 +66,7 @@ copy (
     format parquet,
     compression zstd,
     compression_level 2,
-    dictionary_size_limit 1000,
+    dictionary_size_limit 256,
     row_group_size {{ row_group_rows }},
     kv_metadata {duck_label_tally: getvariable('tally')}
 );
