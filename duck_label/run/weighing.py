@@ -160,7 +160,7 @@ class Weigher:
         finally:
             if old.parent == self._database.temp_dir:
                 old.unlink(missing_ok=True)
-            self._watch.give_back(self._database, chunk)
+            self._watch.give_back(self._database, chunk, alone=False)
         size, digest = sealed(part)
         return replace(record, size_bytes=size, digest=digest, weighing=self._weights.weighing)
 

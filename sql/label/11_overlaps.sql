@@ -11,7 +11,7 @@
 --
 -- Rows that do not lie in order are sorted once; what follows reads them as they pass by, in their order and on one
 -- thread (see `03_bars`), so that sums run on from one series to the next. No span does. Sums at the end of a span
--- are looked up in lists of them all, by the number of its bar, which is many times faster than a window or a join.
+-- are looked up in lists of them all, at the number of its bar, in a third of the time of a window or a join.
 --
 -- A running sum costs the same whatever it sums: the spans of two modes are counted in the halves of one number. Bars
 -- are numbered by an INTEGER, so that neither half runs over. Sums of shares and of changes are BIGINTs where they fit;
