@@ -160,7 +160,7 @@ def plot(results: list[tuple[int, Simulated]], path: Path) -> None:
         )
     ]
     base = alt.Chart(alt.Data(values=rows), width=520, height=280).encode(
-        x=alt.X("workers:Q", scale=alt.Scale(type="log"), title="workers of two threads"),
+        x=alt.X("workers:Q", scale=alt.Scale(type="log"), title="workers"),
         y=alt.Y("hours:Q", scale=alt.Scale(type="log"), title="hours for all bars"),
         color=alt.Color("what:N", title=None, sort=None),
     )
