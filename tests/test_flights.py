@@ -220,7 +220,7 @@ def test_duckdb_starts_anew_only_when_nothing_is_in_flight(
         gauge.share = 0.1
         reconnect(database)
 
-    monkeypatch.setattr(alone, "_LANDINGS", 2)
+    monkeypatch.setattr(alone, "SETTLE_AFTER", 2)
     monkeypatch.setattr(watch, "on_step", on_step)
     monkeypatch.setattr(Database, "reconnect", counted)
     summary = run(bars, tmp_path, chunk="600")

@@ -27,8 +27,11 @@ from duck_label.errors import DamagedOutputError, InputError, OutputConflictErro
 from duck_label.look.check import check
 from duck_label.look.explain import explain
 from duck_label.look.inspect import open_output
+from duck_label.memory.budget import MemorySnapshot
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
+from duck_label.run import weighing
+from duck_label.run.watch import Watch
 from labeling import TWO_MODES, TWO_OPTIONS, label, read, write
 from lengths import AS_FOUND, EXAMPLES, long_but
 from test_invariance import folder
@@ -179,6 +182,24 @@ def test_parts_are_weighed_once_and_tell_what_they_are(out: Path, others: pa.Tab
         assert runs.fetchall() == [(3, 0), (0, 3)]
     # The latest bar of the input is known without the bars.
     assert duck_label.weigh(out).reference_month == "2024-02"
+
+
+def test_memory_is_given_back_whole_after_some_parts(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[int] = []
+    settle = Watch.settle
+
+    def settle_and_count(self: Watch) -> MemorySnapshot:
+        low = settle(self)
+        settled.append(low.rss_bytes)
+        return low
+
+    monkeypatch.setattr(Watch, "settle", settle_and_count)
+    monkeypatch.setattr(weighing, "SETTLE_AFTER", 2)
+    parts = len(list(out.glob("*.parquet")))
+    duck_label.weigh(out, LabelingConfig(**OTHERS))
+    assert len(settled) == parts // 2 > 0
 
 
 @pytest.mark.parametrize("zone", long_but(["UTC"], [None, "UTC"]))

@@ -142,7 +142,7 @@ class ChunkLabeler:
         except duckdb.Error as error:
             raise explain(error, chunk.name, self._connection) from error
         finally:
-            low = self._watch.give_back(self._connection, chunk.name, alone=alone)
+            low = self._watch.give_back(self._connection, chunk.name, settles=alone)
         return part, low
 
     def _labeled_part(self, chunk: Chunk) -> _Part | None:

@@ -28,9 +28,11 @@ from duck_label.run.reporter import Reporter
 
 Result = TypeVar("Result")
 
-# Below this part of the budget freed memory is kept while others are at work: the next chunk would
-# only take it again, page by page, in a thirtieth of the time of all.
+# Below this part of the budget freed memory is kept: the next chunk would only take it again, page
+# by page, in a thirtieth of the time of all.
 _ROOMY = 0.35
+# But after so many chunks all of it is given back: only then fragmentation can be measured.
+SETTLE_AFTER = 16
 # Where fragmentation between chunks is more than this part of the budget, and than this much,
 # DuckDB is closed and opened anew.
 _FRAGMENTED = 0.1
@@ -142,12 +144,10 @@ class Watch:
         with self._database.one_thread():
             return work(), 2
 
-    def give_back(
-        self, connection: Connection, chunk: str, *, alone: bool = True
-    ) -> MemorySnapshot:
+    def give_back(self, connection: Connection, chunk: str, *, settles: bool) -> MemorySnapshot:
         """After an attempt at a chunk: give memory back where little is left, and see how much is.
 
-        With no other chunk in hand (`alone`) all that is free is given back.
+        `settles`: no other chunk is in hand, and all that is free is given back.
         """
         on_step(connection, chunk, OVER)
 
@@ -160,7 +160,7 @@ class Watch:
 
         # Others in flight may hold all memory just now, and to drop a table takes a little too.
         patiently(drop_tables)
-        if alone:
+        if settles:
             return self.settle()
         low = self.monitor.sample()
         if low.rss_bytes > _ROOMY * self.manager.limit_bytes:

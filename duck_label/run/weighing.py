@@ -28,7 +28,7 @@ from duck_label.query_values import parameters
 from duck_label.records.checked import month_name
 from duck_label.records.chunk import ChunkRecord
 from duck_label.records.ledger import Ledger
-from duck_label.run.watch import Watch
+from duck_label.run.watch import SETTLE_AFTER, Watch
 from duck_label.storage.names import exactly
 from duck_label.storage.places import digest_of
 from duck_label.tables import counted
@@ -132,6 +132,8 @@ class Weigher:
             work = partial(self._weighed, record)
             with self._watch.monitor.measure_peaks() as peaks:
                 weighed, attempts = self._watch.attempt(chunk.name, work)
+            if done % SETTLE_AFTER == 0:
+                self._watch.settle()
             seconds = round(time.perf_counter() - began, 3)
             self._ledger.finish_weighing(weighed, seconds)
             taken = replace(
@@ -160,7 +162,7 @@ class Weigher:
         finally:
             if old.parent == self._database.temp_dir:
                 old.unlink(missing_ok=True)
-            self._watch.give_back(self._database, chunk, alone=False)
+            self._watch.give_back(self._database, chunk, settles=False)
         size, digest = sealed(part)
         return replace(record, size_bytes=size, digest=digest, weighing=self._weights.weighing)
 

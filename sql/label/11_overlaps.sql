@@ -2,7 +2,7 @@
 -- Grain:      one row per bar of the chunk
 -- In:         `moves`, with those of the margins; `series`; `bars`, where only some are asked
 -- Out:        temp table `worths`: series, bar, clock, and the output columns `uniqueness` and `attribution` (in ticks)
---             of every mode; null without a span
+--             of every mode; null without a span; `moves` keeps the bars of the chunk alone
 --
 -- The span of a trade holds the bars from its entry bar to the one that decided, or the last of its path. A bar that
 -- lies in so many spans gives each of them a share, 2^40 divided by their number and rounded down. All sums are of

@@ -73,20 +73,21 @@ bars_of_the_quarters as (
         min(clock) as first,
         max(clock) as last
         {%- for mode in trades.modes %}
-        {%- set touched = "touched_%d" % mode.number %},
+        {%- set number = mode.number %}
+        {%- set touched = "touched_%d" % number %},
         {{ touched }},
         {%- if label == "sign" %}
-        {{ label_of(mode, settled(touched), "gain_%d" % mode.number, touched) | indent(8) }} as label_{{ mode.number }},
+        {{ label_of(mode, settled(touched), "gain_%d" % number, touched) | indent(8) }} as label_{{ number }},
         {%- endif %}
         {%- if breaks_ties_by_open %}
-        count_if(is_tied_{{ loop.index }}) as tied_{{ loop.index }},
+        count_if(is_tied_{{ number }}) as tied_{{ number }},
         {%- endif %}
         {%- if has_exits %}
-        sum(greatest(gain_{{ loop.index }}, 0)) as gains_{{ loop.index }},
-        sum(greatest(-gain_{{ loop.index }}, 0)) as losses_{{ loop.index }},
+        sum(greatest(gain_{{ number }}, 0)) as gains_{{ number }},
+        sum(greatest(-gain_{{ number }}, 0)) as losses_{{ number }},
         {%- endif %}
-        sum(mae_{{ loop.index }}) as mae_{{ loop.index }},
-        sum(clocks_{{ loop.index }}) as clocks_{{ loop.index }}
+        sum(mae_{{ number }}) as mae_{{ number }},
+        sum(clocks_{{ number }}) as clocks_{{ number }}
         {%- endfor %}
     from {{ "bars_with_their_session" if has_session else "moves" }}
     group by all

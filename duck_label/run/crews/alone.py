@@ -19,11 +19,7 @@ from duck_label.errors import MemoryBudgetError, SpillError
 from duck_label.memory.budget import MemoryBudget
 from duck_label.records.chunk import ChunkRecord
 from duck_label.run.chunks import ChunkLabeler
-from duck_label.run.watch import Watch
-
-# After so many chunks that were labeled beside others, no new one begins until all have landed:
-# fragmentation can be measured only when none is in hand.
-_LANDINGS = 16
+from duck_label.run.watch import SETTLE_AFTER, Watch
 
 
 @dataclass(frozen=True)
@@ -113,8 +109,11 @@ class Alone:
 
     @property
     def room(self) -> int:
-        """How many chunks it takes at a time: no more than threads."""
-        return self.busy if self._landings >= _LANDINGS else self._database.threads
+        """How many chunks it takes at a time: no more than threads.
+
+        After some that were labeled beside others, no new one begins until all have landed.
+        """
+        return self.busy if self._landings >= SETTLE_AFTER else self._database.threads
 
     @property
     def busy(self) -> int:
